@@ -1,0 +1,113 @@
+"""Weights and training state as safetensors files, read strictly: exact names, shapes, types, finite values.
+
+A file's header holds one metadata key, `fercli`, with JSON text: safetensors writes several keys in random order (0.8.0), and
+the same weights must give the same bytes. The only module that touches weights.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from fercli.errors import IntegrityError, UsageError
+from fercli.files import write_atomically
+
+_KEY = "fercli"
+Tensors = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Tensors by name and the metadata, JSON values, stored with them."""
+
+    tensors: Tensors
+    metadata: dict[str, Any]
+
+
+def state_of(network: Any, optimizer: Any) -> dict[str, Any]:
+    """Return every Keras variable that training changes, by a name that is the same in every process.
+
+    Keras numbers the states of random generators through a whole process; here they are numbered within the network.
+    """
+    weights = {f"model/{variable.path}": variable for variable in network.weights}
+    known = {id(variable) for variable in network.weights}
+    generators = [variable for variable in network.variables if id(variable) not in known]
+    return (
+        weights
+        | {f"random/{number}": variable for number, variable in enumerate(generators)}
+        | {"optimizer/" + variable.path.split("/", 1)[-1]: variable for variable in optimizer.variables}
+    )
+
+
+def weights_of(network: Any) -> dict[str, Any]:
+    """Return a network's weights, Keras variables, by their paths."""
+    return {variable.path: variable for variable in network.weights}
+
+
+def tensors_of(variables: dict[str, Any]) -> Tensors:
+    """Return the values of Keras variables as arrays."""
+    import keras
+
+    return {name: keras.ops.convert_to_numpy(variable.value) for name, variable in variables.items()}
+
+
+def assign(variables: dict[str, Any], tensors: Tensors, path: Path) -> None:
+    """Set Keras variables from tensors; IntegrityError, naming the file `path`, unless names and shapes agree exactly."""
+    wrong = sorted(tensors.keys() ^ variables.keys()) + sorted(
+        name for name in tensors.keys() & variables.keys() if tensors[name].shape != tuple(variables[name].shape)
+    )
+    if wrong:
+        raise IntegrityError(
+            f"{path} does not fit this network: {', '.join(wrong[:3])}{' …' if len(wrong) > 3 else ''} "
+            "is missing, extra or of another shape. Name the model that it was trained as."
+        )
+    for name, variable in variables.items():
+        variable.assign(tensors[name].astype(variable.dtype))
+
+
+def save_weights(network: Any, metadata: dict[str, Any], path: Path) -> None:
+    """Write a network's weights, rounded to float16, and metadata with the model's name."""
+    tensors = {name: tensor.astype(np.float16) for name, tensor in tensors_of(weights_of(network)).items()}
+    write_checkpoint(Checkpoint(tensors, metadata), path)
+
+
+def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Write atomically."""
+    write_atomically(path, save(checkpoint.tensors, {_KEY: json.dumps(checkpoint.metadata, sort_keys=True)}))
+
+
+def read_checkpoint(path: Path, sha256: str | None = None) -> Checkpoint:
+    """Read and check a file that this module wrote; its SHA-256 first, if one is given.
+
+    Raises UsageError if it is missing, IntegrityError if it is not whole, holds values that are not finite, or is another's.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path} does not exist; give a .safetensors file that fercli train wrote.")
+    data = path.read_bytes()
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+        raise IntegrityError(f"{path} is not the file that was shipped (its SHA-256 differs); install fercli again.")
+    try:
+        tensors = load(data)
+        metadata = json.loads(_header(data)["__metadata__"][_KEY])
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise IntegrityError(f"{path} is not a weights file of fercli, or it is broken ({error!r}).") from error
+    for name, tensor in tensors.items():
+        if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
+            raise IntegrityError(f"{path} holds values that are not finite, in {name}; train again.")
+    return Checkpoint(tensors, metadata)
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Return only the metadata, quickly, without a check of the tensors; errors as in `read_checkpoint`."""
+    return read_checkpoint(path).metadata
+
+
+def _header(data: bytes) -> Any:
+    # https://huggingface.co/docs/safetensors: 8 bytes of length, then JSON. `load` has already checked both.
+    return json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])

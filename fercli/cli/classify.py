@@ -1,0 +1,4 @@
+"""`fercli classify`."""
+
+def classify() -> None:
+    """List the classify."""

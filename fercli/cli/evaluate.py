@@ -1,0 +1,4 @@
+"""`fercli evaluate`."""
+
+def evaluate() -> None:
+    """List the evaluate."""

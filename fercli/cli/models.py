@@ -1,0 +1,4 @@
+"""`fercli models`."""
+
+def models() -> None:
+    """List the models."""

@@ -1,0 +1,18 @@
+"""Every option that two commands share, written once."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DataOption = Annotated[Path, typer.Option("--data", help="The data set that `fercli prepare` wrote.")]
+DeepOption = Annotated[bool | None, typer.Option("--deep/--shallow", help="The paper's deep or shallow network.", show_default=False)]
+HogOption = Annotated[bool | None, typer.Option("--hog/--no-hog", help="With or without HOG features.", show_default=False)]
+ModelOption = Annotated[str | None, typer.Option("--model", help="A model by name; `fercli models` lists them.", show_default=False)]
+WeightsOption = Annotated[
+    Path | None, typer.Option("--weights", help="Your own weights: runs/NAME or a .safetensors file.", show_default=False)
+]
+OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Fail at the first reject, publish nothing.")]
+
+DATA_DEFAULT = Path("fer2013.npz")

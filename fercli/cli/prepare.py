@@ -1,0 +1,93 @@
+"""`fercli prepare`."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fercli.cli import console
+from fercli.cli.options import DATA_DEFAULT, OverwriteOption, StrictOption
+from fercli.files import refuse_existing
+from fercli.labels import LABELS
+
+if TYPE_CHECKING:
+    from fercli.preparation import Preparation
+
+
+def prepare(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="FER2013's CSV, plain or in .gz, .xz, .zip, .tar.gz; or a folder train|validation|test/<expression>/<images>.",
+            show_default=False,
+        ),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The data set to write.")] = DATA_DEFAULT,
+    flips: Annotated[bool, typer.Option("--flips/--no-flips", help="Double the training images by mirroring them.")] = True,
+    hog: Annotated[bool, typer.Option("--hog/--no-hog", help="Compute HOG features.")] = True,
+    drop_leaked: Annotated[
+        bool, typer.Option("--drop-leaked", help="Leave out training images that also stand in validation or test.")
+    ] = False,
+    validation_share: Annotated[
+        float, typer.Option(min=0.01, max=0.5, help="Share of each class to draw from train if there is no validation split.")
+    ] = 0.1,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of that draw.")] = 0,
+    strict: StrictOption = False,
+    overwrite: OverwriteOption = False,
+) -> None:
+    """Read FER2013, or your own faces, into one file for training and evaluation."""
+    refuse_existing(output, overwrite=overwrite)
+    started = time.monotonic()
+    from fercli.dataset import write_dataset
+    from fercli.preparation import prepare as make_dataset
+
+    with console.progress("images") as bars:
+        tasks = {stage: bars.add_task(stage, total=None, visible=False) for stage in ("rows", "HOG")}
+
+        def on_progress(stage: str, done: int, total: int | None) -> None:
+            bars.update(tasks[stage], completed=done, total=total, visible=True)
+
+        result = make_dataset(
+            source,
+            flips=flips,
+            hog=hog,
+            drop_leaked=drop_leaked,
+            strict=strict,
+            validation_share=validation_share,
+            seed=seed,
+            on_progress=on_progress,
+        )
+        write_dataset(result.dataset, output)
+    _report(result, output, time.monotonic() - started)
+    if result.rejected:
+        raise typer.Exit(3)
+
+
+def _report(result: "Preparation", output: Path, seconds: float) -> None:
+    counts = result.counts
+    table = console.table("Images", ["expression", *counts, "all"])
+    for label, expression in enumerate(LABELS):
+        numbers = [split[label] for split in counts.values()]
+        table.add_row(expression, *(f"{number:,}" for number in (*numbers, sum(numbers))))
+    sums = [sum(split) for split in counts.values()]
+    table.add_section()
+    table.add_row("all", *(f"{number:,}" for number in (*sums, sum(sums))))
+    console.show(table)
+    dataset, found = result.dataset, result.duplicates
+    if dataset.meta["flips"]:
+        console.say(f"training images with their mirror images: {len(dataset.train):,}")
+    if result.validation_share is not None:
+        console.say(f"validation: drawn from train, {result.validation_share:.0%} of each class")
+    console.say(
+        f"duplicates: {found.groups:,} groups of identical images ({found.rows:,} images), {found.conflicting:,} with conflicting labels"
+    )
+    console.say("leaks, identical to a training image: " + ", ".join(f"{count:,} in {name}" for name, count in found.leaked.items()))
+    if result.dropped:
+        console.say(f"left out of training because of these leaks: {result.dropped:,}")
+    console.say(f"rejected: {len(result.rejected):,}")
+    for reject in result.rejected:
+        console.say(f"reject: {reject.place}: {reject.reason}")
+    size = output.stat().st_size / 1e6
+    hog = "with HOG" if dataset.train.hog is not None else "without HOG"
+    console.say(f"{console.name(output)}: {size:,.0f} MB, {hog}, in {seconds:.1f} s. Next: fercli train --deep --data {console.name(output)}")

@@ -1,0 +1,84 @@
+"""`fercli train`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fercli.cli import console
+from fercli.cli.options import DATA_DEFAULT, DataOption, DeepOption, HogOption, ModelOption, OverwriteOption
+from fercli.registry import DEFAULT_MODEL, find_model, name_from_flags, with_overrides
+
+
+class Precision(StrEnum):
+    """Keras dtype policies that the networks are tested with."""
+
+    float32 = "float32"
+    mixed_bfloat16 = "mixed_bfloat16"
+
+
+def train(
+    deep: DeepOption = None,
+    hog: HogOption = None,
+    model: ModelOption = None,
+    data: DataOption = DATA_DEFAULT,
+    out: Annotated[Path | None, typer.Option("--out", help="Folder of the run.", show_default="runs/NAME")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's checkpoint, with its recipe.")] = False,
+    overwrite: OverwriteOption = False,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training images.", show_default="recipe")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=2, help="Images a step.", show_default="recipe")] = None,
+    learning_rate: Annotated[float | None, typer.Option(min=1e-8, help="Learning rate at the start.", show_default="recipe")] = None,
+    l2: Annotated[float | None, typer.Option(min=0, help="Weight of the squared kernels.", show_default="recipe")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.", show_default="recipe")] = None,
+    precision: Annotated[Precision | None, typer.Option(help="Number format of the arithmetic.", show_default="recipe")] = None,
+) -> None:
+    """Train a network; the recipe comes from the registry, and every value can be set."""
+    entry = find_model(name_from_flags(model=model, deep=deep, hog=hog) or DEFAULT_MODEL)
+    folder = out or Path("runs") / entry.name
+    from fercli.dataset import read_dataset
+
+    dataset = read_dataset(data, hog=entry.uses_hog)
+    console.say("Starting TensorFlow …")
+    from fercli.training import METRICS, WEIGHTS, Step, Trainer, stored_recipe
+
+    base = stored_recipe(folder) if resume else entry.recipe
+    recipe = with_overrides(
+        base,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        l2=l2,
+        seed=seed,
+        precision=precision and precision.value,
+    )
+    with console.progress("steps") as bars:
+        bar = bars.add_task("", total=None)
+
+        def on_step(step: Step) -> None:
+            bars.update(
+                bar,
+                completed=step.step,
+                total=step.steps,
+                description=f"epoch {step.epoch}/{recipe.epochs}  loss {step.loss:.4f}  accuracy {step.accuracy:.2%}",
+            )
+
+        trainer = Trainer(entry, recipe, dataset, folder, resume=resume, overwrite=overwrite, on_step=on_step)
+        start = f"from epoch {len(trainer.history) + 1}" if trainer.history else f"{trainer.network.count_params():,} parameters"
+        console.say(
+            f"{entry.name}: {start}, {len(dataset.train):,} training images, {recipe.epochs} epochs of {recipe.batch_size} images a step, "
+            f"{recipe.optimizer} at {recipe.learning_rate:g} ({recipe.schedule}), L2 {recipe.l2:g}, seed {recipe.seed}, {recipe.precision}"
+        )
+        again = f"fercli train --model {entry.name} --data {console.name(data)} --out {console.name(folder)} --resume"
+        console.say_on_stop(f"Stopped. Go on from the last finished epoch with: {again}")
+        for epoch in trainer:
+            bars.reset(bar)
+            mark = "  best so far" if trainer.best is epoch else ""
+            console.say(
+                f"epoch {epoch.epoch}/{recipe.epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.2%}  "
+                f"val_loss {epoch.val_loss:.4f}  val_accuracy {epoch.val_accuracy:.2%}  {epoch.seconds:.0f} s{mark}"
+            )
+    weights = console.name(folder / WEIGHTS)
+    console.say(f"Best: epoch {trainer.best.epoch}, validation accuracy {trainer.best.val_accuracy:.2%} ({console.name(folder / METRICS)})")
+    console.say(f"Evaluate it:  fercli evaluate --weights {weights} --data {console.name(data)}")
+    console.say(f"Use it:       fercli classify ./photos -o results.csv --weights {weights}")

@@ -1,0 +1,136 @@
+"""The prepared data set: its arrays, and the npz file that holds them.
+
+Keys: `train_pixels` (N,48,48) uint8 with the flips behind the originals, `train_labels` (N,) uint8, `train_rows` (N,) int64, the
+source row of each image; the same for `validation_` and `test_`, with `_leaked` (N,) bool, true where a training image has the
+same pixels; optionally `_hog` (N,800) float32 for all three; `mean` (48,48) float32 of the training pixels; `meta`, JSON text.
+"""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.errors import IntegrityError, UsageError
+from fercli.files import atomic_write
+from fercli.labels import LABELS
+
+SIDE = 48
+SPLITS = ("train", "validation", "test")
+
+
+@dataclass(frozen=True)
+class Split:
+    """The images of one split, in source order: arrays of equal length, as in the module's description."""
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    rows: NDArray[np.int64]
+    leaked: NDArray[np.bool_]
+    hog: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, index: NDArray[Any]) -> "Split":
+        """Return the images that `index`, positions or a mask, selects."""
+        chosen = {item.name: getattr(self, item.name) for item in fields(self)}
+        return Split(**{name: None if array is None else array[index] for name, array in chosen.items()})
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Three splits, the mean training image, and where all of it came from (`meta`, JSON values)."""
+
+    train: Split
+    validation: Split
+    test: Split
+    mean: NDArray[np.float32]
+    meta: dict[str, Any] = field(default_factory=dict)
+
+    def split(self, name: str) -> Split:
+        """Return the split called `name`, one of `SPLITS`."""
+        return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+
+    def digest(self) -> str:
+        """Return the SHA-256 of all pixels, labels and rows; HOG follows from the pixels and is left out."""
+        total = hashlib.sha256()
+        for name in SPLITS:
+            split = self.split(name)
+            for array in (split.pixels, split.labels, split.rows):
+                total.update(np.ascontiguousarray(array).data)
+        return total.hexdigest()
+
+
+def write_dataset(dataset: Dataset, path: Path) -> None:
+    """Write the npz atomically; the same data set gives the same bytes."""
+    arrays: dict[str, Any] = {"mean": dataset.mean}
+    for name in SPLITS:
+        for item in fields(Split):
+            array = getattr(dataset.split(name), item.name)
+            if array is not None:
+                arrays[f"{name}_{item.name}"] = array
+    arrays["meta"] = np.array(json.dumps(dataset.meta | {"digest": dataset.digest()}, sort_keys=True))
+    with atomic_write(path) as handle:
+        np.savez(handle, allow_pickle=False, **arrays)
+
+
+def read_dataset(path: Path, *, hog: bool = False) -> Dataset:
+    """Read an npz that `write_dataset` wrote, and check it; the HOG arrays only if `hog`.
+
+    Raises UsageError if the file is missing or lacks the HOG asked for, IntegrityError if it is not what was prepared.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path} does not exist; make it with: fercli prepare fer2013.csv -o {path}")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("it is not an npz archive")
+            dataset = _from_archive(archive, path, hog=hog)
+    except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile, json.JSONDecodeError) as error:
+        raise IntegrityError(f"{path} is not a data set that fercli prepared ({error}); prepare it again.") from error
+    if dataset.digest() != dataset.meta.get("digest"):
+        raise IntegrityError(f"{path} was changed after it was prepared (digests differ); prepare it again.")
+    return dataset
+
+
+def _from_archive(archive: "np.lib.npyio.NpzFile", path: Path, *, hog: bool) -> Dataset:
+    def read(key: str, dtype: type, shape: tuple[int | None, ...]) -> NDArray[Any]:
+        array: NDArray[Any] = archive[key]
+        fits = len(array.shape) == len(shape) and all(want in (None, got) for want, got in zip(shape, array.shape, strict=True))
+        if array.dtype != dtype or not fits:
+            raise ValueError(f"{key} is {array.dtype} {array.shape}, not {np.dtype(dtype)} {shape}")
+        return array
+
+    if hog and "train_hog" not in archive:
+        raise UsageError(f"{path} holds no HOG features; prepare it again without --no-hog, or use a model without HOG.")
+    splits = {name: _read_split(read, name, hog=hog) for name in SPLITS}
+    mean = read("mean", np.float32, (SIDE, SIDE))
+    if not (np.isfinite(mean).all() and mean.min() >= 0 and mean.max() <= 255):
+        raise ValueError("mean is not between 0 and 255")
+    meta = json.loads(str(archive["meta"]))
+    if not isinstance(meta, dict):
+        raise ValueError("meta is not a JSON object")
+    return Dataset(**splits, mean=mean, meta=meta)
+
+
+def _read_split(read: Callable[[str, type, tuple[int | None, ...]], NDArray[Any]], name: str, *, hog: bool) -> Split:
+    labels = read(f"{name}_labels", np.uint8, (None,))
+    count = len(labels)
+    if count == 0 or labels.max() >= len(LABELS):
+        raise ValueError(f"{name}_labels is empty or holds a number over {len(LABELS) - 1}")
+    features = read(f"{name}_hog", np.float32, (count, None)) if hog else None
+    if features is not None and not np.isfinite(features).all():
+        raise ValueError(f"{name}_hog holds values that are not finite")
+    return Split(
+        pixels=read(f"{name}_pixels", np.uint8, (count, SIDE, SIDE)),
+        labels=labels,
+        rows=read(f"{name}_rows", np.int64, (count,)),
+        leaked=read(f"{name}_leaked", np.bool_, (count,)),
+        hog=features,
+    )

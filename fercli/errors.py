@@ -1,0 +1,67 @@
+"""What can go wrong, and the exit code that each kind of failure has.
+
+Every message is a sentence that names the file concerned and says what to do next; the command line prints it as it is.
+"""
+
+EXIT_CODES: dict[int, str] = {
+    0: "all done",
+    1: "failed; nothing published, earlier outputs untouched",
+    2: "usage: the command line asks for something that is not there or does not fit together",
+    3: "published, but some inputs were rejected; each is listed",
+    4: "refused for integrity: weights, data set or checkpoint are not what they should be",
+    130: "interrupted (Ctrl-C)",
+    143: "terminated (SIGTERM)",
+}
+
+
+class FercliError(Exception):
+    """A failure that the user can understand and act on."""
+
+    exit_code = 1
+
+
+class UsageError(FercliError):
+    """The command line names what does not exist, or combines what does not go together."""
+
+    exit_code = 2
+
+
+class IntegrityError(FercliError):
+    """A file exists but is not what it claims to be."""
+
+    exit_code = 4
+
+
+class TrainingDiverged(FercliError):
+    """The loss became NaN or infinite."""
+
+
+class ImageRejected(Exception):
+    """One image cannot be used; the batch goes on.
+
+    `code` is a word from `REJECT_CODES`, the message says what was found.
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        if code not in REJECT_CODES:
+            raise ValueError(f"unknown reject code {code!r}")
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+REJECT_CODES: dict[str, str] = {
+    "unreadable": "the file cannot be opened or read",
+    "empty": "the file has no bytes",
+    "not_an_image": "the content is not PNG, JPEG, BMP, WebP, GIF or TIFF, whatever the name says",
+    "damaged": "the image is cut off or broken",
+    "too_large": "the file or the image is over a limit",
+}
+
+
+class Interrupted(BaseException):
+    """SIGINT or SIGTERM arrived. Not an `Exception`, so that no handler for faulty input swallows it."""
+
+    def __init__(self, exit_code: int) -> None:
+        super().__init__(exit_code)
+        self.exit_code = exit_code

@@ -1,0 +1,178 @@
+"""Atomic writes and the walk through folders of photos: the only module that renames files."""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from fercli.errors import FercliError, UsageError
+
+try:
+    import fcntl
+except ImportError:  # Windows: two runs on one output are not detected there
+    fcntl = None  # type: ignore[assignment]
+
+TEMPORARY_SUFFIX = ".fercli-part"
+
+IMAGE_SUFFIXES = frozenset(
+    ".png .jpg .jpeg .jpe .jfif .bmp .dib .webp .gif .tif .tiff .heic .heif .avif .jp2".split()
+)
+# The first bytes of the formats that `images` opens; a file that starts so is a photo whatever its name.
+IMAGE_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"RIFF", b"GIF8", b"II*\x00", b"MM\x00*")
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Raise UsageError if `path` is a folder, or exists and `overwrite` is false."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder; name a file to write.")
+    if path.exists() and not overwrite:
+        raise UsageError(f"{path} exists already; add --overwrite to replace it, or name another file.")
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[BinaryIO]:
+    """Open a temporary file beside `path`; publish it under that name when the block ends without an exception.
+
+    At any moment, also after SIGKILL, `path` is the old file or the complete new one. The temporary's name is fixed and
+    locked while in use: what a killed run left is taken over by the next, and a second run at the same time is refused.
+
+    Raises FercliError when the file cannot be written or another run is writing it; `path` is then untouched.
+    """
+    temporary = path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = _open_locked(temporary, path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    try:
+        try:
+            with handle:
+                yield handle
+                handle.flush()
+                os.fsync(handle.fileno())
+                os.replace(temporary, path)  # inside the lock, so that nobody takes the temporary over in between
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace the content of `path` by `data`; errors as in `atomic_write`."""
+    with atomic_write(path) as handle:
+        handle.write(data)
+
+
+def _open_locked(temporary: Path, path: Path) -> BinaryIO:
+    while True:
+        handle = os.fdopen(os.open(temporary, os.O_RDWR | os.O_CREAT, 0o666), "w+b", closefd=True)
+        try:
+            if fcntl is not None:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Another run may have published or removed the file between our open and our lock.
+            if temporary.exists() and os.path.samestat(os.fstat(handle.fileno()), temporary.stat()):
+                handle.truncate(0)
+                return handle
+        except BlockingIOError:
+            handle.close()
+            raise FercliError(f"{path} is being written by another run of fercli; wait for it or name another file.") from None
+        handle.close()
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the rename itself durable; some file systems and Windows do not allow it, which costs only durability."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _cannot_write(path: Path, error: OSError) -> FercliError:
+    return FercliError(
+        f"{path} cannot be written ({error.strerror or error}); nothing there was changed. "
+        "Free some space or name a place that you may write to."
+    )
+
+
+@dataclass
+class Walk:
+    """Every photo under the given files and folders, in a fixed order, each real file once.
+
+    A file named singly is always a photo. In a folder (recursively, names sorted by their bytes), photos are the files with
+    an image's suffix or an image's first bytes; others are counted in `passed_over`, hidden ones are ignored. Links are
+    followed, loops and second links to the same file are not. `excluded` are files never to read: the run's own output.
+    Folders that cannot be listed are kept in `unreadable`.
+
+    Raises UsageError, when iterated, for an input that does not exist.
+    """
+
+    inputs: Iterable[Path]
+    excluded: frozenset[Path] = frozenset()
+    passed_over: int = 0
+    unreadable: list[tuple[Path, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._seen: set[tuple[int, int]] = set()
+
+    def __iter__(self) -> Iterator[Path]:
+        for path in self.inputs:
+            if path.is_dir():
+                yield from self._folder(path)
+            elif not os.path.lexists(path):
+                raise UsageError(f"{path} does not exist; give an image file or a folder of them.")
+            elif self._first_visit(path):
+                yield path
+
+    def _first_visit(self, path: Path) -> bool:
+        try:
+            status = path.stat()
+        except OSError:  # a dangling link: no identity, so it cannot be a second visit
+            return True
+        identity = (status.st_dev, status.st_ino)
+        if identity in self._seen:
+            return False
+        self._seen.add(identity)
+        return True
+
+    def _folder(self, folder: Path) -> Iterator[Path]:
+        pending = [folder]  # a stack of paths, not recursion: a tree may be deeper than Python's call stack
+        while pending:
+            path = pending.pop()
+            if path.is_dir():
+                if self._first_visit(path):
+                    pending.extend(self._entries(path))
+            elif path in self.excluded:
+                continue
+            elif not _looks_like_photo(path):
+                self.passed_over += 1
+            elif self._first_visit(path):
+                yield path
+
+    def _entries(self, folder: Path) -> list[Path]:
+        """Return the visible entries, last first, as the stack wants them."""
+        try:
+            names = [name for name in os.listdir(folder) if not name.startswith(".")]
+        except OSError as error:
+            self.unreadable.append((folder, error.strerror or str(error)))
+            return []
+        return [folder / name for name in sorted(names, key=os.fsencode, reverse=True)]
+
+
+def _looks_like_photo(path: Path) -> bool:
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return True
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return False  # opening a FIFO would wait for ever
+        with path.open("rb") as handle:
+            return handle.read(8).startswith(IMAGE_SIGNATURES)
+    except OSError:
+        return False

@@ -1,0 +1,118 @@
+"""Image files to grey pixels, upright: one function for every command, and the only module that imports PIL."""
+
+import contextlib
+import io
+import os
+import struct
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from fercli.errors import ImageRejected
+
+FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF")
+FILE_LIMIT = 256 << 20
+DEFAULT_MAX_PIXELS = 100_000_000  # the largest cameras on sale; about 400 MB while decoding
+_SIDE_LIMIT = 65_500  # libjpeg's own limit; also keeps thin, endless images out
+
+# What Pillow's decoders raise for broken files. https://github.com/python-pillow/Pillow/issues/7992 and its fuzzers' list.
+_DECODER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, NotImplementedError,
+                   OverflowError, struct.error, MemoryError, AttributeError, ZeroDivisionError)  # fmt: skip
+
+Image.MAX_IMAGE_PIXELS = None  # `read_gray` has its own limit, checked before anything is decoded
+
+
+def read_gray(path: Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> NDArray[np.uint8]:
+    """Return the first frame of an image file as grey pixels (height, width), upright by its EXIF orientation.
+
+    16-bit images are scaled, not clipped; transparent parts become white; grey is ITU-R 601 luma. The format is told by the
+    content. Raises ImageRejected for anything that is not a whole image within the limits.
+    """
+    data = _read_bytes(path)
+    with warnings.catch_warnings(), _quiet_stderr(data):
+        warnings.simplefilter("ignore")  # Pillow warns of odd metadata; the pixels are what counts
+        try:
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
+        except Image.UnidentifiedImageError:
+            raise ImageRejected("not_an_image", "its content is not PNG, JPEG, BMP, WebP, GIF or TIFF") from None
+        except _DECODER_ERRORS as error:
+            raise ImageRejected("damaged", f"its header is broken ({_sentence(error)})") from error
+        with image:
+            width, height = image.size
+            if width * height > max_pixels or max(width, height) > _SIDE_LIMIT:
+                raise ImageRejected("too_large", f"it has {width} x {height} pixels; the limit is {max_pixels} (--max-pixels)")
+            try:
+                return np.asarray(_to_gray(ImageOps.exif_transpose(image)), np.uint8)
+            except _DECODER_ERRORS as error:
+                raise ImageRejected("damaged", f"it is cut off or broken ({_sentence(error)})") from error
+
+
+def resize_face(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Return a square grey face resized to (side, side), area-averaged when it shrinks, so that detail does not alias."""
+    if pixels.shape == (side, side):
+        return pixels
+    method = Image.Resampling.BOX if min(pixels.shape) > side else Image.Resampling.BICUBIC
+    return np.asarray(Image.fromarray(pixels).resize((side, side), method), np.uint8)
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise ImageRejected("unreadable", "it is not a regular file" if path.exists() else "the link leads nowhere")
+        size = path.stat().st_size
+        if size > FILE_LIMIT:
+            raise ImageRejected("too_large", f"the file has {size} bytes; the limit is {FILE_LIMIT}")
+        data = path.read_bytes()
+    except OSError as error:
+        raise ImageRejected("unreadable", error.strerror or str(error)) from error
+    if not data:
+        raise ImageRejected("empty", "the file has no bytes")
+    return data
+
+
+def _to_gray(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(("I", "F")):
+        return _deep_to_gray(image)
+    if image.mode == "P" or "A" in image.mode or "a" in image.mode or "transparency" in image.info:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image.convert("L")
+
+
+def _deep_to_gray(image: Image.Image) -> Image.Image:
+    """Scale 16- and 32-bit grey: integers by their range, floats by their own (0 to 1 or 0 to 255 are both in use)."""
+    values = np.asarray(image, np.float64)
+    if not np.isfinite(values).all():
+        raise ValueError("it holds values that are not finite")
+    if image.mode == "F":
+        top = 1.0 if values.max(initial=0.0) <= 1.0 else 255.0
+    else:
+        top = 65_535.0 if values.max(initial=0.0) <= 65_535 else float(2**31 - 1)
+    return Image.fromarray(np.clip(values * (255.0 / top) + 0.5, 0, 255).astype(np.uint8))
+
+
+@contextlib.contextmanager
+def _quiet_stderr(data: bytes) -> Iterator[None]:
+    """Keep libtiff, which writes to the C library's stderr, off the terminal while it decodes."""
+    if not data.startswith((b"II", b"MM")):
+        yield
+        return
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with open(os.devnull, "wb") as sink:
+        os.dup2(sink.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def _sentence(error: BaseException) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__

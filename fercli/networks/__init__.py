@@ -1,0 +1,30 @@
+"""Networks in Keras, backend-neutral: `build` turns a registry entry into a model. Importing this imports Keras.
+
+TensorFlow is the default; set KERAS_BACKEND to `jax` or `torch`, with that package installed, for another.
+"""
+
+import sys
+from collections.abc import Callable
+
+import keras
+
+from fercli.networks.paper import paper_network
+from fercli.registry import Model
+
+BUILDERS: dict[str, Callable[..., keras.Model]] = {"paper": paper_network}
+
+
+def build(model: Model, *, l2: float = 0.0, precision: str = "float32") -> keras.Model:
+    """Return the registry entry's network, untrained.
+
+    Inputs: `pixels` (N,48,48) uint8 and, if the entry uses it, `hog` (N,800) float32. Outputs: probabilities (N,7) float32,
+    behind a layer called `logits`. `l2` regularises all kernels; `precision` is a Keras dtype policy, `float32` or
+    `mixed_bfloat16`, that does not change which weights there are. The layer `mean` holds the image to subtract; load or set it.
+    """
+    return BUILDERS[model.builder](model, l2=l2, precision=precision)
+
+
+def backend_name() -> str:
+    """Return Keras's backend with its version, such as `tensorflow 2.21.0`."""
+    backend = keras.backend.backend()
+    return f"{backend} {sys.modules[backend].__version__}"

@@ -1,0 +1,174 @@
+"""Faces to a data set: duplicates and leaks marked, flips added, the mean and the HOG features computed."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.dataset import SPLITS, Dataset, Split
+from fercli.errors import FercliError
+from fercli.labels import LABELS
+from fercli.sources import Faces, RejectedRow, read_faces
+
+REJECT_SHARE = 0.01
+OnProgress = Callable[[str, int, int | None], None]  # stage, done, total (None: not known yet)
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """Images with the same pixels: how many groups, the rows in them, groups whose labels differ, leaked images by split."""
+
+    groups: int
+    rows: int
+    conflicting: int
+    leaked: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """The data set and what was found on the way; `counts` are images by split and label, without flips."""
+
+    dataset: Dataset
+    counts: dict[str, list[int]]
+    rejected: list[RejectedRow]
+    duplicates: Duplicates
+    dropped: int = 0
+    validation_share: float | None = field(default=None)
+
+
+def prepare(
+    source: Path,
+    *,
+    flips: bool = True,
+    hog: bool = True,
+    drop_leaked: bool = False,
+    strict: bool = False,
+    validation_share: float = 0.1,
+    seed: int = 0,
+    on_progress: OnProgress = lambda *_: None,
+) -> Preparation:
+    """Read `source` and make the data set that training and evaluation share.
+
+    `flips` doubles the training images by their mirror images. `drop_leaked` leaves out of training what is pixel-identical to
+    a validation or test image, so that those stay whole and comparable. A missing validation split is drawn from the training
+    images: `validation_share` of each class, by `seed`. `on_progress` receives a stage's name, the work done and its total.
+
+    Raises FercliError for a source that cannot be used, for any reject if `strict`, and for over 1 % of rejects.
+    """
+    faces = read_faces(source, lambda row: on_progress("rows", row, None))
+    _refuse_rejects(faces, source, strict=strict)
+    drawn = None
+    if not (faces.splits == "validation").any():
+        drawn = validation_share
+        _draw_validation(faces, validation_share, seed)
+    for name in SPLITS:
+        if not (faces.splits == name).any():
+            raise FercliError(f"{source} has no {name} images; a data set needs train and test at least.")
+    faces, duplicates, leaked, dropped = _find_duplicates(faces, drop_leaked=drop_leaked)
+    splits = {name: _split(faces, leaked, name) for name in SPLITS}
+    counts = {name: np.bincount(split.labels, minlength=len(LABELS)).tolist() for name, split in splits.items()}
+    if flips:
+        splits["train"] = _with_flips(splits["train"])
+    mean = splits["train"].pixels.mean(axis=0, dtype=np.float64).astype(np.float32)
+    if hog:
+        splits = _with_hog(splits, on_progress)
+    meta: dict[str, Any] = {
+        "source": source.name,
+        "source_sha256": None if source.is_dir() else _file_digest(source),
+        "flips": flips,
+        "dropped_leaked": dropped,
+        "validation_drawn": None if drawn is None else {"share": drawn, "seed": seed},
+        "counts": counts,
+        "rejected": [[item.place, item.reason] for item in faces.rejected],
+        "duplicates": {"groups": duplicates.groups, "rows": duplicates.rows, "conflicting": duplicates.conflicting},
+        "leaked": duplicates.leaked,
+        "names": faces.names,
+        "versions": {package: version(package) for package in ("fercli", "numpy", "scikit-image", "pillow")},
+    }
+    dataset = Dataset(**splits, mean=mean, meta=meta)
+    return Preparation(dataset, counts, faces.rejected, duplicates, dropped, drawn)
+
+
+def _refuse_rejects(faces: Faces, source: Path, *, strict: bool) -> None:
+    bad = len(faces.rejected)
+    total = bad + len(faces.labels)
+    if total == 0:
+        raise FercliError(f"{source} holds no images at all.")
+    if bad > REJECT_SHARE * total or (strict and bad):
+        first = "\n".join(f"  {item.place}: {item.reason}" for item in faces.rejected[:10])
+        allowed = "--strict allows none" if strict else f"at most {REJECT_SHARE:.0%} may be bad"
+        raise FercliError(f"{source}: {bad} of {total} rows are bad, and {allowed}. Mend or get the file again. The first:\n{first}")
+
+
+def _draw_validation(faces: Faces, share: float, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    for label in range(len(LABELS)):
+        candidates = np.flatnonzero((faces.labels == label) & (faces.splits == "train"))
+        chosen = generator.permutation(candidates)[: round(share * len(candidates))]
+        faces.splits[chosen] = "validation"
+
+
+def _find_duplicates(faces: Faces, *, drop_leaked: bool) -> tuple[Faces, Duplicates, NDArray[np.bool_], int]:
+    first: dict[bytes, int] = {}
+    group = np.array([first.setdefault(image.tobytes(), row) for row, image in enumerate(faces.pixels)], np.int64)
+    in_training = np.zeros(len(group), bool)
+    in_training[group[faces.splits == "train"]] = True
+    leaked = in_training[group] & (faces.splits != "train")
+    sizes = np.bincount(group, minlength=len(group))
+    # A group's labels differ if its pairs (group, label) are more than one.
+    labels_of_group = np.bincount(np.unique(np.stack([group, faces.labels.astype(np.int64)]), axis=1)[0], minlength=len(group))
+    duplicates = Duplicates(
+        groups=int((sizes > 1).sum()),
+        rows=int(sizes[sizes > 1].sum()),
+        conflicting=int((labels_of_group > 1).sum()),
+        leaked={name: int(leaked[faces.splits == name].sum()) for name in SPLITS[1:]},
+    )
+    if not drop_leaked:
+        return faces, duplicates, leaked, 0
+    leaking = np.zeros(len(group), bool)
+    leaking[group[leaked]] = True
+    keep = ~(leaking[group] & (faces.splits == "train"))
+    kept = replace(
+        faces, pixels=faces.pixels[keep], labels=faces.labels[keep], splits=faces.splits[keep], rows=faces.rows[keep]
+    )
+    return kept, duplicates, np.zeros(keep.sum(), bool), int((~keep).sum())
+
+
+def _split(faces: Faces, leaked: NDArray[np.bool_], name: str) -> Split:
+    chosen = faces.splits == name
+    return Split(faces.pixels[chosen], faces.labels[chosen], faces.rows[chosen], leaked[chosen])
+
+
+def _with_flips(split: Split) -> Split:
+    return Split(
+        pixels=np.concatenate([split.pixels, split.pixels[:, :, ::-1]]),
+        labels=np.tile(split.labels, 2),
+        rows=np.tile(split.rows, 2),
+        leaked=np.tile(split.leaked, 2),
+    )
+
+
+def _with_hog(splits: dict[str, Split], on_progress: OnProgress) -> dict[str, Split]:
+    from fercli.hog import LENGTH, hog_features  # scikit-image takes a second to import; --no-hog does not need it
+
+    total = sum(len(split) for split in splits.values())
+    done = 0
+    result = {}
+    for name, split in splits.items():
+        features = np.empty((len(split), LENGTH), np.float32)
+        for start in range(0, len(split), 500):
+            features[start : start + 500] = hog_features(split.pixels[start : start + 500])
+            on_progress("HOG", done + min(start + 500, len(split)), total)
+        done += len(split)
+        result[name] = replace(split, hog=features)
+    return result
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

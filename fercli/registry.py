@@ -1,0 +1,200 @@
+"""The registry of models: everything that any command needs to know of one, as data.
+
+A new network is one builder in `networks` and one record here; every command and every test that walks `MODELS` then has it.
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from fercli.errors import UsageError
+from fercli.labels import LABELS
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """One block of the paper's grammar: convolution, batch normalisation, ReLU, dropout, then 2x2 max-pooling if `pool`."""
+
+    filters: int
+    size: int
+    pool: bool
+    dropout: float
+
+
+@dataclass(frozen=True)
+class Affine:
+    """One dense block of the paper's grammar: affine, batch normalisation, ReLU, dropout."""
+
+    units: int
+    dropout: float
+
+
+@dataclass(frozen=True)
+class PaperNetwork:
+    """Arguments of the paper's grammar, section 3: M convolution blocks, N affine blocks, affine, softmax."""
+
+    convolutions: tuple[Convolution, ...]
+    affines: tuple[Affine, ...]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained. `--resume` refuses any change of it.
+
+    The learning rate falls to zero along a cosine over all epochs, or stays `constant`; `l2` weighs the squared kernels.
+    """
+
+    optimizer: str
+    learning_rate: float
+    l2: float
+    epochs: int
+    batch_size: int
+    schedule: str = "cosine"
+    momentum: float = 0.9
+    seed: int = 0
+    precision: str = "float32"
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a source reports for an architecture, in percent; `validation` is PublicTest, `test` is PrivateTest."""
+
+    source: str
+    validation: float
+    test: float
+    per_class: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Model:
+    """One entry: architecture, training recipe, shipped weights, and the published results to compare with."""
+
+    name: str
+    summary: str
+    builder: str
+    network: PaperNetwork
+    uses_hog: bool
+    parameters: int
+    recipe: Recipe
+    published: tuple[Published, ...] = ()
+    sha256: str | None = None  # of weights/<name>.safetensors; None while no weights are shipped
+    input_size: int = 48
+    labels: tuple[str, ...] = field(default=LABELS)
+
+
+SHALLOW = PaperNetwork(
+    convolutions=(
+        Convolution(filters=32, size=3, pool=False, dropout=0.25),
+        Convolution(filters=64, size=3, pool=True, dropout=0.25),
+    ),
+    affines=(Affine(units=512, dropout=0.5),),
+)
+DEEP = PaperNetwork(
+    convolutions=(
+        Convolution(filters=64, size=3, pool=True, dropout=0.25),
+        Convolution(filters=128, size=5, pool=True, dropout=0.25),
+        Convolution(filters=512, size=3, pool=True, dropout=0.25),
+        Convolution(filters=512, size=3, pool=True, dropout=0.25),
+    ),
+    affines=(Affine(units=256, dropout=0.25), Affine(units=512, dropout=0.25)),
+)
+
+# Learning rate, L2, epochs and batch size are the paper's (section 4); it does not name the optimizer.
+SHALLOW_RECIPE = Recipe(optimizer="adam", learning_rate=0.001, l2=1e-6, epochs=35, batch_size=128)
+DEEP_RECIPE = Recipe(optimizer="sgd", learning_rate=0.01, l2=1e-7, epochs=35, batch_size=128)
+
+# Neither source reports a model with HOG by itself, only that HOG changed neither depth by much.
+SHALLOW_PUBLISHED = (
+    Published("paper", 55.0, 54.0, (41.0, 32.0, 54.0, 75.0, 32.0, 67.5, 39.9)),
+    Published("re-implementation", 53.02, 52.9, (33.47, 44.64, 36.06, 77.39, 53.92, 69.00, 32.94)),
+)
+DEEP_PUBLISHED = (
+    Published("paper", 65.0, 64.0, (53.0, 70.0, 46.0, 80.5, 63.0, 62.5, 51.5)),
+    Published("re-implementation", 60.18, 62.77, (46.07, 60.71, 49.00, 79.57, 53.09, 77.15, 61.26)),
+)
+
+MODELS: dict[str, Model] = {
+    model.name: model
+    for model in (
+        Model(
+            name="shallow",
+            summary="the paper's shallow network: 2 convolutions, 1 dense layer",
+            builder="paper",
+            network=SHALLOW,
+            uses_hog=False,
+            parameters=0,
+            recipe=SHALLOW_RECIPE,
+            published=SHALLOW_PUBLISHED,
+        ),
+        Model(
+            name="shallow-hog",
+            summary="the shallow network, HOG features joined before its dense layer",
+            builder="paper",
+            network=SHALLOW,
+            uses_hog=True,
+            parameters=0,
+            recipe=SHALLOW_RECIPE,
+            published=SHALLOW_PUBLISHED,
+        ),
+        Model(
+            name="deep",
+            summary="the paper's deep network: 4 convolutions, 2 dense layers",
+            builder="paper",
+            network=DEEP,
+            uses_hog=False,
+            parameters=0,
+            recipe=DEEP_RECIPE,
+            published=DEEP_PUBLISHED,
+        ),
+        Model(
+            name="deep-hog",
+            summary="the deep network, HOG features joined before its dense layers",
+            builder="paper",
+            network=DEEP,
+            uses_hog=True,
+            parameters=0,
+            recipe=DEEP_RECIPE,
+            published=DEEP_PUBLISHED,
+        ),
+    )
+}
+
+DEFAULT_MODEL = "deep"
+
+
+def find_model(name: str) -> Model:
+    """Return the entry called `name`; UsageError names the known ones."""
+    try:
+        return MODELS[name]
+    except KeyError:
+        raise UsageError(f"There is no model {name!r}; choose one of {', '.join(MODELS)}.") from None
+
+
+def name_from_flags(*, model: str | None, deep: bool | None, hog: bool | None) -> str | None:
+    """Return the name that `--model`, or `--deep`/`--shallow` with `--hog`/`--no-hog`, stand for; None if none was given.
+
+    `--hog` alone means the deep network with HOG. Raises UsageError for `--model` beside one of the others.
+    """
+    if model is not None:
+        if deep is not None or hog is not None:
+            raise UsageError("--model already names the network; leave --deep, --shallow, --hog and --no-hog away.")
+        return find_model(model).name
+    if deep is None and hog is None:
+        return None
+    return ("shallow" if deep is False else "deep") + ("-hog" if hog else "")
+
+
+def with_overrides(recipe: Recipe, **overrides: object) -> Recipe:
+    """Return the recipe with the values that are not None in place of its own."""
+    return replace(recipe, **{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+
+
+def weights_folder() -> Path:
+    """Return the folder of the shipped weights: inside an installed package, beside it in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "weights"
+    return installed if installed.is_dir() else package.parent / "weights"
+
+
+def weights_path(name: str) -> Path:
+    """Return where the shipped weights of the model `name` are, or would be."""
+    return weights_folder() / f"{name}.safetensors"

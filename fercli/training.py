@@ -1,0 +1,245 @@
+"""A recipe and a data set to a trained network: one checkpoint an epoch, exact resume, the best epoch kept."""
+
+import contextlib
+import csv
+import io
+import json
+import math
+import platform
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from fercli import __version__
+from fercli.checkpoints import Checkpoint, assign, read_checkpoint, save_weights, state_of, tensors_of, write_checkpoint
+from fercli.dataset import Dataset, Split
+from fercli.errors import IntegrityError, TrainingDiverged, UsageError
+from fercli.files import write_atomically
+from fercli.networks import backend_name, build
+from fercli.plots import plot_curves
+from fercli.registry import Model, Recipe
+
+WEIGHTS = "model.safetensors"
+CHECKPOINT = "checkpoint.safetensors"
+HISTORY = "history.csv"
+CURVES = "curves.png"
+METRICS = "metrics.json"
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of the history: losses with L2, accuracies from 0 to 1, the learning rate at the epoch's end, its duration."""
+
+    epoch: int
+    loss: float
+    accuracy: float
+    val_loss: float
+    val_accuracy: float
+    learning_rate: float
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far an epoch has come: steps done of all, and loss and accuracy over them."""
+
+    epoch: int
+    step: int
+    steps: int
+    loss: float
+    accuracy: float
+
+
+class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+    """The images of a split in a given order, batch by batch, as the network takes them."""
+
+    def __init__(self, split: Split, order: np.ndarray[Any, Any], batch_size: int) -> None:
+        super().__init__()
+        self._split, self._order, self._batch_size = split, order, batch_size
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._order) / self._batch_size)
+
+    def __getitem__(self, number: int) -> tuple[dict[str, Any], Any]:
+        start = number * self._batch_size
+        batch = self._split.take(self._order[start : start + self._batch_size])
+        inputs = {"pixels": batch.pixels} | ({} if batch.hog is None else {"hog": batch.hog})
+        return inputs, batch.labels
+
+
+class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
+    """Reports every step, and stops at the first loss that is not finite."""
+
+    def __init__(self, epoch: int, steps: int, on_step: Callable[[Step], None]) -> None:
+        super().__init__()
+        self._epoch, self._steps, self._on_step = epoch, steps, on_step
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        logs = logs or {}
+        if not math.isfinite(logs["loss"]):
+            raise TrainingDiverged(f"The loss became {logs['loss']} in epoch {self._epoch}, step {batch + 1}.")
+        self._on_step(Step(self._epoch, batch + 1, self._steps, logs["loss"], logs["accuracy"]))
+
+
+class Trainer:
+    """Trains one registry entry on one data set, in one folder.
+
+    Iterating trains: an `Epoch` after each one, when all of its files are safely written. Everything random follows from the
+    recipe's seed and the epoch's number, so that a run resumed from the checkpoint equals an unbroken one on the same CPU.
+
+    Raises UsageError if the folder already holds a run and neither `resume` nor `overwrite` is set, or if `resume` is and
+    the recipe differs; IntegrityError for a checkpoint of another model or data set; TrainingDiverged for a loss not finite.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        recipe: Recipe,
+        dataset: Dataset,
+        folder: Path,
+        *,
+        resume: bool = False,
+        overwrite: bool = False,
+        on_step: Callable[[Step], None] = lambda _: None,
+    ) -> None:
+        self.model, self.recipe, self.dataset, self.folder = model, recipe, dataset, folder
+        self.history: list[Epoch] = []
+        self._on_step = on_step
+        checkpoint = self._found_checkpoint(resume=resume, overwrite=overwrite)
+        keras.utils.set_random_seed(recipe.seed)
+        self.network = build(model, l2=recipe.l2, precision=recipe.precision)
+        self.network.get_layer("mean").mean.assign(dataset.mean)
+        self._steps = math.ceil(len(dataset.train) / recipe.batch_size)
+        # Training on the logits is steadier than on probabilities; the layers, and so the weights, are the same.
+        self._trainee = keras.Model(self.network.inputs, self.network.get_layer("logits").output)
+        self._trainee.compile(
+            optimizer=_optimizer(recipe, self._steps),
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            jit_compile="auto" if keras.backend.backend() != "tensorflow" else False,  # XLA on CPU is many times slower here
+        )
+        self._trainee.optimizer.build(self._trainee.trainable_variables)
+        if checkpoint:
+            self._restore(checkpoint)
+
+    def __iter__(self) -> Iterator[Epoch]:
+        for number in range(len(self.history) + 1, self.recipe.epochs + 1):
+            epoch = self._train_epoch(number)
+            self.history.append(epoch)
+            self._publish()
+            yield epoch
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch with the highest validation accuracy, the earliest of equals; its weights are the ones kept."""
+        return max(self.history, key=lambda epoch: epoch.val_accuracy)
+
+    def _found_checkpoint(self, *, resume: bool, overwrite: bool) -> Checkpoint | None:
+        path = self.folder / CHECKPOINT
+        if not path.exists():
+            if resume:
+                raise UsageError(f"{path} does not exist, so there is nothing to resume; leave --resume away.")
+            return None
+        if resume:
+            return read_checkpoint(path)
+        if not overwrite:
+            raise UsageError(f"{self.folder} holds a run already; add --resume to go on, --overwrite to start anew, or another --out.")
+        for name in (CHECKPOINT, WEIGHTS, HISTORY, CURVES, METRICS):
+            (self.folder / name).unlink(missing_ok=True)
+        return None
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        path, stored = self.folder / CHECKPOINT, checkpoint.metadata
+        if stored.get("model") != self.model.name or stored.get("dataset") != self.dataset.meta["digest"]:
+            raise IntegrityError(f"{path} belongs to model {stored.get('model')} on another data set; use --overwrite or another --out.")
+        changed = [name for name, value in asdict(self.recipe).items() if stored["recipe"].get(name) != value]
+        if changed:
+            was = ", ".join(f"{name} {stored['recipe'].get(name)}" for name in changed)
+            raise UsageError(f"{path} was trained with {was}; resume with the same values, or start anew with --overwrite.")
+        assign(state_of(self._trainee, self._trainee.optimizer), checkpoint.tensors, path)
+        self.history = [Epoch(**line) for line in stored["history"]]
+
+    def _train_epoch(self, number: int) -> Epoch:
+        started = time.monotonic()
+        order = np.random.default_rng([self.recipe.seed, number]).permutation(len(self.dataset.train))
+        watch = _Watch(number, self._steps, self._on_step)
+        batches = Batches(self.dataset.train, order, self.recipe.batch_size)
+        logs = self._trainee.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[watch]).history
+        validation = self.dataset.validation
+        result = self._trainee.evaluate(Batches(validation, np.arange(len(validation)), 256), verbose=0, return_dict=True)
+        return Epoch(
+            epoch=number,
+            loss=logs["loss"][0],
+            accuracy=logs["accuracy"][0],
+            val_loss=result["loss"],
+            val_accuracy=result["accuracy"],
+            learning_rate=float(keras.ops.convert_to_numpy(self._trainee.optimizer.learning_rate)),
+            seconds=round(time.monotonic() - started, 2),
+        )
+
+    def _publish(self) -> None:
+        """Write the epoch's files, the checkpoint last: a run killed in between repeats the epoch and writes the same."""
+        metadata = {
+            "model": self.model.name,
+            "labels": self.model.labels,
+            "input": {"pixels": ["uint8", self.model.input_size, self.model.input_size], "hog": self.model.uses_hog},
+            "mean": "mean/mean",
+            "recipe": asdict(self.recipe),
+            "dataset": self.dataset.meta["digest"],
+            "epoch": self.best.epoch,
+            "validation_accuracy": self.best.val_accuracy,
+            "versions": {"fercli": __version__, "keras": keras.__version__, "backend": backend_name(), "python": platform.python_version()},
+        }
+        if self.best is self.history[-1]:
+            save_weights(self.network, metadata, self.folder / WEIGHTS)
+        write_history(self.history, self.folder / HISTORY)
+        plot_curves({self.model.name: self.history}, self.folder / CURVES)
+        summary = metadata | {"epochs_done": len(self.history), "seconds": round(sum(epoch.seconds for epoch in self.history), 1)}
+        write_atomically(self.folder / METRICS, json.dumps(summary, indent=2).encode() + b"\n")
+        write_checkpoint(
+            Checkpoint(
+                tensors_of(state_of(self._trainee, self._trainee.optimizer)),
+                metadata | {"history": [asdict(epoch) for epoch in self.history]},
+            ),
+            self.folder / CHECKPOINT,
+        )
+
+
+def stored_recipe(folder: Path) -> Recipe:
+    """Return the recipe of the run in `folder`, so that `--resume` need not repeat it; errors as in `read_checkpoint`."""
+    path = folder / CHECKPOINT
+    try:
+        return Recipe(**read_checkpoint(path).metadata["recipe"])
+    except (KeyError, TypeError) as error:
+        raise IntegrityError(f"{path} holds no recipe that this version knows ({error}).") from error
+
+
+def write_history(history: list[Epoch], path: Path) -> None:
+    """Write the history as CSV, a line an epoch."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(Epoch.__dataclass_fields__), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(asdict(epoch) for epoch in history)
+    write_atomically(path, text.getvalue().encode())
+
+
+def read_history(path: Path) -> list[Epoch]:
+    """Read what `write_history` wrote; an empty list if there is no such file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="") as handle:
+        return [Epoch(int(line.pop("epoch")), **{name: float(value) for name, value in line.items()}) for line in csv.DictReader(handle)]
+
+
+def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+    rate: Any = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=recipe.epochs * steps)
+    if recipe.optimizer == "adam":
+        return keras.optimizers.Adam(rate)
+    return keras.optimizers.SGD(rate, momentum=recipe.momentum, nesterov=True)
