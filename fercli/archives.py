@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 from fercli.errors import FercliError
 
@@ -56,9 +56,9 @@ class CsvLines:
         if start.startswith(_ZIP):
             return self._member_of_zip(stack.enter_context(zipfile.ZipFile(stream)))
         if start.startswith(_GZIP):
-            stream = stack.enter_context(gzip.open(stream))
+            stream = cast(IO[bytes], stack.enter_context(gzip.GzipFile(fileobj=stream)))
         elif start == _XZ:
-            stream = stack.enter_context(lzma.open(stream))
+            stream = stack.enter_context(lzma.LZMAFile(stream))
         else:
             return stream
         is_tar = stream.read(512)[257:262] == b"ustar"

@@ -39,8 +39,8 @@ class Split:
 
     def take(self, index: NDArray[Any]) -> "Split":
         """Return the images that `index`, positions or a mask, selects."""
-        chosen = {item.name: getattr(self, item.name) for item in fields(self)}
-        return Split(**{name: None if array is None else array[index] for name, array in chosen.items()})
+        hog = None if self.hog is None else self.hog[index]
+        return Split(self.pixels[index], self.labels[index], self.rows[index], self.leaked[index], hog)
 
 
 @dataclass(frozen=True)

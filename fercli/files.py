@@ -17,9 +17,7 @@ except ImportError:  # Windows: two runs on one output are not detected there
 
 TEMPORARY_SUFFIX = ".fercli-part"
 
-IMAGE_SUFFIXES = frozenset(
-    ".png .jpg .jpeg .jpe .jfif .bmp .dib .webp .gif .tif .tiff .heic .heif .avif .jp2".split()
-)
+IMAGE_SUFFIXES = frozenset(".png .jpg .jpeg .jpe .jfif .bmp .dib .webp .gif .tif .tiff .heic .heif .avif .jp2".split())
 # The first bytes of the formats that `images` opens; a file that starts so is a photo whatever its name.
 IMAGE_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"RIFF", b"GIF8", b"II*\x00", b"MM\x00*")
 

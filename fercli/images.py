@@ -1,17 +1,13 @@
 """Image files to grey pixels, upright: one function for every command, and the only module that imports PIL."""
 
-import contextlib
 import io
-import os
 import struct
-import sys
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fercli.errors import ImageRejected
 
@@ -34,11 +30,11 @@ def read_gray(path: Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> NDArray[np.ui
     content. Raises ImageRejected for anything that is not a whole image within the limits.
     """
     data = _read_bytes(path)
-    with warnings.catch_warnings(), _quiet_stderr(data):
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata; the pixels are what counts
         try:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
-        except Image.UnidentifiedImageError:
+        except UnidentifiedImageError:
             raise ImageRejected("not_an_image", "its content is not PNG, JPEG, BMP, WebP, GIF or TIFF") from None
         except _DECODER_ERRORS as error:
             raise ImageRejected("damaged", f"its header is broken ({_sentence(error)})") from error
@@ -95,23 +91,6 @@ def _deep_to_gray(image: Image.Image) -> Image.Image:
     else:
         top = 65_535.0 if values.max(initial=0.0) <= 65_535 else float(2**31 - 1)
     return Image.fromarray(np.clip(values * (255.0 / top) + 0.5, 0, 255).astype(np.uint8))
-
-
-@contextlib.contextmanager
-def _quiet_stderr(data: bytes) -> Iterator[None]:
-    """Keep libtiff, which writes to the C library's stderr, off the terminal while it decodes."""
-    if not data.startswith((b"II", b"MM")):
-        yield
-        return
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with open(os.devnull, "wb") as sink:
-        os.dup2(sink.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
 
 
 def _sentence(error: BaseException) -> str:

@@ -3,27 +3,17 @@
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-import matplotlib.style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from fercli.files import write_atomically
+from fercli.history import Epoch
 
 
-class Measured(Protocol):
-    """An epoch's line: accuracies from 0 to 1, losses."""
-
-    epoch: int
-    loss: float
-    accuracy: float
-    val_loss: float
-    val_accuracy: float
-
-
-def plot_curves(histories: Mapping[str, Sequence[Any]], path: Path) -> None:
+def plot_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
     """Draw loss and accuracy by epoch, training dashed and validation solid, one colour a model (compare the paper's Figure 2)."""
     figure = Figure(figsize=(10, 4), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
@@ -44,6 +34,24 @@ def plot_curves(histories: Mapping[str, Sequence[Any]], path: Path) -> None:
     loss.plot([], [], "k-", label="validation")
     loss.legend()
     accuracy.legend()
+    _save(figure, path)
+
+
+def plot_confusion(title: str, confusion: Sequence[Sequence[int]], labels: Sequence[str], path: Path) -> None:
+    """Draw a confusion matrix (true by row, predicted by column), row percentages and counts (compare the paper's Figures 3, 4)."""
+    figure = Figure(figsize=(6.5, 6), layout="constrained")
+    axes = figure.subplots()
+    shares = [[100 * count / (sum(row) or 1) for count in row] for row in confusion]
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=100)
+    for row, counts in enumerate(confusion):
+        for column, count in enumerate(counts):
+            share = shares[row][column]
+            color = "white" if share > 50 else "black"
+            axes.text(column, row, f"{share:.0f} %\n{count}", ha="center", va="center", color=color, fontsize=9)
+    positions = range(len(labels))
+    axes.set_xticks(positions, labels, rotation=45, ha="right")
+    axes.set_yticks(positions, labels)
+    axes.set(xlabel="predicted", ylabel="true", title=title)
     _save(figure, path)
 
 

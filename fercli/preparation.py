@@ -102,7 +102,9 @@ def _refuse_rejects(faces: Faces, source: Path, *, strict: bool) -> None:
     if bad > REJECT_SHARE * total or (strict and bad):
         first = "\n".join(f"  {item.place}: {item.reason}" for item in faces.rejected[:10])
         allowed = "--strict allows none" if strict else f"at most {REJECT_SHARE:.0%} may be bad"
-        raise FercliError(f"{source}: {bad} of {total} rows are bad, and {allowed}. Mend or get the file again. The first:\n{first}")
+        raise FercliError(
+            f"{source}: {bad} of {total} rows are bad, and {allowed}. Mend or get the file again. The first:\n{first}"
+        )
 
 
 def _draw_validation(faces: Faces, share: float, seed: int) -> None:
@@ -133,9 +135,7 @@ def _find_duplicates(faces: Faces, *, drop_leaked: bool) -> tuple[Faces, Duplica
     leaking = np.zeros(len(group), bool)
     leaking[group[leaked]] = True
     keep = ~(leaking[group] & (faces.splits == "train"))
-    kept = replace(
-        faces, pixels=faces.pixels[keep], labels=faces.labels[keep], splits=faces.splits[keep], rows=faces.rows[keep]
-    )
+    kept = replace(faces, pixels=faces.pixels[keep], labels=faces.labels[keep], splits=faces.splits[keep], rows=faces.rows[keep])
     return kept, duplicates, np.zeros(keep.sum(), bool), int((~keep).sum())
 
 

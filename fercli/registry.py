@@ -56,12 +56,18 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Published:
-    """What a source reports for an architecture, in percent; `validation` is PublicTest, `test` is PrivateTest."""
+    """What a source reports for its `network`, in percent; `validation` is PublicTest, `test` is PrivateTest."""
 
     source: str
+    network: str
     validation: float
     test: float
     per_class: tuple[float, ...]
+
+    @property
+    def title(self) -> str:
+        """What to call it in a table."""
+        return f"{self.source}, {self.network}"
 
 
 @dataclass(frozen=True)
@@ -104,12 +110,12 @@ DEEP_RECIPE = Recipe(optimizer="sgd", learning_rate=0.01, l2=1e-7, epochs=35, ba
 
 # Neither source reports a model with HOG by itself, only that HOG changed neither depth by much.
 SHALLOW_PUBLISHED = (
-    Published("paper", 55.0, 54.0, (41.0, 32.0, 54.0, 75.0, 32.0, 67.5, 39.9)),
-    Published("re-implementation", 53.02, 52.9, (33.47, 44.64, 36.06, 77.39, 53.92, 69.00, 32.94)),
+    Published("paper", "shallow", 55.0, 54.0, (41.0, 32.0, 54.0, 75.0, 32.0, 67.5, 39.9)),
+    Published("re-implementation", "shallow", 53.02, 52.9, (33.47, 44.64, 36.06, 77.39, 53.92, 69.00, 32.94)),
 )
 DEEP_PUBLISHED = (
-    Published("paper", 65.0, 64.0, (53.0, 70.0, 46.0, 80.5, 63.0, 62.5, 51.5)),
-    Published("re-implementation", 60.18, 62.77, (46.07, 60.71, 49.00, 79.57, 53.09, 77.15, 61.26)),
+    Published("paper", "deep", 65.0, 64.0, (53.0, 70.0, 46.0, 80.5, 63.0, 62.5, 51.5)),
+    Published("re-implementation", "deep", 60.18, 62.77, (46.07, 60.71, 49.00, 79.57, 53.09, 77.15, 61.26)),
 )
 
 MODELS: dict[str, Model] = {
@@ -121,7 +127,7 @@ MODELS: dict[str, Model] = {
             builder="paper",
             network=SHALLOW,
             uses_hog=False,
-            parameters=0,
+            parameters=18_902_023,
             recipe=SHALLOW_RECIPE,
             published=SHALLOW_PUBLISHED,
         ),
@@ -131,7 +137,7 @@ MODELS: dict[str, Model] = {
             builder="paper",
             network=SHALLOW,
             uses_hog=True,
-            parameters=0,
+            parameters=19_311_623,
             recipe=SHALLOW_RECIPE,
             published=SHALLOW_PUBLISHED,
         ),
@@ -141,7 +147,7 @@ MODELS: dict[str, Model] = {
             builder="paper",
             network=DEEP,
             uses_hog=False,
-            parameters=0,
+            parameters=4_481_031,
             recipe=DEEP_RECIPE,
             published=DEEP_PUBLISHED,
         ),
@@ -151,7 +157,7 @@ MODELS: dict[str, Model] = {
             builder="paper",
             network=DEEP,
             uses_hog=True,
-            parameters=0,
+            parameters=4_685_831,
             recipe=DEEP_RECIPE,
             published=DEEP_PUBLISHED,
         ),
@@ -198,3 +204,8 @@ def weights_folder() -> Path:
 def weights_path(name: str) -> Path:
     """Return where the shipped weights of the model `name` are, or would be."""
     return weights_folder() / f"{name}.safetensors"
+
+
+def card_path(name: str, part: str) -> Path:
+    """Return where a part of a shipped model's card is: `card.md`, `history.csv`, `curves.png`, `confusion.png`, `metrics.json`."""
+    return weights_folder() / f"{name}-{part}"

@@ -152,11 +152,15 @@ def _read_csv(source: Path, on_row: Callable[[int], None]) -> Faces:
                 continue
             if not lines.complete and columns[-1] == "pixels":
                 # Only here can a file cut within its last number still look whole.
-                collector.reject(place, "the file ends here without a line end, so the last pixel may be cut; add one if it is whole")
+                collector.reject(
+                    place, "the file ends here without a line end, so the last pixel may be cut; add one if it is whole"
+                )
                 continue
             collector.add_row(values["pixels"], label, split, row, place)
     except csv.Error as error:
-        raise FercliError(f"{source}, line {reader.line_num}: this is not CSV ({error}); mend the line or get the file again.") from error
+        raise FercliError(
+            f"{source}, line {reader.line_num}: this is not CSV ({error}); mend the line or get the file again."
+        ) from error
     on_row(row + 1)
     return collector.faces()
 

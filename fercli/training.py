@@ -1,8 +1,5 @@
 """A recipe and a data set to a trained network: one checkpoint an epoch, exact resume, the best epoch kept."""
 
-import contextlib
-import csv
-import io
 import json
 import math
 import platform
@@ -20,28 +17,15 @@ from fercli.checkpoints import Checkpoint, assign, read_checkpoint, save_weights
 from fercli.dataset import Dataset, Split
 from fercli.errors import IntegrityError, TrainingDiverged, UsageError
 from fercli.files import write_atomically
-from fercli.networks import backend_name, build
+from fercli.history import Epoch, write_history
+from fercli.inference import RUN_HISTORY, RUN_WEIGHTS
+from fercli.networks import backend_name, build, device_name
 from fercli.plots import plot_curves
 from fercli.registry import Model, Recipe
 
-WEIGHTS = "model.safetensors"
 CHECKPOINT = "checkpoint.safetensors"
-HISTORY = "history.csv"
 CURVES = "curves.png"
 METRICS = "metrics.json"
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """One line of the history: losses with L2, accuracies from 0 to 1, the learning rate at the epoch's end, its duration."""
-
-    epoch: int
-    loss: float
-    accuracy: float
-    val_loss: float
-    val_accuracy: float
-    learning_rate: float
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -148,15 +132,19 @@ class Trainer:
         if resume:
             return read_checkpoint(path)
         if not overwrite:
-            raise UsageError(f"{self.folder} holds a run already; add --resume to go on, --overwrite to start anew, or another --out.")
-        for name in (CHECKPOINT, WEIGHTS, HISTORY, CURVES, METRICS):
+            raise UsageError(
+                f"{self.folder} holds a run already; add --resume to go on, --overwrite to start anew, or another --out."
+            )
+        for name in (CHECKPOINT, RUN_WEIGHTS, RUN_HISTORY, CURVES, METRICS):
             (self.folder / name).unlink(missing_ok=True)
         return None
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         path, stored = self.folder / CHECKPOINT, checkpoint.metadata
         if stored.get("model") != self.model.name or stored.get("dataset") != self.dataset.meta["digest"]:
-            raise IntegrityError(f"{path} belongs to model {stored.get('model')} on another data set; use --overwrite or another --out.")
+            raise IntegrityError(
+                f"{path} belongs to another model or data set ({stored.get('model')}); start anew with --overwrite or another --out."
+            )
         changed = [name for name, value in asdict(self.recipe).items() if stored["recipe"].get(name) != value]
         if changed:
             was = ", ".join(f"{name} {stored['recipe'].get(name)}" for name in changed)
@@ -193,11 +181,17 @@ class Trainer:
             "dataset": self.dataset.meta["digest"],
             "epoch": self.best.epoch,
             "validation_accuracy": self.best.val_accuracy,
-            "versions": {"fercli": __version__, "keras": keras.__version__, "backend": backend_name(), "python": platform.python_version()},
+            "device": device_name(),
+            "versions": {
+                "fercli": __version__,
+                "keras": keras.__version__,
+                "backend": backend_name(),
+                "python": platform.python_version(),
+            },
         }
         if self.best is self.history[-1]:
-            save_weights(self.network, metadata, self.folder / WEIGHTS)
-        write_history(self.history, self.folder / HISTORY)
+            save_weights(self.network, metadata, self.folder / RUN_WEIGHTS)
+        write_history(self.history, self.folder / RUN_HISTORY)
         plot_curves({self.model.name: self.history}, self.folder / CURVES)
         summary = metadata | {"epochs_done": len(self.history), "seconds": round(sum(epoch.seconds for epoch in self.history), 1)}
         write_atomically(self.folder / METRICS, json.dumps(summary, indent=2).encode() + b"\n")
@@ -217,23 +211,6 @@ def stored_recipe(folder: Path) -> Recipe:
         return Recipe(**read_checkpoint(path).metadata["recipe"])
     except (KeyError, TypeError) as error:
         raise IntegrityError(f"{path} holds no recipe that this version knows ({error}).") from error
-
-
-def write_history(history: list[Epoch], path: Path) -> None:
-    """Write the history as CSV, a line an epoch."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(Epoch.__dataclass_fields__), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(epoch) for epoch in history)
-    write_atomically(path, text.getvalue().encode())
-
-
-def read_history(path: Path) -> list[Epoch]:
-    """Read what `write_history` wrote; an empty list if there is no such file."""
-    if not path.is_file():
-        return []
-    with path.open(newline="") as handle:
-        return [Epoch(int(line.pop("epoch")), **{name: float(value) for name, value in line.items()}) for line in csv.DictReader(handle)]
 
 
 def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:

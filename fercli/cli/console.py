@@ -1,4 +1,7 @@
-"""All talk with the user, on standard error: the only module that imports rich."""
+"""All talk with the user: the only module that imports rich.
+
+Talk goes to standard error. Only the tables that `models` and `evaluate` are called for go to standard output.
+"""
 
 import contextlib
 import os
@@ -6,6 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import (
     BarColumn,
@@ -24,7 +28,10 @@ from rich.text import Text
 from fercli.records import readable
 
 # Names of files may hold `[/red]` or escape bytes: no markup, no emoji codes, no guessing at highlights.
-_console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+# Without a terminal there is no width to fit, and rich's 80 would break tables of several models.
+_WIDTH = None if sys.stderr.isatty() or "COLUMNS" in os.environ else 120
+_talk = Console(stderr=True, markup=False, highlight=False, emoji=False, width=_WIDTH)
+_results = Console(markup=False, highlight=False, emoji=False, width=_WIDTH)
 
 farewell = ""
 """What to say when the user stops the command: how to go on."""
@@ -47,23 +54,28 @@ def silence_native_libraries() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
-    with open(os.devnull, "wb") as sink:
+    with Path(os.devnull).open("wb") as sink:
         os.dup2(sink.fileno(), 2)
 
 
 def say(text: str = "") -> None:
     """Print a line as it is, control characters made visible."""
-    _console.print(safe(text), soft_wrap=True)
+    _talk.print(safe(text), soft_wrap=True)
 
 
 def error(text: str) -> None:
     """Print an error."""
-    _console.print(Text("error: ", style="bold red") + Text(safe(text)), soft_wrap=True)
+    _talk.print(Text("error: ", style="bold red") + Text(safe(text)), soft_wrap=True)
 
 
 def show(table: Table) -> None:
-    """Print a table."""
-    _console.print(table)
+    """Print a table that sums up what was written elsewhere."""
+    _talk.print(table)
+
+
+def show_result(table: Table) -> None:
+    """Print a table that is what the command was called for."""
+    _results.print(table)
 
 
 def name(path: Path) -> str:
@@ -78,10 +90,16 @@ def safe(text: str) -> str:
 
 def table(title: str, columns: Sequence[str], *, caption: str | None = None) -> Table:
     """Return an empty table; the first column is text, the others are numbers."""
-    result = Table(title=title, caption=caption, title_justify="left", caption_justify="left", header_style="bold")
+    result = Table(title=title, caption=caption, title_justify="left", caption_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for position, column in enumerate(columns):
         result.add_column(column, justify="left" if position == 0 else "right", no_wrap=position == 0)
     return result
+
+
+def shaded(text: str, share: float) -> Text:
+    """Return a table's cell on a blue ground, the darker the larger `share`, 0 to 1."""
+    blue = round(255 * (1 - share))
+    return Text(text, style=f"{'white' if share > 0.5 else 'black'} on rgb({blue},{blue},255)")
 
 
 class _RateColumn(ProgressColumn):
@@ -101,8 +119,8 @@ def progress(unit: str) -> Iterator[Progress]:
         _RateColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        console=_console,
+        console=_talk,
         transient=True,
-        disable=not _console.is_terminal,
+        disable=not _talk.is_terminal,
     ) as bars:
         yield bars

@@ -1,14 +1,19 @@
 """Every option that two commands share, written once."""
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 DataOption = Annotated[Path, typer.Option("--data", help="The data set that `fercli prepare` wrote.")]
-DeepOption = Annotated[bool | None, typer.Option("--deep/--shallow", help="The paper's deep or shallow network.", show_default=False)]
+DeepOption = Annotated[
+    bool | None, typer.Option("--deep/--shallow", help="The paper's deep or shallow network.", show_default=False)
+]
 HogOption = Annotated[bool | None, typer.Option("--hog/--no-hog", help="With or without HOG features.", show_default=False)]
-ModelOption = Annotated[str | None, typer.Option("--model", help="A model by name; `fercli models` lists them.", show_default=False)]
+ModelOption = Annotated[
+    str | None, typer.Option("--model", help="A model by name; `fercli models` lists them.", show_default=False)
+]
 WeightsOption = Annotated[
     Path | None, typer.Option("--weights", help="Your own weights: runs/NAME or a .safetensors file.", show_default=False)
 ]
@@ -16,3 +21,18 @@ OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an o
 StrictOption = Annotated[bool, typer.Option("--strict", help="Fail at the first reject, publish nothing.")]
 
 DATA_DEFAULT = Path("fer2013.npz")
+
+
+class DetectorName(StrEnum):
+    """The detectors of `faces.DETECTORS`; named here, too, so that a usage error does not wait for OpenCV."""
+
+    auto = "auto"
+    haar = "haar"
+    none = "none"
+
+
+class SplitName(StrEnum):
+    """The splits that a model is judged on."""
+
+    test = "test"
+    validation = "validation"

@@ -82,7 +82,9 @@ def _report(result: "Preparation", output: Path, seconds: float) -> None:
     console.say(
         f"duplicates: {found.groups:,} groups of identical images ({found.rows:,} images), {found.conflicting:,} with conflicting labels"
     )
-    console.say("leaks, identical to a training image: " + ", ".join(f"{count:,} in {name}" for name, count in found.leaked.items()))
+    console.say(
+        "leaks, identical to a training image: " + ", ".join(f"{count:,} in {name}" for name, count in found.leaked.items())
+    )
     if result.dropped:
         console.say(f"left out of training because of these leaks: {result.dropped:,}")
     console.say(f"rejected: {len(result.rejected):,}")
@@ -90,4 +92,6 @@ def _report(result: "Preparation", output: Path, seconds: float) -> None:
         console.say(f"reject: {reject.place}: {reject.reason}")
     size = output.stat().st_size / 1e6
     hog = "with HOG" if dataset.train.hog is not None else "without HOG"
-    console.say(f"{console.name(output)}: {size:,.0f} MB, {hog}, in {seconds:.1f} s. Next: fercli train --deep --data {console.name(output)}")
+    console.say(
+        f"{console.name(output)}: {size:,.0f} MB, {hog}, in {seconds:.1f} s. Next: fercli train --deep --data {console.name(output)}"
+    )

@@ -28,7 +28,9 @@ def train(
     overwrite: OverwriteOption = False,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training images.", show_default="recipe")] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, help="Images a step.", show_default="recipe")] = None,
-    learning_rate: Annotated[float | None, typer.Option(min=1e-8, help="Learning rate at the start.", show_default="recipe")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=1e-8, help="Learning rate at the start.", show_default="recipe")
+    ] = None,
     l2: Annotated[float | None, typer.Option(min=0, help="Weight of the squared kernels.", show_default="recipe")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.", show_default="recipe")] = None,
     precision: Annotated[Precision | None, typer.Option(help="Number format of the arithmetic.", show_default="recipe")] = None,
@@ -40,7 +42,8 @@ def train(
 
     dataset = read_dataset(data, hog=entry.uses_hog)
     console.say("Starting TensorFlow …")
-    from fercli.training import METRICS, WEIGHTS, Step, Trainer, stored_recipe
+    from fercli.inference import RUN_WEIGHTS
+    from fercli.training import METRICS, Step, Trainer, stored_recipe
 
     base = stored_recipe(folder) if resume else entry.recipe
     recipe = with_overrides(
@@ -70,15 +73,19 @@ def train(
             f"{recipe.optimizer} at {recipe.learning_rate:g} ({recipe.schedule}), L2 {recipe.l2:g}, seed {recipe.seed}, {recipe.precision}"
         )
         again = f"fercli train --model {entry.name} --data {console.name(data)} --out {console.name(folder)} --resume"
-        console.say_on_stop(f"Stopped. Go on from the last finished epoch with: {again}")
+        go_on = f"Stopped. Go on after the last finished epoch with: {again}"
+        console.say_on_stop(go_on if trainer.history else "Stopped before the first epoch was finished; nothing was written.")
         for epoch in trainer:
+            console.say_on_stop(go_on)
             bars.reset(bar)
             mark = "  best so far" if trainer.best is epoch else ""
             console.say(
                 f"epoch {epoch.epoch}/{recipe.epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.2%}  "
                 f"val_loss {epoch.val_loss:.4f}  val_accuracy {epoch.val_accuracy:.2%}  {epoch.seconds:.0f} s{mark}"
             )
-    weights = console.name(folder / WEIGHTS)
-    console.say(f"Best: epoch {trainer.best.epoch}, validation accuracy {trainer.best.val_accuracy:.2%} ({console.name(folder / METRICS)})")
+    weights = console.name(folder / RUN_WEIGHTS)
+    console.say(
+        f"Best: epoch {trainer.best.epoch}, validation accuracy {trainer.best.val_accuracy:.2%} ({console.name(folder / METRICS)})"
+    )
     console.say(f"Evaluate it:  fercli evaluate --weights {weights} --data {console.name(data)}")
     console.say(f"Use it:       fercli classify ./photos -o results.csv --weights {weights}")

@@ -3,6 +3,7 @@
 TensorFlow is the default; set KERAS_BACKEND to `jax` or `torch`, with that package installed, for another.
 """
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -28,3 +29,9 @@ def backend_name() -> str:
     """Return Keras's backend with its version, such as `tensorflow 2.21.0`."""
     backend = keras.backend.backend()
     return f"{backend} {sys.modules[backend].__version__}"
+
+
+def device_name() -> str:
+    """Return what Keras computes on, such as `cpu, 2 cores` or `gpu:0`."""
+    gpus = keras.distribution.list_devices("gpu")
+    return ", ".join(gpus) if gpus else f"cpu, {os.cpu_count()} cores"

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 
-class MeanSubtraction(keras.layers.Layer):
+class MeanSubtraction(keras.layers.Layer):  # type: ignore[misc]
     """uint8 pixels (N,H,W) minus the mean training image, in units of the full range: (N,H,W,1), from -1 to 1.
 
     The mean (H,W), 0 to 255, is a weight of the layer, so that it is stored with the others and cannot be forgotten.

@@ -39,11 +39,11 @@ def paper_network(model: Model, *, l2: float, precision: str) -> keras.Model:
     if model.uses_hog:
         inputs.append(keras.Input((LENGTH,), dtype="float32", name="hog"))
         x = layers.Concatenate(name="hybrid", dtype=precision)([x, inputs[1]])
-    for number, block in enumerate(model.network.affines, start=1):
+    for number, affine in enumerate(model.network.affines, start=1):
         name = f"affine{number}"
-        x = layers.Dense(
-            block.units, kernel_regularizer=regularizer, name=name, dtype=precision, kernel_initializer="he_normal"
-        )(x)
-        x = normalise_and_drop(x, name, block.dropout)
+        x = layers.Dense(affine.units, kernel_regularizer=regularizer, name=name, dtype=precision, kernel_initializer="he_normal")(
+            x
+        )
+        x = normalise_and_drop(x, name, affine.dropout)
     x = layers.Dense(len(model.labels), kernel_regularizer=regularizer, name="logits", dtype="float32")(x)
     return keras.Model(inputs, layers.Softmax(name="probabilities", dtype="float32")(x), name=model.name.replace("-", "_"))

@@ -1,0 +1,83 @@
+"""Model cards in Markdown: how a model was trained, how good it is, and what it must not be used for."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from fercli.evaluation import Evaluation, Measures
+from fercli.history import Epoch
+from fercli.labels import LABELS
+from fercli.registry import MODELS
+
+_LIMITS = """\
+- The networks see a tight, upright, frontal crop of a face. Posed studio portraits, strong head turns, masks and glasses, and
+  crops with another frame than FER2013's give worse labels than the figures above.
+- FER2013's own labels are noisy: people agree with them about 65 % of the time (Goodfellow et al. 2013), and test images leak
+  into its training set; the leak-free figure leaves those out.
+- A label says which of seven words fits a picture, as FER2013's annotators used them. It says nothing of what anybody feels, and
+  must not decide about anybody."""
+
+
+def model_card(
+    evaluations: Sequence[Evaluation], metadata: dict[str, Any], history: Sequence[Epoch], figures: dict[str, str]
+) -> str:
+    """Return the card of one model as Markdown.
+
+    `evaluations` are of the same weights, one a split; `metadata` is stored with the weights; `figures` maps a caption to a file.
+    """
+    model = MODELS[evaluations[0].model]
+    recipe = metadata["recipe"]
+    lines = [f"# {model.name}", "", f"{model.summary.capitalize()}; {evaluations[0].parameters:,} parameters.", ""]
+    lines += ["## How good it is", ""]
+    lines += _table(["measure", *(item.split for item in evaluations)], _overall([item.measures for item in evaluations]))
+    lines += ["", "Accuracy per class:", ""]
+    lines += _table(["expression", *(item.split for item in evaluations)], _per_class([item.measures for item in evaluations]))
+    lines += ["", "Measured with the weights as shipped (float16), one crop an image, no test-time augmentation.", ""]
+    for published in model.published:
+        lines += [
+            f"Published for this network, {published.source}: {published.validation:g} % validation, {published.test:g} % test.",
+            "",
+        ]
+    lines += [line for caption, file in figures.items() for line in (f"![{caption}]({file})", "")]
+    lines += ["## How it was trained", ""]
+    facts = {
+        "recipe": ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in recipe.items()),
+        "epochs done": f"{len(history)} of {recipe['epochs']}; kept: epoch {metadata['epoch']}, the best on validation",
+        "duration": f"{sum(epoch.seconds for epoch in history) / 60:.0f} minutes",
+        "device": metadata.get("device", "unknown"),
+        "versions": ", ".join(f"{key} {value}" for key, value in metadata["versions"].items()),
+        "data set": f"FER2013, digest {metadata['dataset']}",
+    }
+    lines += [f"- {key}: {value}" for key, value in facts.items()]
+    command = f"fercli train --model {model.name}" + "".join(
+        f" --{key.replace('_', '-')} {recipe[key]}"
+        for key in ("epochs", "batch_size", "learning_rate", "l2", "seed", "precision")
+        if recipe[key] != getattr(model.recipe, key)
+    )
+    lines += ["", "Again, after `fercli prepare fer2013.csv`:", "", f"    {command}", ""]
+    if recipe["epochs"] != model.recipe.epochs:
+        lines += [f"The registry's recipe has {model.recipe.epochs} epochs; these weights had {recipe['epochs']}.", ""]
+    return "\n".join([*lines, "## What it is not for", "", _LIMITS, ""])
+
+
+def _overall(measures: Sequence[Measures]) -> list[list[str]]:
+    return [
+        ["accuracy", *(_percent(item.accuracy) for item in measures)],
+        ["95 % interval", *(f"{_percent(item.interval[0])} to {_percent(item.interval[1])}" for item in measures)],
+        ["leak-free accuracy", *(_percent(item.leak_free_accuracy) for item in measures)],
+        ["balanced accuracy", *(_percent(item.balanced_accuracy) for item in measures)],
+        ["macro-F1", *(_percent(item.macro_f1) for item in measures)],
+        ["images (leaked)", *(f"{item.images:,} ({item.leaked:,})" for item in measures)],
+    ]
+
+
+def _per_class(measures: Sequence[Measures]) -> list[list[str]]:
+    return [[name, *(_percent(item.per_class[label]) for item in measures)] for label, name in enumerate(LABELS)]
+
+
+def _table(header: list[str], body: list[list[str]]) -> list[str]:
+    rule = ["---"] + ["---:"] * (len(header) - 1)
+    return ["| " + " | ".join(row) + " |" for row in (header, rule, *body)]
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.2f} %"

@@ -1,0 +1,99 @@
+"""A trained network, ready to label faces: what `evaluate` and `classify` share."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.checkpoints import assign, read_checkpoint, weights_of
+from fercli.errors import IntegrityError, UsageError
+from fercli.registry import MODELS, Model, card_path, find_model, weights_path
+
+BATCH = 128
+RUNS = Path("runs")
+RUN_WEIGHTS = "model.safetensors"
+RUN_HISTORY = "history.csv"
+
+
+@dataclass(frozen=True)
+class WeightsFile:
+    """Weights on disk: what to call them, where they and their history are, and the digest they must have if shipped."""
+
+    title: str
+    path: Path
+    history: Path
+    sha256: str | None = None
+
+
+def shipped_weights(name: str) -> WeightsFile:
+    """Return the shipped weights of a model; UsageError if none are shipped."""
+    model = find_model(name)
+    if model.sha256 is None:
+        raise UsageError(f"No weights of {name} are shipped yet; train them with: fercli train --model {name}")
+    return WeightsFile(name, weights_path(name), card_path(name, "history.csv"), model.sha256)
+
+
+def own_weights(path: Path) -> WeightsFile:
+    """Return the user's weights: a file, or the folder of a run."""
+    file = path / RUN_WEIGHTS if path.is_dir() else path
+    return WeightsFile(str(file.parent if file.name == RUN_WEIGHTS else file), file, file.parent / RUN_HISTORY)
+
+
+def all_weights(runs: Path = RUNS) -> list[WeightsFile]:
+    """Return every shipped model's weights, then those of every run in the folder `runs`."""
+    shipped = [shipped_weights(model.name) for model in MODELS.values() if model.sha256]
+    return shipped + [own_weights(path.parent) for path in sorted(runs.glob(f"*/{RUN_WEIGHTS}"))]
+
+
+class Labeller:
+    """A network with its weights: faces in, probabilities out.
+
+    Raises UsageError for a missing file and IntegrityError for one that is broken, tampered with, or not of `model`.
+    """
+
+    def __init__(self, weights: WeightsFile, model: str | None = None) -> None:
+        checkpoint = read_checkpoint(weights.path, weights.sha256)
+        self.title = weights.title
+        self.path = weights.path
+        self.metadata: dict[str, Any] = checkpoint.metadata
+        self.model = _entry(self.metadata, weights.path)
+        if model is not None and model != self.model.name:
+            raise UsageError(f"{weights.path} holds a {self.model.name} network, not {model}; leave the model's name away.")
+        from fercli.networks import build  # Keras takes seconds to import; a broken file is told before
+
+        self._network = build(self.model)
+        assign(weights_of(self._network), checkpoint.tensors, weights.path)
+        self.parameters: int = self._network.count_params()
+
+    def features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """Return the HOG features (N,800) of faces (N,48,48), or None if the network takes none."""
+        if not self.model.uses_hog:
+            return None
+        from fercli.hog import hog_features  # scikit-image takes a second to import
+
+        return hog_features(pixels)
+
+    def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Return the probabilities (N,7), rows summing to 1, of faces (N,48,48); features as from `features`, or computed."""
+        if hog is None:
+            hog = self.features(pixels)
+        parts = [self._label_batch(pixels[start : start + BATCH], hog, start) for start in range(0, len(pixels), BATCH)]
+        return np.concatenate(parts) if parts else np.empty((0, len(self.model.labels)), np.float32)
+
+    def _label_batch(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None, start: int) -> NDArray[np.float32]:
+        inputs: dict[str, Any] = {"pixels": pixels}
+        if hog is not None:
+            inputs["hog"] = hog[start : start + BATCH]
+        result: NDArray[np.float32] = self._network.predict_on_batch(inputs)
+        return result
+
+
+def _entry(metadata: dict[str, Any], path: Path) -> Model:
+    name, labels = metadata.get("model"), metadata.get("labels")
+    if name not in MODELS:
+        raise IntegrityError(f"{path} holds a model {name!r} that this version of fercli does not know; update fercli.")
+    if labels != list(MODELS[name].labels):
+        raise IntegrityError(f"{path} has the labels {labels}, not those of this version of fercli; update fercli.")
+    return MODELS[name]
