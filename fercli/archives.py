@@ -33,8 +33,8 @@ class CsvLines:
     def __iter__(self) -> Iterator[str]:
         try:
             with contextlib.ExitStack() as stack:
-                stream = self._open(stack)
-                yield from self._limited(io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace", newline=""))
+                text = io.TextIOWrapper(self._open(stack), encoding="utf-8-sig", errors="replace", newline="")
+                yield from self._limited(stack.enter_context(text))
         except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error) as error:
             raise FercliError(f"{self.source} cannot be read to its end ({error}); get the file again.") from error
 
@@ -58,7 +58,7 @@ class CsvLines:
         if start.startswith(_GZIP):
             stream = cast(IO[bytes], stack.enter_context(gzip.GzipFile(fileobj=stream)))
         elif start == _XZ:
-            stream = stack.enter_context(lzma.LZMAFile(stream))
+            stream = stack.enter_context(lzma.LZMAFile(stream))  # noqa: SIM115 (the stack closes it)
         else:
             return stream
         is_tar = stream.read(512)[257:262] == b"ustar"

@@ -88,7 +88,7 @@ def read_dataset(path: Path, *, hog: bool = False) -> Dataset:
     if not path.is_file():
         raise UsageError(f"{path} does not exist; make it with: fercli prepare fer2013.csv -o {path}")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("it is not an npz archive")
             dataset = _from_archive(archive, path, hog=hog)

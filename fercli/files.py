@@ -17,9 +17,9 @@ except ImportError:  # Windows: two runs on one output are not detected there
 
 TEMPORARY_SUFFIX = ".fercli-part"
 
-IMAGE_SUFFIXES = frozenset(".png .jpg .jpeg .jpe .jfif .bmp .dib .webp .gif .tif .tiff .heic .heif .avif .jp2".split())
-# The first bytes of the formats that `images` opens; a file that starts so is a photo whatever its name.
-IMAGE_SIGNATURES = (b"\x89PNG", b"\xff\xd8\xff", b"BM", b"RIFF", b"GIF8", b"II*\x00", b"MM\x00*")
+IMAGE_SUFFIXES = frozenset(
+    (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".webp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2")
+)
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:
@@ -51,7 +51,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
                 yield handle
                 handle.flush()
                 os.fsync(handle.fileno())
-                os.replace(temporary, path)  # inside the lock, so that nobody takes the temporary over in between
+                temporary.replace(path)  # inside the lock, so that nobody takes the temporary over in between
         except BaseException:
             with contextlib.suppress(OSError):
                 temporary.unlink()
@@ -171,6 +171,15 @@ def _looks_like_photo(path: Path) -> bool:
         if not stat.S_ISREG(path.stat().st_mode):
             return False  # opening a FIFO would wait for ever
         with path.open("rb") as handle:
-            return handle.read(8).startswith(IMAGE_SIGNATURES)
+            return has_image_signature(handle.read(12))
     except OSError:
         return False
+
+
+def has_image_signature(start: bytes) -> bool:
+    """Tell by its first 12 bytes whether a file is of a format that `images` opens, whatever its name."""
+    return (
+        start.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*"))
+        or (start.startswith(b"RIFF") and start.endswith(b"WEBP"))
+        or (start.startswith(b"BM") and start[6:10] == bytes(4))  # BMP's reserved bytes; "BM" alone also begins words
+    )

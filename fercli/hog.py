@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.feature import hog
 
-# 6x6 cells give 5x5 overlapping blocks of 2x2 cells with 8 orientations. The paper (section 3) names no parameters.
+# 6x6 cells give 5x5 overlapping blocks of 2x2 cells with 8 orientations. The paper names no parameters.
 ORIENTATIONS = 8
 CELL = 8
 BLOCK = 2

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fercli.errors import ImageRejected
+from fercli.files import has_image_signature
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF")
 FILE_LIMIT = 256 << 20
@@ -35,6 +36,8 @@ def read_gray(path: Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> NDArray[np.ui
         try:
             image = Image.open(io.BytesIO(data), formats=FORMATS)
         except UnidentifiedImageError:
+            if has_image_signature(data[:12]):
+                raise ImageRejected("damaged", "its header is broken") from None
             raise ImageRejected("not_an_image", "its content is not PNG, JPEG, BMP, WebP, GIF or TIFF") from None
         except _DECODER_ERRORS as error:
             raise ImageRejected("damaged", f"its header is broken ({_sentence(error)})") from error

@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -97,7 +97,7 @@ def rows(outcome: Outcome, model: str) -> Iterator[dict[str, object]]:
 
 
 def readable(path: Path) -> str:
-    """Return the path as valid Unicode: bytes that are not UTF-8 become `\\xff`, so that every reader can open the file."""
+    r"""Return the path as valid Unicode: bytes that are not UTF-8 become `\xff`, so that every reader can open the file."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
@@ -117,13 +117,16 @@ class CsvWriter:
 
     def write(self, row: dict[str, object]) -> None:
         """Append one row."""
-        line = io.StringIO()
-        writer = csv.DictWriter(line, COLUMNS, lineterminator="\n")
         if not self._started:
-            writer.writeheader()
+            self._write_cells(COLUMNS)
             self._started = True
-        writer.writerow({key: _without_formula(value) for key, value in row.items()})
-        self.handle.write(line.getvalue().encode())
+        self._write_cells([_without_formula(row[column]) for column in COLUMNS])
+
+    def _write_cells(self, cells: Sequence[object]) -> None:
+        line = io.StringIO()
+        # Only characters of the line end are quoted, and a file's name may hold a carriage return (Python 3.11).
+        csv.writer(line, lineterminator="\r\n").writerow(cells)
+        self.handle.write(line.getvalue().removesuffix("\r\n").encode() + b"\n")
 
 
 @dataclass

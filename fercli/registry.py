@@ -30,7 +30,7 @@ class Affine:
 
 @dataclass(frozen=True)
 class PaperNetwork:
-    """Arguments of the paper's grammar, section 3: M convolution blocks, N affine blocks, affine, softmax."""
+    """Arguments of the paper's grammar: M convolution blocks, N affine blocks, affine, softmax."""
 
     convolutions: tuple[Convolution, ...]
     affines: tuple[Affine, ...]
@@ -89,22 +89,22 @@ class Model:
 
 SHALLOW = PaperNetwork(
     convolutions=(
-        Convolution(filters=32, size=3, pool=False, dropout=0.25),
-        Convolution(filters=64, size=3, pool=True, dropout=0.25),
+        Convolution(filters=32, size=3, pool=False, dropout=0.1),
+        Convolution(filters=64, size=3, pool=True, dropout=0.1),
     ),
     affines=(Affine(units=512, dropout=0.5),),
 )
 DEEP = PaperNetwork(
     convolutions=(
-        Convolution(filters=64, size=3, pool=True, dropout=0.25),
-        Convolution(filters=128, size=5, pool=True, dropout=0.25),
-        Convolution(filters=512, size=3, pool=True, dropout=0.25),
-        Convolution(filters=512, size=3, pool=True, dropout=0.25),
+        Convolution(filters=64, size=3, pool=True, dropout=0.1),
+        Convolution(filters=128, size=5, pool=True, dropout=0.1),
+        Convolution(filters=512, size=3, pool=True, dropout=0.1),
+        Convolution(filters=512, size=3, pool=True, dropout=0.1),
     ),
-    affines=(Affine(units=256, dropout=0.25), Affine(units=512, dropout=0.25)),
+    affines=(Affine(units=256, dropout=0.25), Affine(units=512, dropout=0.5)),
 )
 
-# Learning rate, L2, epochs and batch size are the paper's (section 4); it does not name the optimizer.
+# Learning rate, L2, epochs and batch size are the paper's; it does not name the optimizer.
 SHALLOW_RECIPE = Recipe(optimizer="adam", learning_rate=0.001, l2=1e-6, epochs=35, batch_size=128)
 DEEP_RECIPE = Recipe(optimizer="sgd", learning_rate=0.01, l2=1e-7, epochs=35, batch_size=128)
 
@@ -175,18 +175,19 @@ def find_model(name: str) -> Model:
         raise UsageError(f"There is no model {name!r}; choose one of {', '.join(MODELS)}.") from None
 
 
-def name_from_flags(*, model: str | None, deep: bool | None, hog: bool | None) -> str | None:
-    """Return the name that `--model`, or `--deep`/`--shallow` with `--hog`/`--no-hog`, stand for; None if none was given.
+def name_from_flags(*, model: str | None, deep: bool, shallow: bool, hog: bool | None) -> str | None:
+    """Return the name that `--model`, or `--deep` or `--shallow` with `--hog` or `--no-hog`, stand for; None if none was given.
 
-    `--hog` alone means the deep network with HOG. Raises UsageError for `--model` beside one of the others.
+    `--hog` alone means the deep network with HOG. Raises UsageError for flags that exclude each other.
     """
+    if deep and shallow:
+        raise UsageError("--deep and --shallow exclude each other; give one of them.")
+    chosen = deep or shallow or hog is not None
     if model is not None:
-        if deep is not None or hog is not None:
+        if chosen:
             raise UsageError("--model already names the network; leave --deep, --shallow, --hog and --no-hog away.")
         return find_model(model).name
-    if deep is None and hog is None:
-        return None
-    return ("shallow" if deep is False else "deep") + ("-hog" if hog else "")
+    return ("shallow" if shallow else "deep") + ("-hog" if hog else "") if chosen else None
 
 
 def with_overrides(recipe: Recipe, **overrides: object) -> Recipe:

@@ -143,7 +143,8 @@ class Trainer:
         path, stored = self.folder / CHECKPOINT, checkpoint.metadata
         if stored.get("model") != self.model.name or stored.get("dataset") != self.dataset.meta["digest"]:
             raise IntegrityError(
-                f"{path} belongs to another model or data set ({stored.get('model')}); start anew with --overwrite or another --out."
+                f"{path} belongs to another model or data set ({stored.get('model')}); "
+                "start anew with --overwrite or another --out."
             )
         changed = [name for name, value in asdict(self.recipe).items() if stored["recipe"].get(name) != value]
         if changed:

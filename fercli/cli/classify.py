@@ -11,7 +11,16 @@ from typing import Annotated, BinaryIO
 import typer
 
 from fercli.cli import console
-from fercli.cli.options import DeepOption, DetectorName, HogOption, ModelOption, OverwriteOption, StrictOption, WeightsOption
+from fercli.cli.options import (
+    DeepOption,
+    DetectorName,
+    HogOption,
+    ModelOption,
+    OverwriteOption,
+    ShallowOption,
+    StrictOption,
+    WeightsOption,
+)
 from fercli.errors import FercliError
 from fercli.files import Walk, atomic_write, refuse_existing
 from fercli.labels import LABELS
@@ -27,7 +36,8 @@ def classify(
         Path,
         typer.Option("--output", "-o", help="Results to write: .csv, .jsonl, or - for CSV on standard output.", show_default=False),
     ],
-    deep: DeepOption = None,
+    deep: DeepOption = False,
+    shallow: ShallowOption = False,
     hog: HogOption = None,
     model: ModelOption = None,
     weights: WeightsOption = None,
@@ -42,7 +52,7 @@ def classify(
     """Find every face in every photo, and label its expression."""
     to_stdout = str(output) == "-"
     make_writer = writer_for(output)
-    name = name_from_flags(model=model, deep=deep, hog=hog)
+    name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog)
     if not to_stdout:
         refuse_existing(output, overwrite=overwrite)
     walk = Walk(inputs, excluded=frozenset({output}))

@@ -80,7 +80,7 @@ def show_result(table: Table) -> None:
 
 def name(path: Path) -> str:
     """Return a path as it may be shown."""
-    return safe(readable(path))
+    return safe(readable(path)).replace("\n", "\\n")
 
 
 def safe(text: str) -> str:

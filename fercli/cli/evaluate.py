@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fercli.cli import console
-from fercli.cli.options import DATA_DEFAULT, DataOption, DeepOption, HogOption, ModelOption, SplitName, WeightsOption
+from fercli.cli.options import DATA_DEFAULT, DataOption, DeepOption, HogOption, ModelOption, ShallowOption, SplitName, WeightsOption
 from fercli.errors import UsageError
 from fercli.files import write_atomically
 from fercli.labels import LABELS
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    deep: DeepOption = None,
+    deep: DeepOption = False,
+    shallow: ShallowOption = False,
     hog: HogOption = None,
     model: ModelOption = None,
     weights: WeightsOption = None,
@@ -38,7 +39,7 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure models side by side; without arguments every shipped model and every run under ./runs."""
-    name = name_from_flags(model=model, deep=deep, hog=hog)
+    name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog)
     from fercli.dataset import read_dataset
     from fercli.inference import Labeller, all_weights, own_weights, shipped_weights
 

@@ -7,9 +7,8 @@ from typing import Annotated
 import typer
 
 DataOption = Annotated[Path, typer.Option("--data", help="The data set that `fercli prepare` wrote.")]
-DeepOption = Annotated[
-    bool | None, typer.Option("--deep/--shallow", help="The paper's deep or shallow network.", show_default=False)
-]
+DeepOption = Annotated[bool, typer.Option("--deep", help="The paper's deep network.")]
+ShallowOption = Annotated[bool, typer.Option("--shallow", help="The paper's shallow network.")]
 HogOption = Annotated[bool | None, typer.Option("--hog/--no-hog", help="With or without HOG features.", show_default=False)]
 ModelOption = Annotated[
     str | None, typer.Option("--model", help="A model by name; `fercli models` lists them.", show_default=False)

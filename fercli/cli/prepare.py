@@ -80,7 +80,8 @@ def _report(result: "Preparation", output: Path, seconds: float) -> None:
     if result.validation_share is not None:
         console.say(f"validation: drawn from train, {result.validation_share:.0%} of each class")
     console.say(
-        f"duplicates: {found.groups:,} groups of identical images ({found.rows:,} images), {found.conflicting:,} with conflicting labels"
+        f"duplicates: {found.groups:,} groups of identical images ({found.rows:,} images), "
+        f"{found.conflicting:,} with conflicting labels"
     )
     console.say(
         "leaks, identical to a training image: " + ", ".join(f"{count:,} in {name}" for name, count in found.leaked.items())
@@ -92,6 +93,5 @@ def _report(result: "Preparation", output: Path, seconds: float) -> None:
         console.say(f"reject: {reject.place}: {reject.reason}")
     size = output.stat().st_size / 1e6
     hog = "with HOG" if dataset.train.hog is not None else "without HOG"
-    console.say(
-        f"{console.name(output)}: {size:,.0f} MB, {hog}, in {seconds:.1f} s. Next: fercli train --deep --data {console.name(output)}"
-    )
+    where = console.name(output)
+    console.say(f"{where}: {size:,.0f} MB, {hog}, in {seconds:.1f} s. Next: fercli train --deep --data {where}")

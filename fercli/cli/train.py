@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fercli.cli import console
-from fercli.cli.options import DATA_DEFAULT, DataOption, DeepOption, HogOption, ModelOption, OverwriteOption
+from fercli.cli.options import DATA_DEFAULT, DataOption, DeepOption, HogOption, ModelOption, OverwriteOption, ShallowOption
 from fercli.registry import DEFAULT_MODEL, find_model, name_from_flags, with_overrides
 
 
@@ -19,7 +19,8 @@ class Precision(StrEnum):
 
 
 def train(
-    deep: DeepOption = None,
+    deep: DeepOption = False,
+    shallow: ShallowOption = False,
     hog: HogOption = None,
     model: ModelOption = None,
     data: DataOption = DATA_DEFAULT,
@@ -36,7 +37,7 @@ def train(
     precision: Annotated[Precision | None, typer.Option(help="Number format of the arithmetic.", show_default="recipe")] = None,
 ) -> None:
     """Train a network; the recipe comes from the registry, and every value can be set."""
-    entry = find_model(name_from_flags(model=model, deep=deep, hog=hog) or DEFAULT_MODEL)
+    entry = find_model(name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog) or DEFAULT_MODEL)
     folder = out or Path("runs") / entry.name
     from fercli.dataset import read_dataset
 
@@ -69,8 +70,9 @@ def train(
         trainer = Trainer(entry, recipe, dataset, folder, resume=resume, overwrite=overwrite, on_step=on_step)
         start = f"from epoch {len(trainer.history) + 1}" if trainer.history else f"{trainer.network.count_params():,} parameters"
         console.say(
-            f"{entry.name}: {start}, {len(dataset.train):,} training images, {recipe.epochs} epochs of {recipe.batch_size} images a step, "
-            f"{recipe.optimizer} at {recipe.learning_rate:g} ({recipe.schedule}), L2 {recipe.l2:g}, seed {recipe.seed}, {recipe.precision}"
+            f"{entry.name}: {start}, {len(dataset.train):,} training images, {recipe.epochs} epochs of "
+            f"{recipe.batch_size} images a step, {recipe.optimizer} at {recipe.learning_rate:g} ({recipe.schedule}), "
+            f"L2 {recipe.l2:g}, seed {recipe.seed}, {recipe.precision}"
         )
         again = f"fercli train --model {entry.name} --data {console.name(data)} --out {console.name(folder)} --resume"
         go_on = f"Stopped. Go on after the last finished epoch with: {again}"

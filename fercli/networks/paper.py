@@ -1,4 +1,4 @@
-"""The paper's networks, section 3, all of them one grammar.
+"""The paper's networks (Alizadeh & Fazel), all of them one grammar.
 
 [Conv-(SBN)-ReLU-(Dropout)-(Max-pool)]M-[Affine-(BN)-ReLU-(Dropout)]N-Affine-Softmax
 """
@@ -14,25 +14,29 @@ from fercli.registry import Model
 def paper_network(model: Model, *, l2: float, precision: str) -> keras.Model:
     """Build the grammar's sentence that `model.network` spells; see `networks.build`.
 
-    With HOG, the features join the flattened output of the convolutions, before the dense part (section 3.3).
+    With HOG, the features join the flattened output of the convolutions, before the dense part.
     """
-    regularizer = keras.regularizers.L2(l2) if l2 else None
     side = model.input_size
+    options = {
+        "kernel_initializer": "he_normal",
+        "kernel_regularizer": keras.regularizers.L2(l2) if l2 else None,
+        "dtype": precision,
+    }
 
-    def normalise_and_drop(x: keras.KerasTensor, name: str, dropout: float) -> keras.KerasTensor:
+    def normalise(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
         x = layers.BatchNormalization(name=f"{name}_normalization", dtype=precision)(x)
-        x = layers.ReLU(name=f"{name}_relu", dtype=precision)(x)
-        return layers.Dropout(dropout, name=f"{name}_dropout", dtype=precision)(x)
+        return layers.ReLU(name=f"{name}_relu", dtype=precision)(x)
 
     inputs = [keras.Input((side, side), dtype="uint8", name="pixels")]
     x = MeanSubtraction(name="mean", dtype=precision)(inputs[0])
     for number, block in enumerate(model.network.convolutions, start=1):
         name = f"convolution{number}"
-        x = layers.Conv2D(
-            block.filters, block.size, padding="same", kernel_regularizer=regularizer, name=name, dtype=precision,
-            kernel_initializer="he_normal",
-        )(x)  # fmt: skip
-        x = normalise_and_drop(x, name, block.dropout)
+        x = layers.Conv2D(block.filters, block.size, padding="same", name=name, **options)(x)
+        x = normalise(x, name)
+        # Whole feature maps are dropped (Tompson et al. 2015). Dropping single values before max-pooling raises the
+        # mean of what is pooled, so that the statistics of the next normalisation do not fit inference: after two epochs of the
+        # deep network, 35 % on 1,024 validation images, 53 % with statistics gathered anew without dropout.
+        x = layers.SpatialDropout2D(block.dropout, name=f"{name}_dropout", dtype=precision)(x)
         if block.pool:
             x = layers.MaxPooling2D(2, name=f"{name}_pool", dtype=precision)(x)
     x = layers.Flatten(name="features", dtype=precision)(x)
@@ -41,9 +45,7 @@ def paper_network(model: Model, *, l2: float, precision: str) -> keras.Model:
         x = layers.Concatenate(name="hybrid", dtype=precision)([x, inputs[1]])
     for number, affine in enumerate(model.network.affines, start=1):
         name = f"affine{number}"
-        x = layers.Dense(affine.units, kernel_regularizer=regularizer, name=name, dtype=precision, kernel_initializer="he_normal")(
-            x
-        )
-        x = normalise_and_drop(x, name, affine.dropout)
-    x = layers.Dense(len(model.labels), kernel_regularizer=regularizer, name="logits", dtype="float32")(x)
+        x = layers.Dense(affine.units, name=name, **options)(x)
+        x = layers.Dropout(affine.dropout, name=f"{name}_dropout", dtype=precision)(normalise(x, name))
+    x = layers.Dense(len(model.labels), name="logits", **(options | {"dtype": "float32"}))(x)
     return keras.Model(inputs, layers.Softmax(name="probabilities", dtype="float32")(x), name=model.name.replace("-", "_"))

@@ -1,0 +1,51 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Ran, csv_text
+
+Run = Callable[..., Ran]
+
+
+def test_it_writes_the_data_set_and_sums_up(fercli: Run, csv_file: Path, tmp_path: Path) -> None:
+    ran = fercli("prepare", csv_file, "-o", tmp_path / "d.npz")
+    assert ran.code == 0
+    assert ran.stdout == ""
+    assert ["angry", "6", "2", "3", "11"] in [line.split() for line in ran.talk.splitlines()]
+    assert "rejected: 0" in ran.talk
+    assert f"fercli train --deep --data {tmp_path / 'd.npz'}" in ran.talk.replace("\n", "")
+    assert (tmp_path / "d.npz").is_file()
+
+
+def test_rejects_are_listed_and_the_exit_code_is_3(fercli: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text(csv_text(train=200) + "9,1,Training\n")
+    ran = fercli("prepare", tmp_path / "x.csv", "-o", tmp_path / "d.npz", "--no-hog")
+    assert ran.code == 3
+    assert "reject: line 237: emotion is '9', not a digit from 0 to 6" in ran.talk
+    strict = fercli("prepare", tmp_path / "x.csv", "-o", tmp_path / "e.npz", "--strict")
+    assert strict.code == 1
+    assert not (tmp_path / "e.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "message"),
+    [(None, 2, "does not exist"), (b"%PDF-1.4\n%\xc7\xec\n", 1, "not a FER2013 CSV"), (b"", 1, "not a FER2013 CSV")],
+)
+def test_wrong_sources(fercli: Run, tmp_path: Path, content: bytes | None, code: int, message: str) -> None:
+    if content is not None:
+        (tmp_path / "x.csv").write_bytes(content)
+    ran = fercli("prepare", tmp_path / "x.csv", "-o", tmp_path / "d.npz")
+    assert ran.code == code
+    assert message in ran.talk
+    assert str(tmp_path / "x.csv") in ran.talk
+    assert not (tmp_path / "d.npz").exists()
+
+
+def test_an_existing_data_set_is_kept_unless_told(fercli: Run, csv_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "d.npz").write_text("mine")
+    ran = fercli("prepare", csv_file, "-o", tmp_path / "d.npz")
+    assert ran.code == 2
+    assert "--overwrite" in ran.talk
+    assert (tmp_path / "d.npz").read_text() == "mine"
+    assert fercli("prepare", csv_file, "-o", tmp_path / "d.npz", "--overwrite", "--no-hog").code == 0

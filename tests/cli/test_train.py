@@ -1,0 +1,57 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fercli.dataset import Dataset, write_dataset
+from fercli.registry import MODELS, Affine, Convolution, PaperNetwork
+from tests.conftest import Ran
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def folder(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with data, and a shallow-hog that trains at once."""
+    small = PaperNetwork((Convolution(4, 3, True, 0.1),), (Affine(8, 0.2),))
+    monkeypatch.setitem(MODELS, "shallow-hog", replace(MODELS["shallow-hog"], network=small))
+    monkeypatch.chdir(tmp_path)
+    write_dataset(dataset, tmp_path / "fer2013.npz")
+    return tmp_path
+
+
+def test_train_resume_evaluate_classify(fercli: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran = fercli("train", "--shallow", "--hog", "--epochs", "2", "--batch-size", "16", "--seed", "3")
+    assert ran.code == 0
+    assert "2 epochs of 16 images a step, adam at 0.001 (cosine), L2 1e-06, seed 3, float32" in " ".join(ran.talk.split())
+    assert "epoch 2/2  loss " in ran.talk
+    assert "fercli evaluate --weights runs/shallow-hog/model.safetensors --data fer2013.npz" in " ".join(ran.talk.split())
+    again = fercli("train", "--shallow", "--hog", "--resume")
+    assert again.code == 0
+    assert "Best: epoch" in again.talk
+    monkeypatch.setattr("fercli.inference.MODELS", {**MODELS, "deep": replace(MODELS["deep"], sha256=None)})
+    evaluated = fercli("evaluate", "--weights", "runs/shallow-hog", "--cards", "cards")
+    assert evaluated.code == 0
+    assert "paper, shallow" in evaluated.stdout
+    card = (folder / "cards" / "shallow-hog-card.md").read_text()
+    assert "fercli train --model shallow-hog --epochs 2 --batch-size 16 --seed 3" in card
+    for name in ("curves.png", "confusion.png", "history.csv", "metrics.json"):
+        assert (folder / "cards" / f"shallow-hog-{name}").is_file()
+
+
+def test_wrong_folders_and_flags(fercli: Run, folder: Path) -> None:
+    assert "no HOG" not in fercli("train", "--model", "shallow-hog", "--epochs", "1").talk
+    ran = fercli("train", "--model", "shallow-hog", "--epochs", "1")
+    assert ran.code == 2
+    assert "holds a run already" in ran.talk
+    assert fercli("train", "--deep", "--data", "no.npz").code == 2
+    assert fercli("train", "--model", "shallow", "--resume").code == 2
+    assert fercli("train", "--epochs", "0").code == 2
+    assert fercli("train", "--precision", "float8").code == 2
+
+
+def test_deep_and_shallow_together_is_a_usage_error(fercli: Run) -> None:
+    ran = fercli("train", "--deep", "--shallow")
+    assert ran.code == 2
+    assert "exclude each other" in ran.talk

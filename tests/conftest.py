@@ -1,0 +1,131 @@
+"""What the tests share: a small synthetic FER2013, a fake network, and a way to run commands inside the process."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from typer.testing import CliRunner
+
+from fercli.cli import app
+from fercli.dataset import Dataset
+from fercli.errors import FercliError
+from fercli.labels import LABELS
+from fercli.preparation import prepare
+from fercli.registry import MODELS, Model
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+PHOTOS = Path(__file__).parent / "photos"
+HEADER = "emotion,pixels,Usage"
+
+
+def synthetic_faces(count: int, seed: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Noise with a bright square whose place tells the label: something to learn."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(count, dtype=np.uint8) % len(LABELS)
+    pixels = generator.integers(0, 120, (count, 48, 48), dtype=np.uint8)
+    for face, label in zip(pixels, labels, strict=True):
+        face[6 * label : 6 * label + 6, 4:44] = 230
+    return pixels, labels
+
+
+def row(label: object, pixels: NDArray[np.uint8], usage: str) -> str:
+    """One line of the Kaggle CSV."""
+    return f"{label},{' '.join(map(str, pixels.ravel()))},{usage}"
+
+
+def csv_text(train: int = 42, validation: int = 14, test: int = 21, seed: int = 0) -> str:
+    """A small FER2013 in Kaggle's layout."""
+    pixels, labels = synthetic_faces(train + validation + test, seed)
+    usages = ["Training"] * train + ["PublicTest"] * validation + ["PrivateTest"] * test
+    return "\n".join([HEADER, *map(row, labels, pixels, usages)]) + "\n"
+
+
+@pytest.fixture
+def csv_file(tmp_path: Path) -> Path:
+    """The small FER2013 as a file."""
+    path = tmp_path / "fer2013.csv"
+    path.write_text(csv_text())
+    return path
+
+
+@pytest.fixture(scope="session")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """The small FER2013, prepared with HOG, with its digest as after reading."""
+    from fercli.dataset import read_dataset, write_dataset
+
+    folder = tmp_path_factory.mktemp("data")
+    (folder / "small.csv").write_text(csv_text())
+    write_dataset(prepare(folder / "small.csv").dataset, folder / "small.npz")
+    return read_dataset(folder / "small.npz", hog=True)
+
+
+@pytest.fixture(scope="session")
+def fer2013() -> Path:
+    """The real data set's CSV, where FERCLI_FER2013 names it."""
+    name = os.environ.get("FERCLI_FER2013")
+    if not name:
+        pytest.skip("FERCLI_FER2013 names no CSV")
+    return Path(name)
+
+
+@dataclass
+class Ran:
+    """How a command ended: exit code, standard output, and all talk with the error message last."""
+
+    code: int
+    stdout: str
+    talk: str
+
+
+@pytest.fixture
+def fercli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    """Run a command in this process as `main` would, without its signal handlers."""
+
+    def run(*arguments: object) -> Ran:
+        from fercli.cli import console
+
+        with console._talk.capture() as talk:
+            result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        error = result.exception
+        if isinstance(error, FercliError):
+            return Ran(error.exit_code, result.stdout, f"{talk.get()}error: {error}")
+        if error is not None and not isinstance(error, SystemExit):
+            raise error
+        return Ran(result.exit_code, result.stdout, talk.get() + result.stderr)
+
+    return run
+
+
+class FakeLabeller:
+    """Labels a face by its brightness, without TensorFlow: dark is angry, bright is neutral."""
+
+    title = "fake"
+    parameters = 1
+    metadata: dict[str, object] = {}  # noqa: RUF012 (never changed)
+
+    def __init__(self, *_: object) -> None:
+        self.model: Model = MODELS["deep"]
+        self.batches: list[int] = []
+
+    def features(self, pixels: NDArray[np.uint8]) -> None:
+        """No HOG."""
+
+    def label(self, pixels: NDArray[np.uint8], hog: None = None) -> NDArray[np.float32]:
+        """Return a probability of 0.7 for the class that the mean brightness falls into."""
+        self.batches.append(len(pixels))
+        classes = np.minimum(pixels.mean(axis=(1, 2)) * len(LABELS) / 256, len(LABELS) - 1).astype(int)
+        probabilities = np.full((len(pixels), len(LABELS)), 0.05, np.float32)
+        probabilities[np.arange(len(pixels)), classes] = 0.7
+        return probabilities
+
+
+@pytest.fixture
+def fake_labeller(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the fake network in the place of every real one."""
+    monkeypatch.setattr("fercli.inference.Labeller", FakeLabeller)
+    monkeypatch.setattr("fercli.inference.shipped_weights", lambda name: name)

@@ -1,0 +1,34 @@
+import re
+from dataclasses import asdict
+
+import numpy as np
+
+from fercli.cards import model_card
+from fercli.evaluation import Evaluation, measure
+from fercli.history import Epoch
+from fercli.labels import LABELS
+from fercli.registry import MODELS
+
+METADATA = {
+    "epoch": 2,
+    "recipe": asdict(MODELS["deep"].recipe) | {"epochs": 2, "batch_size": 64},
+    "device": "cpu, 2 cores",
+    "versions": {"fercli": "0.1.0"},
+    "dataset": "abc",
+}
+
+
+def test_the_card_says_how_good_how_trained_and_what_not_for() -> None:
+    labels = np.arange(14, dtype=np.uint8) % 7
+    predicted = np.where(labels == 3, 4, labels)
+    result = Evaluation("deep", "deep", "test", 10, 5.0, measure(labels, predicted, labels == 0), np.zeros((14, 7), np.float32))
+    history = [Epoch(1, 1, 1, 1, 1, 1, 60.0), Epoch(2, 1, 1, 1, 1, 1, 60.0)]
+    card = model_card([result], METADATA, history, {"curves": "c.png"})
+    assert "| accuracy | 85.71 % |" in card
+    assert "| happy | 0.00 % |" in card
+    assert len(re.findall(rf"^\| ({'|'.join(LABELS)}) ", card, re.M)) == 7
+    assert "![curves](c.png)" in card
+    assert "    fercli train --model deep --epochs 2 --batch-size 64\n" in card
+    assert "duration: 2 minutes" in card
+    assert "The registry's recipe has 35 epochs; these weights had 2." in card
+    assert "What it is not for" in card

@@ -1,0 +1,99 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fercli.dataset import Dataset, read_dataset, write_dataset
+from fercli.errors import IntegrityError, UsageError
+from fercli.preparation import prepare
+from tests.conftest import csv_text
+
+
+@pytest.fixture
+def path(dataset: Dataset, tmp_path: Path) -> Path:
+    write_dataset(dataset, tmp_path / "d.npz")
+    return tmp_path / "d.npz"
+
+
+def arrays(path: Path) -> dict[str, Any]:
+    with np.load(path, allow_pickle=False) as archive:
+        return {key: archive[key] for key in archive}
+
+
+def test_round_trip(dataset: Dataset, path: Path) -> None:
+    back = read_dataset(path, hog=True)
+    for name in ("train", "validation", "test"):
+        for field in ("pixels", "labels", "rows", "leaked", "hog"):
+            assert np.array_equal(getattr(back.split(name), field), getattr(dataset.split(name), field))
+    assert back.meta == dataset.meta
+    assert read_dataset(path).train.hog is None
+
+
+def test_the_format_is_the_documented_one(path: Path) -> None:
+    shown = {key: (value.dtype.str, value.shape[1:]) for key, value in arrays(path).items() if key != "meta"}
+    each = {"pixels": ("|u1", (48, 48)), "labels": ("|u1", ()), "rows": ("<i8", ()), "leaked": ("|b1", ()), "hog": ("<f4", (800,))}
+    want = {f"{split}_{key}": value for split in ("train", "validation", "test") for key, value in each.items()}
+    assert shown == want | {"mean": ("<f4", (48,))}
+    assert json.loads(str(arrays(path)["meta"]))["source"] == "small.csv"
+
+
+def test_missing_file_and_missing_hog(csv_file: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="fercli prepare"):
+        read_dataset(tmp_path / "no.npz")
+    write_dataset(prepare(csv_file, hog=False).dataset, tmp_path / "x.npz")
+    with pytest.raises(UsageError, match="--no-hog"):
+        read_dataset(tmp_path / "x.npz", hog=True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"train_labels": np.full(84, 7, np.uint8)},
+        {"train_labels": np.zeros(83, np.uint8)},
+        {"train_pixels": np.zeros((84, 48, 48), np.float32)},
+        {"train_pixels": np.zeros((84, 48, 47), np.uint8)},
+        {"test_pixels": np.zeros((21, 48, 48), np.uint8)},
+        {"test_rows": np.zeros(21, np.int32)},
+        {"train_hog": np.full((84, 800), np.nan, np.float32)},
+        {"mean": np.full((48, 48), 300, np.float32)},
+        {"mean": np.full((48, 48), np.nan, np.float32)},
+        {"meta": np.array("[]")},
+        {"meta": np.array("{")},
+        {"validation_leaked": None},
+    ],
+)
+def test_promise_5_other_keys_types_shapes_ranges_are_refused(path: Path, change: dict[str, Any]) -> None:
+    changed = {key: value for key, value in (arrays(path) | change).items() if value is not None}
+    np.savez(path, **changed)
+    with pytest.raises(IntegrityError, match="prepare it again"):
+        read_dataset(path, hog=True)
+
+
+def test_promise_8_object_arrays_are_refused(path: Path) -> None:
+    np.savez(path, **(arrays(path) | {"train_labels": np.array([{}] * 84, object)}))
+    with pytest.raises(IntegrityError):
+        read_dataset(path)
+
+
+def test_promise_5_flipped_bytes_are_noticed(tmp_path: Path) -> None:
+    source = tmp_path / "x.csv"
+    source.write_text(csv_text(train=7, validation=7, test=7))
+    path = tmp_path / "d.npz"
+    write_dataset(prepare(source, hog=False).dataset, path)
+    whole = path.read_bytes()
+    pixels = whole.index(b"train_pixels.npy") + 400
+    for position in [*range(pixels, pixels + 20_000, 997), len(whole) // 2]:
+        broken = bytearray(whole)
+        broken[position] ^= 16
+        path.write_bytes(broken)
+        with pytest.raises(IntegrityError):
+            read_dataset(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no npz", b"PK\x03\x04"])
+def test_promise_5_other_files_are_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "x.npz").write_bytes(content)
+    with pytest.raises(IntegrityError):
+        read_dataset(tmp_path / "x.npz")

@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+from fercli.cli.options import DetectorName
+from fercli.faces import DETECTORS, Auto, Haar, WholeImage, crop
+from fercli.images import read_gray
+from fercli.records import Box
+from tests.conftest import PHOTOS
+
+
+@pytest.mark.parametrize(("photo", "centre"), [("astronaut.jpg", (223, 113)), ("grace_hopper.jpg", (264, 215))])
+def test_haar_finds_the_face(photo: str, centre: tuple[int, int]) -> None:
+    (found,) = Haar().find(read_gray(PHOTOS / photo))
+    middle = (found.box.x + found.box.width / 2, found.box.y + found.box.height / 2)
+    assert np.hypot(middle[0] - centre[0], middle[1] - centre[1]) < 0.15 * found.box.width
+    assert found.score is not None
+
+
+def test_a_large_photo_is_searched_smaller_and_the_box_is_in_its_own_pixels() -> None:
+    photo = read_gray(PHOTOS / "astronaut.jpg")
+    large = np.kron(photo, np.ones((5, 5), np.uint8))
+    small_find, large_find = (max(Haar().find(pixels), key=lambda found: found.score or 0) for pixels in (photo, large))
+    assert large_find.box.x == pytest.approx(5 * small_find.box.x, abs=40)
+    assert large_find.box.width == pytest.approx(5 * small_find.box.width, abs=60)
+
+
+def test_two_faces_from_left_to_right_and_nobody() -> None:
+    photo = read_gray(PHOTOS / "astronaut.jpg")[:300]
+    found = Haar().find(np.hstack([photo, photo]))
+    assert len(found) == 2
+    assert found[1].box.x - found[0].box.x == pytest.approx(512, abs=10)
+    assert Haar().find(np.full((300, 300), 90, np.uint8)) == []
+
+
+def test_auto_takes_crops_whole_and_searches_photos() -> None:
+    photo = read_gray(PHOTOS / "astronaut.jpg")
+    assert [found.score for found in Auto().find(photo[60:156, 177:273])] == [None]
+    assert Auto().find(photo)[0].score is not None
+    assert Auto().find(np.zeros((97, 20), np.uint8)) == []
+
+
+def test_whole_image_is_the_square_around_it() -> None:
+    assert WholeImage().find(np.zeros((40, 60), np.uint8))[0].box == Box(0, -10, 60, 60)
+
+
+def test_crop_repeats_the_border() -> None:
+    photo = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    assert crop(photo, Box(1, 1, 2, 2), 2).tolist() == [[5, 6], [9, 10]]
+    assert crop(photo, Box(-1, -1, 3, 3), 3).tolist() == [[0, 0, 1], [0, 0, 1], [4, 4, 5]]
+    assert crop(photo, Box(2, 2, 4, 4), 4)[-1].tolist() == [14, 15, 15, 15]
+
+
+def test_the_command_line_names_the_same_detectors() -> None:
+    assert set(DetectorName) == set(DETECTORS)

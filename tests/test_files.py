@@ -1,0 +1,132 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from fercli.errors import FercliError, UsageError
+from fercli.files import Walk, atomic_write, refuse_existing, write_atomically
+from tests.conftest import PHOTOS
+
+PNG = b"\x89PNG\r\n\x1a\n0000"
+
+
+def test_promise_9_the_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "x.csv"
+    write_atomically(path, b"old")
+    with pytest.raises(KeyboardInterrupt):
+        _break_off(path)
+    assert path.read_bytes() == b"old"
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_promise_9_what_a_killed_run_left_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    (tmp_path / ".x.csv.fercli-part").write_bytes(b"a long half-written file")
+    write_atomically(path, b"new")
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("x.csv", b"new")]
+
+
+def _break_off(path: Path) -> None:
+    with atomic_write(path) as handle:
+        handle.write(b"half")
+        handle.flush()
+        assert path.read_bytes() == b"old"
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("call", ["fsync", "ftruncate", "open"])
+def test_promise_10_a_full_disk_is_a_sentence_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    path = tmp_path / "x.csv"
+    write_atomically(path, b"old")
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    if call == "ftruncate":
+        monkeypatch.setattr(Path, "replace", full)
+    else:
+        monkeypatch.setattr(os, call, full)
+    with pytest.raises(FercliError, match="No space left"):
+        write_atomically(path, b"new")
+    monkeypatch.undo()
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("x.csv", b"old")]
+
+
+def test_promise_23_two_writers_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    with atomic_write(path) as handle:
+        handle.write(b"first")
+        with pytest.raises(FercliError, match="another run"):
+            write_atomically(path, b"second")
+    assert path.read_bytes() == b"first"
+
+
+def test_a_folder_that_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FercliError, match="cannot be written"):
+        write_atomically(tmp_path / "file" / "x.csv", b"")
+
+
+def test_promise_20_existing_files_need_overwrite(tmp_path: Path) -> None:
+    (tmp_path / "x").touch()
+    with pytest.raises(UsageError, match="--overwrite"):
+        refuse_existing(tmp_path / "x", overwrite=False)
+    with pytest.raises(UsageError, match="folder"):
+        refuse_existing(tmp_path, overwrite=True)
+    refuse_existing(tmp_path / "x", overwrite=True)
+    refuse_existing(tmp_path / "y", overwrite=False)
+
+
+def tree(root: Path) -> Path:
+    (root / "b" / "c").mkdir(parents=True)
+    (root / ".hidden").mkdir()
+    for name in ("a.jpg", "b/2.PNG", "b/10.png", "b/c/no-suffix", ".hidden/x.jpg", ".x.jpg", "z.tiff"):
+        (root / name).write_bytes(PNG)
+    (root / "notes.txt").write_text("BMW and other words")
+    (root / "b" / "loop").symlink_to(root)
+    (root / "b" / "again.png").symlink_to(root / "a.jpg")
+    (root / "dangling.jpg").symlink_to("nowhere")
+    os.mkfifo(root / "pipe")
+    return root
+
+
+def names(walk: Walk, root: Path) -> list[str]:
+    return [str(path.relative_to(root)) for path in walk]
+
+
+@pytest.mark.timeout(10)
+def test_promise_17_each_real_photo_once_in_order_without_a_hang(tmp_path: Path) -> None:
+    walk = Walk([tree(tmp_path)])
+    assert names(walk, tmp_path) == ["a.jpg", "b/10.png", "b/2.PNG", "b/c/no-suffix", "dangling.jpg", "z.tiff"]
+    assert walk.passed_over == 2
+
+
+def test_promise_20_the_output_is_not_read_back(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(PNG)
+    assert names(Walk([tmp_path], excluded=frozenset({tmp_path / "a.jpg"})), tmp_path) == []
+
+
+def test_a_file_named_singly_is_taken_whatever_it_is_and_once(tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("x")
+    assert list(Walk([text, text])) == [text]
+
+
+def test_missing_inputs_are_usage_errors(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="does not exist"):
+        list(Walk([tmp_path / "no"]))
+
+
+def test_promise_18_any_legal_name(tmp_path: Path) -> None:
+    strange = [b"\xff.png", "é.png".encode(), b"[red].png", b"new\nline.png", b"-o.png", b"\x1b[2J.png"]
+    for name in strange:
+        Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name))).write_bytes(PNG)  # noqa: PTH118
+    assert sorted(os.fsencode(path.name) for path in Walk([tmp_path])) == sorted(strange)
+
+
+def test_the_test_photos_are_found() -> None:
+    assert [path.name for path in Walk([PHOTOS])] == ["astronaut.jpg", "grace_hopper.jpg"]

@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fercli.checkpoints import save_weights
+from fercli.errors import IntegrityError, UsageError
+from fercli.inference import BATCH, Labeller, all_weights, own_weights, shipped_weights
+from fercli.networks import build
+from fercli.registry import DEFAULT_MODEL, MODELS
+from tests.conftest import synthetic_faces
+
+METADATA = {"model": "deep-hog", "labels": list(MODELS["deep-hog"].labels)}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "mine"
+    save_weights(build(MODELS["deep-hog"]), METADATA, folder / "model.safetensors")
+    return folder
+
+
+def test_labels_do_not_depend_on_batches(run: Path) -> None:
+    labeller = Labeller(own_weights(run))
+    faces = synthetic_faces(BATCH + 3)[0]
+    together = labeller.label(faces)
+    assert together.shape == (BATCH + 3, 7)
+    assert np.allclose(together.sum(axis=1), 1, atol=1e-5)
+    alone = np.concatenate([labeller.label(face[None]) for face in (faces[0], faces[BATCH], faces[-1])])
+    assert np.abs(alone - together[[0, BATCH, -1]]).max() < 1e-5
+    assert np.array_equal(labeller.label(faces, labeller.features(faces)), together)
+    assert labeller.label(faces[:0]).shape == (0, 7)
+
+
+def test_names_of_weights(run: Path) -> None:
+    assert own_weights(run).path == own_weights(run / "model.safetensors").path
+    assert own_weights(run).title == own_weights(run / "model.safetensors").title == str(run)
+    assert own_weights(run).history == run / "history.csv"
+    assert own_weights(run / "other.safetensors").title.endswith("other.safetensors")
+    found = all_weights(run.parent)
+    assert found[-1] == own_weights(run)
+    assert [item.title for item in found[:-1]] == [name for name, model in MODELS.items() if model.sha256]
+
+
+def test_a_model_without_weights_says_how_to_get_them() -> None:
+    missing = [name for name, model in MODELS.items() if not model.sha256]
+    for name in missing:
+        with pytest.raises(UsageError, match=f"fercli train --model {name}"):
+            shipped_weights(name)
+
+
+def test_weights_of_another_model_or_label_order_are_refused(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds a deep-hog network, not deep"):
+        Labeller(own_weights(run), "deep")
+    for metadata, message in (
+        (METADATA | {"model": "vgg"}, "'vgg'"),
+        (METADATA | {"labels": sorted(METADATA["labels"])}, "labels"),
+        (METADATA | {"model": "deep"}, "does not fit"),
+    ):
+        save_weights(build(MODELS["deep-hog"]), metadata, tmp_path / "w")
+        with pytest.raises(IntegrityError, match=message):
+            Labeller(own_weights(tmp_path / "w"))
+
+
+def test_the_shipped_default_labels_real_photos() -> None:
+    from fercli.classification import classify
+    from fercli.faces import Auto
+    from tests.conftest import PHOTOS
+
+    labeller = Labeller(shipped_weights(DEFAULT_MODEL))
+    astronaut, _ = classify(sorted(PHOTOS.glob("*.jpg")), labeller, Auto())
+    assert [face.label for face in astronaut.faces] == ["happy"]

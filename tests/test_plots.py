@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fercli.history import Epoch
+from fercli.labels import LABELS
+from fercli.plots import plot_confusion, plot_curves
+
+
+def colours(path: Path) -> int:
+    return len(np.unique(np.asarray(Image.open(path).convert("RGB")).reshape(-1, 3), axis=0))
+
+
+def test_curves_of_several_runs_in_one_figure(tmp_path: Path) -> None:
+    history = [Epoch(n, 2 / n, 0.5, 2.1 / n, 0.4, 0.01, 1.0) for n in range(1, 6)]
+    plot_curves({"one": history}, tmp_path / "one.png")
+    plot_curves({"one": history, "two": history[:2]}, tmp_path / "two.png")
+    assert colours(tmp_path / "two.png") > colours(tmp_path / "one.png") > 20
+
+
+def test_confusion_matrix_with_an_empty_class(tmp_path: Path) -> None:
+    confusion = (np.eye(7, dtype=int) * 9).tolist()
+    confusion[1] = [0] * 7
+    plot_confusion("deep, test", confusion, LABELS, tmp_path / "c.png")
+    image = np.asarray(Image.open(tmp_path / "c.png").convert("RGB")).astype(int)
+    dark_blue = (image[..., 2] - image[..., 0] > 60).sum()
+    assert dark_blue > 6 * 2000
+
+
+def test_promise_22_the_same_picture_twice(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        plot_confusion("deep", [[1] * 7] * 7, LABELS, tmp_path / name)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()

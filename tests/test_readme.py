@@ -1,0 +1,41 @@
+"""README's facts are the code's facts."""
+
+import re
+from pathlib import Path
+
+from fercli.cli import app
+from fercli.errors import EXIT_CODES, REJECT_CODES
+from fercli.records import COLUMNS
+from fercli.registry import MODELS
+
+README = (Path(__file__).parents[1] / "README.md").read_text()
+
+
+def table(header: str) -> dict[str, str]:
+    body = README.split(f"{header}\n\n", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+    return {cells[1].strip(): cells[2].strip() for cells in (line.split("|") for line in body)}
+
+
+def test_exit_codes() -> None:
+    assert table("### Exit codes") == {str(code): meaning for code, meaning in EXIT_CODES.items()}
+
+
+def test_reject_codes() -> None:
+    assert table("### Why a file is rejected") == REJECT_CODES
+
+
+def test_columns() -> None:
+    assert ",".join(COLUMNS) in README
+
+
+def test_models() -> None:
+    for model in MODELS.values():
+        (line,) = [line for line in README.splitlines() if line.startswith(f"| {model.name} |")]
+        assert f"{model.parameters:,}" in line
+        assert ("shipped" in line) == bool(model.sha256)
+
+
+def test_commands() -> None:
+    commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
+    described = set(re.findall(r"^\*\*(\w+)\*\*", README, re.M))
+    assert described == commands == {"prepare", "train", "evaluate", "classify", "models"}

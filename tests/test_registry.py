@@ -1,0 +1,86 @@
+import hashlib
+from dataclasses import asdict, replace
+
+import pytest
+
+from fercli.errors import UsageError
+from fercli.labels import LABELS
+from fercli.registry import (
+    DEFAULT_MODEL,
+    MODELS,
+    Affine,
+    Convolution,
+    Model,
+    card_path,
+    find_model,
+    name_from_flags,
+    weights_path,
+    with_overrides,
+)
+
+
+def test_the_papers_four_as_published() -> None:
+    shapes = {name: [(c.filters, c.size, c.pool) for c in model.network.convolutions] for name, model in MODELS.items()}
+    shallow = [(32, 3, False), (64, 3, True)]
+    deep = [(64, 3, True), (128, 5, True), (512, 3, True), (512, 3, True)]
+    assert shapes == {"shallow": shallow, "shallow-hog": shallow, "deep": deep, "deep-hog": deep}
+    for name, model in MODELS.items():
+        assert [a.units for a in model.network.affines] == ([512] if "shallow" in name else [256, 512])
+        assert model.uses_hog == name.endswith("-hog")
+        recipe = model.recipe
+        assert (recipe.learning_rate, recipe.l2) == ((0.001, 1e-6) if "shallow" in name else (0.01, 1e-7))
+        assert (recipe.epochs, recipe.batch_size) == (35, 128)
+        assert all(len(published.per_class) == len(LABELS) for published in model.published)
+
+
+@pytest.mark.parametrize(
+    ("flags", "name"),
+    [
+        ("", None),
+        ("deep", "deep"),
+        ("shallow", "shallow"),
+        ("hog", "deep-hog"),
+        ("no-hog", "deep"),
+        ("shallow hog", "shallow-hog"),
+        ("deep no-hog", "deep"),
+    ],
+)
+def test_flags_name_a_model(flags: str, name: str | None) -> None:
+    given = flags.split()
+    hog = "hog" in given or (False if "no-hog" in given else None)
+    assert name_from_flags(model=None, deep="deep" in given, shallow="shallow" in given, hog=hog) == name
+
+
+def test_flags_that_exclude_each_other_and_unknown_models_are_usage_errors() -> None:
+    assert name_from_flags(model="shallow-hog", deep=False, shallow=False, hog=None) == "shallow-hog"
+    with pytest.raises(UsageError, match="leave --deep"):
+        name_from_flags(model="deep", deep=True, shallow=False, hog=None)
+    with pytest.raises(UsageError, match="exclude each other"):
+        name_from_flags(model=None, deep=True, shallow=True, hog=None)
+    with pytest.raises(UsageError, match="shallow, shallow-hog, deep, deep-hog"):
+        find_model("vgg")
+
+
+def test_overrides_leave_out_none() -> None:
+    recipe = MODELS["deep"].recipe
+    assert with_overrides(recipe, epochs=None, seed=5) == replace(recipe, seed=5)
+
+
+def test_records_are_plain_data() -> None:
+    for model in MODELS.values():
+        assert asdict(model)["name"] == model.name
+        assert all(isinstance(block, Convolution) for block in model.network.convolutions)
+        assert all(isinstance(block, Affine) for block in model.network.affines)
+
+
+def test_the_default_is_shipped() -> None:
+    assert MODELS[DEFAULT_MODEL].sha256
+
+
+@pytest.mark.parametrize("model", [model for model in MODELS.values() if model.sha256], ids=lambda model: model.name)
+def test_shipped_weights_are_those_of_the_digest_small_enough_and_have_a_card(model: Model) -> None:
+    data = weights_path(model.name).read_bytes()
+    assert hashlib.sha256(data).hexdigest() == model.sha256
+    assert len(data) < 50_000_000
+    for part in ("card.md", "history.csv", "curves.png", "confusion.png", "metrics.json"):
+        assert card_path(model.name, part).is_file()

@@ -1,0 +1,117 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fercli.checkpoints import read_checkpoint
+from fercli.dataset import Dataset
+from fercli.errors import IntegrityError, TrainingDiverged, UsageError
+from fercli.history import Epoch, read_history
+from fercli.inference import Labeller, own_weights
+from fercli.registry import MODELS, Affine, Convolution, PaperNetwork
+from fercli.training import Step, Trainer, stored_recipe
+
+# The entry's grammar with few filters: a test of the trainer, not of the paper's networks.
+SMALL = PaperNetwork((Convolution(8, 3, True, 0.1), Convolution(8, 3, True, 0.1)), (Affine(16, 0.2),))
+MODEL = replace(MODELS["deep-hog"], network=SMALL)
+RECIPE = replace(MODEL.recipe, epochs=4, batch_size=16)
+
+
+def same(first: list[Epoch], second: list[Epoch]) -> bool:
+    return [replace(epoch, seconds=0) for epoch in first] == [replace(epoch, seconds=0) for epoch in second]
+
+
+@pytest.fixture(scope="module")
+def run(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Epoch], list[Step]]:
+    folder = tmp_path_factory.mktemp("run")
+    steps: list[Step] = []
+    return folder, list(Trainer(MODEL, RECIPE, dataset, folder, on_step=steps.append)), steps
+
+
+def test_it_learns_and_reports(run: tuple[Path, list[Epoch], list[Step]]) -> None:
+    _, history, steps = run
+    assert [epoch.epoch for epoch in history] == [1, 2, 3, 4]
+    assert history[-1].loss < history[0].loss
+    assert history[-1].accuracy > 0.3
+    assert [(step.epoch, step.step, step.steps) for step in steps] == [(e, s, 6) for e in range(1, 5) for s in range(1, 7)]
+    assert history[0].learning_rate == pytest.approx(0.01 * (1 + np.cos(np.pi / 4)) / 2, rel=1e-4)
+    assert history[-1].learning_rate == pytest.approx(0, abs=1e-8)
+
+
+def test_the_folder_holds_the_documented_files(run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset) -> None:
+    folder, history, _ = run
+    assert {path.name for path in folder.iterdir()} == {
+        "model.safetensors", "history.csv", "curves.png", "metrics.json", "checkpoint.safetensors",
+    }  # fmt: skip
+    assert read_history(folder / "history.csv") == history
+    best = max(history, key=lambda epoch: epoch.val_accuracy)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert (metrics["epoch"], metrics["epochs_done"], metrics["validation_accuracy"]) == (best.epoch, 4, best.val_accuracy)
+    metadata = read_checkpoint(folder / "model.safetensors").metadata
+    assert metadata["model"] == "deep-hog"
+    assert metadata["labels"] == list(MODEL.labels)
+    assert metadata["dataset"] == dataset.digest()
+    assert metadata["recipe"]["seed"] == RECIPE.seed
+    mean = read_checkpoint(folder / "model.safetensors").tensors[metadata["mean"]]
+    assert np.abs(mean - dataset.mean).max() < 0.07
+
+
+def test_the_kept_weights_have_the_best_epochs_accuracy(
+    run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, history, _ = run
+    monkeypatch.setitem(MODELS, "deep-hog", MODEL)
+    labeller = Labeller(own_weights(folder))
+    right = labeller.label(dataset.validation.pixels).argmax(axis=1) == dataset.validation.labels
+    assert right.mean() == pytest.approx(max(epoch.val_accuracy for epoch in history), abs=0.08)  # float16: one image may turn
+
+
+def test_promise_11_resume_continues_exactly(run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, tmp_path: Path) -> None:
+    folder, history, _ = run
+    for epoch in Trainer(MODEL, RECIPE, dataset, tmp_path):
+        if epoch.epoch == 2:
+            break
+    assert stored_recipe(tmp_path) == RECIPE
+    resumed = Trainer(MODEL, RECIPE, dataset, tmp_path, resume=True)
+    assert same(resumed.history, history[:2])
+    assert same([*resumed.history[:2], *resumed], history)
+    assert (tmp_path / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
+    ours, theirs = (read_checkpoint(path / "checkpoint.safetensors").tensors for path in (tmp_path, folder))
+    assert ours.keys() == theirs.keys()
+    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_promise_6_a_loss_that_is_not_finite_stops_and_the_last_good_checkpoint_stays(dataset: Dataset, tmp_path: Path) -> None:
+    trainer = Trainer(MODEL, RECIPE, dataset, tmp_path)
+    epochs = iter(trainer)
+    next(epochs)
+    good = (tmp_path / "checkpoint.safetensors").read_bytes()
+    trainer.network.get_layer("logits").kernel.assign(np.full((16, 7), np.nan, np.float32))
+    with pytest.raises(TrainingDiverged, match="epoch 2, step 1"):
+        next(epochs)
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == good
+
+
+def test_folders_and_recipes_that_do_not_fit(run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, tmp_path: Path) -> None:
+    folder, _, _ = run
+    with pytest.raises(UsageError, match="--resume to go on"):
+        Trainer(MODEL, RECIPE, dataset, folder)
+    with pytest.raises(UsageError, match="nothing to resume"):
+        Trainer(MODEL, RECIPE, dataset, tmp_path, resume=True)
+    with pytest.raises(UsageError, match="epochs 4"):
+        Trainer(MODEL, replace(RECIPE, epochs=9), dataset, folder, resume=True)
+    with pytest.raises(IntegrityError, match="another model or data set"):
+        Trainer(replace(MODEL, name="deep"), RECIPE, dataset, folder, resume=True)
+    other = replace(dataset, meta=dataset.meta | {"digest": "0"})
+    with pytest.raises(IntegrityError, match="another model or data set"):
+        Trainer(MODEL, RECIPE, other, folder, resume=True)
+
+
+def test_overwrite_starts_anew(dataset: Dataset, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, epochs=1, precision="mixed_bfloat16", schedule="constant", optimizer="adam", learning_rate=0.001)
+    (first,) = Trainer(MODEL, recipe, dataset, tmp_path)
+    (second,) = Trainer(MODEL, recipe, dataset, tmp_path, overwrite=True)
+    assert same([first], [second])
+    assert first.learning_rate == pytest.approx(0.001)
