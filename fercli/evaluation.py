@@ -44,6 +44,11 @@ class Evaluation:
     measures: Measures
     probabilities: NDArray[np.float32]
 
+    @property
+    def headline(self) -> str:
+        """Model, split and accuracy, as above a figure."""
+        return f"{self.title}, {self.split}: {100 * self.measures.accuracy:.1f} %"
+
     def summary(self) -> dict[str, Any]:
         """Return everything but the predictions, as JSON values."""
         values = {name: getattr(self, name) for name in ("title", "model", "split", "parameters", "images_per_second")}

@@ -100,6 +100,11 @@ def _cannot_write(path: Path, error: OSError) -> FercliError:
     )
 
 
+def readable(path: Path) -> str:
+    r"""Return the path as valid Unicode: bytes that are not UTF-8 become `\xff`, so that every reader can open the file."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 @dataclass
 class Walk:
     """Every photo under the given files and folders, in a fixed order, each real file once.

@@ -3,13 +3,13 @@
 import csv
 import io
 import json
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from fercli.errors import UsageError
+from fercli.files import readable
 from fercli.labels import LABELS
 
 COLUMNS = (
@@ -94,11 +94,6 @@ def rows(outcome: Outcome, model: str) -> Iterator[dict[str, object]]:
             "confidence": round(face.confidence, 4),
             **{name: round(value, 4) for name, value in zip(LABELS, face.probabilities, strict=True)},
         }
-
-
-def readable(path: Path) -> str:
-    r"""Return the path as valid Unicode: bytes that are not UTF-8 become `\xff`, so that every reader can open the file."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 class Writer(Protocol):

@@ -11,10 +11,9 @@ from numpy.typing import NDArray
 from fercli.archives import CsvLines
 from fercli.dataset import SIDE
 from fercli.errors import FercliError, ImageRejected, UsageError
-from fercli.files import Walk
+from fercli.files import Walk, readable
 from fercli.images import read_gray, resize_face
 from fercli.labels import LABELS, label_from_name
-from fercli.records import readable
 from fercli.rows import BadRow, parse_label, parse_pixel_rows, parse_pixels, parse_usage
 
 _CHUNK_ROWS = 256  # 2 MB of text: the vectorised parser stays in the cache

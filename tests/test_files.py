@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from fercli.errors import FercliError, UsageError
-from fercli.files import Walk, atomic_write, refuse_existing, write_atomically
+from fercli.files import Walk, atomic_write, readable, refuse_existing, write_atomically
 from tests.conftest import PHOTOS
 
 PNG = b"\x89PNG\r\n\x1a\n0000"
@@ -126,6 +126,11 @@ def test_promise_18_any_legal_name(tmp_path: Path) -> None:
     for name in strange:
         Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name))).write_bytes(PNG)  # noqa: PTH118
     assert sorted(os.fsencode(path.name) for path in Walk([tmp_path])) == sorted(strange)
+
+
+def test_promise_18_names_that_are_not_utf8_stay_readable() -> None:
+    assert readable(Path(os.fsdecode(b"caf\xe9.jpg"))) == "caf\\xe9.jpg"
+    assert readable(Path("café.jpg")) == "café.jpg"
 
 
 def test_the_test_photos_are_found() -> None:

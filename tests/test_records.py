@@ -1,7 +1,6 @@
 import csv
 import io
 import json
-import os
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from hypothesis import strategies as st
 
 from fercli.errors import UsageError
 from fercli.labels import LABELS
-from fercli.records import COLUMNS, Box, CsvWriter, Face, JsonLinesWriter, Outcome, Reject, readable, rows, writer_for
+from fercli.records import COLUMNS, Box, CsvWriter, Face, JsonLinesWriter, Outcome, Reject, rows, writer_for
 
 HAPPY = Face(Box(1, 2, 30, 30), 4.25678, (0.01, 0.0, 0.02, 0.9, 0.03, 0.02, 0.02))
 SAD = Face(Box(50, 2, 30, 30), None, (0.1, 0.1, 0.1, 0.1, 0.4, 0.1, 0.1))
@@ -60,11 +59,6 @@ def test_promise_19_no_cell_starts_a_formula_and_json_keeps_the_text(name: str) 
     (row,) = rows(Outcome(Path(name)), "deep")
     JsonLinesWriter(data).write(row)
     assert json.loads(data.getvalue())["path"] == str(Path(name))
-
-
-def test_promise_18_names_that_are_not_utf8_stay_readable() -> None:
-    assert readable(Path(os.fsdecode(b"caf\xe9.jpg"))) == "caf\\xe9.jpg"
-    assert readable(Path("café.jpg")) == "café.jpg"
 
 
 def test_json_has_numbers_and_nulls() -> None:

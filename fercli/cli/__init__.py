@@ -16,6 +16,7 @@ app = typer.Typer(
     help="Train, judge and run convolutional networks for facial expressions.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    add_completion=False,  # its two options make typer 0.29 load pydantic, which doubles the time of `fercli models`
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (prepare.prepare, train.train, evaluate.evaluate, classify.classify, models.models):

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -24,8 +24,10 @@ from fercli.cli.options import (
 from fercli.errors import FercliError
 from fercli.files import Walk, atomic_write, refuse_existing
 from fercli.labels import LABELS
-from fercli.records import Outcome, rows, writer_for
 from fercli.registry import DEFAULT_MODEL, name_from_flags
+
+if TYPE_CHECKING:
+    from fercli.records import Outcome
 
 
 def classify(
@@ -50,6 +52,8 @@ def classify(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Find every face in every photo, and label its expression."""
+    from fercli.records import rows, writer_for
+
     to_stdout = str(output) == "-"
     make_writer = writer_for(output)
     name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog)
@@ -97,7 +101,7 @@ def _opened(output: Path, *, to_stdout: bool) -> Iterator[BinaryIO]:
             yield handle
 
 
-def _say_reject(outcome: Outcome) -> None:
+def _say_reject(outcome: "Outcome") -> None:
     if outcome.reject:
         console.say(f"reject: {console.name(outcome.path)}: {outcome.reject.code}: {outcome.reject.reason}")
 

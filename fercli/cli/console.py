@@ -1,31 +1,25 @@
-"""All talk with the user: the only module that imports rich.
+"""All talk with the user: with `progress`, the only module that imports rich.
 
 Talk goes to standard error. Only the tables that `models` and `evaluate` are called for go to standard output.
 """
 
-import contextlib
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.table import Table
 from rich.text import Text
 
-from fercli.records import readable
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from rich.progress import Progress
+
+from fercli.files import readable
 
 # Names of files may hold `[/red]` or escape bytes: no markup, no emoji codes, no guessing at highlights.
 # Without a terminal there is no width to fit, and rich's 80 would break tables of several models.
@@ -102,25 +96,8 @@ def shaded(text: str, share: float) -> Text:
     return Text(text, style=f"{'white' if share > 0.5 else 'black'} on rgb({blue},{blue},255)")
 
 
-class _RateColumn(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+def progress(unit: str) -> "AbstractContextManager[Progress]":
+    """Return a block during which bars count `unit`s, on a terminal."""
+    from fercli.cli.progress import bars_on
 
-
-@contextlib.contextmanager
-def progress(unit: str) -> Iterator[Progress]:
-    """Show bars that count `unit`s while the block runs; only on a terminal, and wiped at the end."""
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        _RateColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=_talk,
-        transient=True,
-        disable=not _talk.is_terminal,
-    ) as bars:
-        yield bars
+    return bars_on(_talk, unit)

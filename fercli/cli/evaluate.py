@@ -1,8 +1,5 @@
 """`fercli evaluate`."""
 
-import csv
-import io
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,14 +8,11 @@ import typer
 from fercli.cli import console
 from fercli.cli.options import DATA_DEFAULT, DataOption, DeepOption, HogOption, ModelOption, ShallowOption, SplitName, WeightsOption
 from fercli.errors import UsageError
-from fercli.files import write_atomically
 from fercli.labels import LABELS
 from fercli.registry import MODELS, Published, name_from_flags
 
 if TYPE_CHECKING:
-    from fercli.dataset import Dataset
     from fercli.evaluation import Evaluation
-    from fercli.inference import Labeller, WeightsFile
 
 
 def evaluate(
@@ -54,29 +48,27 @@ def evaluate(
     dataset = read_dataset(data)
     from fercli.evaluation import evaluate as measure
 
+    labellers = [Labeller(item, name) for item in chosen]
     results = []
-    for item in chosen:
-        console.say(f"evaluating {item.title} …")
-        labeller = Labeller(item, name)
+    for labeller in labellers:
+        console.say(f"evaluating {labeller.title} …")
         results.append(measure(labeller, dataset.split(split), split))
-        if cards:
-            _write_card(labeller, item, dataset, cards)
     published = _published(results)
     _show_per_class(results, published, split)
     _show_summary(results, published, split)
     for result in results:
         _show_confusion(result)
+    from fercli.cli import exports
+
     if json_file:
-        report = {
-            "data": dataset.meta["digest"],
-            "models": [result.summary() for result in results],
-            "published": [vars(item) for item in published],
-        }
-        write_atomically(json_file, json.dumps(report, indent=2).encode() + b"\n")
+        exports.write_json(results, published, dataset, json_file)
     if predictions:
-        write_atomically(predictions, _predictions(results, dataset).encode())
+        exports.write_predictions(results, dataset, predictions)
     if plots:
-        _plot(results, chosen, plots)
+        exports.write_plots(results, chosen, plots)
+    for labeller, item in zip(labellers, chosen, strict=True):
+        if cards:
+            exports.write_card(labeller, item, dataset, cards)
 
 
 def _published(results: "list[Evaluation]") -> list[Published]:
@@ -127,61 +119,3 @@ def _show_confusion(result: "Evaluation") -> None:
         cells = [console.shaded(f"{count}\n{share:.0%}", share) for count, share in zip(counts, shares, strict=True)]
         table.add_row(expression, *cells)
     console.show_result(table)
-
-
-def _predictions(results: "list[Evaluation]", dataset: "Dataset") -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["model", "split", "row", "name", "leaked", "true", "predicted", *LABELS])
-    names = dataset.meta.get("names") or []
-    for result in results:
-        split = dataset.split(result.split)
-        for row, leaked, label, values in zip(split.rows, split.leaked, split.labels, result.probabilities, strict=True):
-            where = names[row] if names else ""
-            shown = [f"{value:.4f}" for value in values]
-            writer.writerow([result.title, result.split, row, where, int(leaked), LABELS[label], LABELS[values.argmax()], *shown])
-    return text.getvalue()
-
-
-def _plot(results: "list[Evaluation]", chosen: "list[WeightsFile]", folder: Path) -> None:
-    from fercli.history import read_history
-    from fercli.plots import plot_confusion, plot_curves
-
-    for result in results:
-        title = f"{result.title}, {result.split}: {_percent(result.measures.accuracy)} %"
-        plot_confusion(title, result.measures.confusion, LABELS, folder / f"confusion-{_file_name(result.title)}.png")
-    histories = {item.title: read_history(item.history) for item in chosen}
-    histories = {title: history for title, history in histories.items() if history}
-    if histories:
-        plot_curves(histories, folder / "curves.png")
-    console.say(f"figures: {console.name(folder)}")
-
-
-def _file_name(title: str) -> str:
-    return title.strip("/").replace("/", "-")
-
-
-def _write_card(labeller: "Labeller", item: "WeightsFile", dataset: "Dataset", folder: Path) -> None:
-    """Measure both splits, whichever is shown, and write the card's files: `weights/` is made this way."""
-    from fercli.cards import model_card
-    from fercli.evaluation import evaluate as measure
-    from fercli.history import read_history, write_history
-    from fercli.plots import plot_confusion, plot_curves
-
-    name = labeller.model.name
-    results = [measure(labeller, dataset.split(split), split) for split in SplitName]
-    history = read_history(item.history)
-    figures = {"confusion matrix, test": f"{name}-confusion.png", "learning curves": f"{name}-curves.png"}
-    test = results[0]
-    plot_confusion(
-        f"{name}, {test.split}: {_percent(test.measures.accuracy)} %",
-        test.measures.confusion,
-        LABELS,
-        folder / f"{name}-confusion.png",
-    )
-    plot_curves({name: history}, folder / f"{name}-curves.png")
-    write_history(history, folder / f"{name}-history.csv")
-    metrics = {"splits": [result.summary() for result in results], "weights": labeller.metadata}
-    write_atomically(folder / f"{name}-metrics.json", json.dumps(metrics, indent=2).encode() + b"\n")
-    write_atomically(folder / f"{name}-card.md", model_card(results, labeller.metadata, history, figures).encode())
-    console.say(f"card: {console.name(folder / f'{name}-card.md')}")

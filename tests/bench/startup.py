@@ -4,19 +4,21 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 RUNS = 11
+FERCLI = str(Path(sys.executable).with_name("fercli"))
 COMMANDS = {
-    "import typer, rich": ["-c", "import typer, rich.console, rich.table, rich.progress"],
-    "fercli --help": ["-m", "fercli", "--help"],
-    "fercli models": ["-m", "fercli", "models"],
-    "usage error": ["-m", "fercli", "train", "--deep", "--shallow"],
+    "import typer, rich": [sys.executable, "-c", "import typer, rich"],
+    "fercli --help": [FERCLI, "--help"],
+    "fercli models": [FERCLI, "models"],
+    "usage error": [FERCLI, "train", "--deep", "--shallow"],
 }
 
 
 def seconds(arguments: list[str]) -> float:
     started = time.perf_counter()
-    subprocess.run([sys.executable, *arguments], capture_output=True, check=False)
+    subprocess.run(arguments, capture_output=True, check=False)
     return time.perf_counter() - started
 
 

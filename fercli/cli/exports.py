@@ -1,0 +1,75 @@
+"""What `fercli evaluate` writes to files."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from fercli.cards import model_card
+from fercli.cli import console
+from fercli.cli.options import SplitName
+from fercli.dataset import Dataset
+from fercli.evaluation import Evaluation, evaluate
+from fercli.files import write_atomically
+from fercli.history import read_history, write_history
+from fercli.inference import Labeller, WeightsFile
+from fercli.labels import LABELS
+from fercli.plots import plot_confusion, plot_curves
+from fercli.registry import Published
+
+
+def write_json(results: Sequence[Evaluation], published: Sequence[Published], dataset: Dataset, path: Path) -> None:
+    """Write every number that the tables show."""
+    report = {
+        "data": dataset.meta["digest"],
+        "models": [result.summary() for result in results],
+        "published": [vars(item) for item in published],
+    }
+    write_atomically(path, json.dumps(report, indent=2).encode() + b"\n")
+
+
+def write_predictions(results: Sequence[Evaluation], dataset: Dataset, path: Path) -> None:
+    """Write a row an image and model: true and predicted label, probabilities."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["model", "split", "row", "name", "leaked", "true", "predicted", *LABELS])
+    names = dataset.meta.get("names") or []
+    for result in results:
+        split = dataset.split(result.split)
+        for row, leaked, label, values in zip(split.rows, split.leaked, split.labels, result.probabilities, strict=True):
+            where = names[row] if names else ""
+            shown = [f"{value:.4f}" for value in values]
+            writer.writerow([result.title, result.split, row, where, int(leaked), LABELS[label], LABELS[values.argmax()], *shown])
+    write_atomically(path, text.getvalue().encode())
+
+
+def write_plots(results: Sequence[Evaluation], chosen: Sequence[WeightsFile], folder: Path) -> None:
+    """Draw a confusion matrix a model, and the learning curves of all in one figure."""
+    for result in results:
+        plot_confusion(result.headline, result.measures.confusion, LABELS, folder / f"confusion-{_file_name(result.title)}.png")
+    histories = {item.title: read_history(item.history) for item in chosen}
+    histories = {title: history for title, history in histories.items() if history}
+    if histories:
+        plot_curves(histories, folder / "curves.png")
+    console.say(f"figures: {console.name(folder)}")
+
+
+def _file_name(title: str) -> str:
+    return title.strip("/").replace("/", "-")
+
+
+def write_card(labeller: Labeller, item: WeightsFile, dataset: Dataset, folder: Path) -> None:
+    """Measure both splits, whichever is shown, and write the card's files: `weights/` is made this way."""
+    name = labeller.model.name
+    results = [evaluate(labeller, dataset.split(split), split) for split in SplitName]
+    history = read_history(item.history)
+    figures = {"confusion matrix, test": f"{name}-confusion.png", "learning curves": f"{name}-curves.png"}
+    test = results[0]
+    plot_confusion(test.headline, test.measures.confusion, LABELS, folder / f"{name}-confusion.png")
+    plot_curves({name: history}, folder / f"{name}-curves.png")
+    write_history(history, folder / f"{name}-history.csv")
+    metrics = {"splits": [result.summary() for result in results], "weights": labeller.metadata}
+    write_atomically(folder / f"{name}-metrics.json", json.dumps(metrics, indent=2).encode() + b"\n")
+    write_atomically(folder / f"{name}-card.md", model_card(results, labeller.metadata, history, figures).encode())
+    console.say(f"card: {console.name(folder / f'{name}-card.md')}")
