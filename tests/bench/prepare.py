@@ -40,9 +40,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for options in (("--no-hog",), ("--no-hog",), (), ()):
             seconds, memory, digest = prepare(path, Path(folder) / "d.npz", *options)
-            print(
-                f"prepare {' '.join(options) or 'with HOG':14} {seconds:6.2f} s  {seconds / base:5.2f} times, {memory:,.0f} MB, {digest}"
-            )
+            name = f"prepare {' '.join(options) or 'with HOG'}"
+            print(f"{name:22} {seconds:6.2f} s  {seconds / base:5.2f} times, {memory:,.0f} MB, {digest}")
 
 
 if __name__ == "__main__":

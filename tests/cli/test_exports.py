@@ -1,0 +1,33 @@
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fercli.labels import LABELS
+from tests.conftest import Ran
+
+Run = Callable[..., Ran]
+
+
+@pytest.mark.usefixtures("fake_shipped")
+def test_files_hold_every_number(fercli: Run, data: Path, tmp_path: Path) -> None:
+    files = tmp_path / "e.json", tmp_path / "p.csv", tmp_path / "plots"
+    ran = fercli(
+        "evaluate", "--data", data, "--split", "validation", "--json", files[0], "--predictions", files[1], "--plots", files[2]
+    )
+    assert ran.code == 0
+    report = json.loads(files[0].read_text())
+    (model,) = report["models"]
+    assert (model["title"], model["split"], model["images"]) == ("fake", "validation", 14)
+    assert f"{100 * model['accuracy']:.1f}" in ran.stdout
+    assert [item["source"] for item in report["published"]] == ["paper", "re-implementation"]
+    with files[1].open() as handle:
+        lines = list(csv.DictReader(handle))
+    assert len(lines) == 14
+    assert lines[0]["row"] == "42"
+    right = [line["true"] == line["predicted"] for line in lines]
+    assert sum(right) / 14 == pytest.approx(model["accuracy"])
+    assert all(abs(sum(float(line[name]) for name in LABELS) - 1) < 1e-3 for line in lines)
+    assert {path.name for path in files[2].iterdir()} == {"confusion-fake.png", "curves.png"}
