@@ -112,6 +112,10 @@ class Trainer:
             self._restore(checkpoint)
 
     def __iter__(self) -> Iterator[Epoch]:
+        if not self.history:
+            for name in (RUN_WEIGHTS, RUN_HISTORY, CURVES, METRICS):  # of the run that --overwrite replaces
+                (self.folder / name).unlink(missing_ok=True)
+            self._write_checkpoint()  # so that a run stopped in its first epoch resumes with its own recipe, too
         for number in range(len(self.history) + 1, self.recipe.epochs + 1):
             epoch = self._train_epoch(number)
             self.history.append(epoch)
@@ -124,19 +128,12 @@ class Trainer:
         return max(self.history, key=lambda epoch: epoch.val_accuracy)
 
     def _found_checkpoint(self, *, resume: bool, overwrite: bool) -> Checkpoint | None:
-        path = self.folder / CHECKPOINT
-        if not path.exists():
-            if resume:
-                raise UsageError(f"{path} does not exist, so there is nothing to resume; leave --resume away.")
-            return None
         if resume:
-            return read_checkpoint(path)
-        if not overwrite:
+            return _read_to_resume(self.folder)
+        if (self.folder / CHECKPOINT).exists() and not overwrite:
             raise UsageError(
                 f"{self.folder} holds a run already; add --resume to go on, --overwrite to start anew, or another --out."
             )
-        for name in (CHECKPOINT, RUN_WEIGHTS, RUN_HISTORY, CURVES, METRICS):
-            (self.folder / name).unlink(missing_ok=True)
         return None
 
     def _restore(self, checkpoint: Checkpoint) -> None:
@@ -173,15 +170,28 @@ class Trainer:
 
     def _publish(self) -> None:
         """Write the epoch's files, the checkpoint last: a run killed in between repeats the epoch and writes the same."""
-        metadata = {
+        metadata = self._metadata() | {"epoch": self.best.epoch, "validation_accuracy": self.best.val_accuracy}
+        if self.best is self.history[-1]:
+            save_weights(self.network, metadata, self.folder / RUN_WEIGHTS)
+        write_history(self.history, self.folder / RUN_HISTORY)
+        plot_curves({self.model.name: self.history}, self.folder / CURVES)
+        summary = metadata | {"epochs_done": len(self.history), "seconds": round(sum(epoch.seconds for epoch in self.history), 1)}
+        write_atomically(self.folder / METRICS, json.dumps(summary, indent=2).encode() + b"\n")
+        self._write_checkpoint()
+
+    def _write_checkpoint(self) -> None:
+        tensors = tensors_of(state_of(self._trainee, self._trainee.optimizer))
+        metadata = self._metadata() | {"history": [asdict(epoch) for epoch in self.history]}
+        write_checkpoint(Checkpoint(tensors, metadata), self.folder / CHECKPOINT)
+
+    def _metadata(self) -> dict[str, Any]:
+        return {
             "model": self.model.name,
             "labels": self.model.labels,
             "input": {"pixels": ["uint8", self.model.input_size, self.model.input_size], "hog": self.model.uses_hog},
             "mean": "mean/mean",
             "recipe": asdict(self.recipe),
             "dataset": self.dataset.meta["digest"],
-            "epoch": self.best.epoch,
-            "validation_accuracy": self.best.val_accuracy,
             "device": device_name(),
             "versions": {
                 "fercli": __version__,
@@ -190,28 +200,21 @@ class Trainer:
                 "python": platform.python_version(),
             },
         }
-        if self.best is self.history[-1]:
-            save_weights(self.network, metadata, self.folder / RUN_WEIGHTS)
-        write_history(self.history, self.folder / RUN_HISTORY)
-        plot_curves({self.model.name: self.history}, self.folder / CURVES)
-        summary = metadata | {"epochs_done": len(self.history), "seconds": round(sum(epoch.seconds for epoch in self.history), 1)}
-        write_atomically(self.folder / METRICS, json.dumps(summary, indent=2).encode() + b"\n")
-        write_checkpoint(
-            Checkpoint(
-                tensors_of(state_of(self._trainee, self._trainee.optimizer)),
-                metadata | {"history": [asdict(epoch) for epoch in self.history]},
-            ),
-            self.folder / CHECKPOINT,
-        )
 
 
 def stored_recipe(folder: Path) -> Recipe:
     """Return the recipe of the run in `folder`, so that `--resume` need not repeat it; errors as in `read_checkpoint`."""
-    path = folder / CHECKPOINT
     try:
-        return Recipe(**read_checkpoint(path).metadata["recipe"])
+        return Recipe(**_read_to_resume(folder).metadata["recipe"])
     except (KeyError, TypeError) as error:
-        raise IntegrityError(f"{path} holds no recipe that this version knows ({error}).") from error
+        raise IntegrityError(f"{folder / CHECKPOINT} holds no recipe that this version knows ({error}).") from error
+
+
+def _read_to_resume(folder: Path) -> Checkpoint:
+    path = folder / CHECKPOINT
+    if not path.exists():
+        raise UsageError(f"{path} does not exist, so there is nothing to resume; leave --resume away.")
+    return read_checkpoint(path)
 
 
 def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:

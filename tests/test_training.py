@@ -83,6 +83,19 @@ def test_promise_11_resume_continues_exactly(run: tuple[Path, list[Epoch], list[
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
 
 
+def test_a_run_stopped_in_its_first_epoch_resumes_with_its_recipe(
+    run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, tmp_path: Path
+) -> None:
+    def stop(step: Step) -> None:
+        if step.step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(Trainer(MODEL, RECIPE, dataset, tmp_path, on_step=stop))
+    assert stored_recipe(tmp_path) == RECIPE
+    assert same(list(Trainer(MODEL, RECIPE, dataset, tmp_path, resume=True)), run[1])
+
+
 def test_promise_6_a_loss_that_is_not_finite_stops_and_the_last_good_checkpoint_stays(dataset: Dataset, tmp_path: Path) -> None:
     trainer = Trainer(MODEL, RECIPE, dataset, tmp_path)
     epochs = iter(trainer)

@@ -42,7 +42,7 @@ def train(
     from fercli.dataset import read_dataset
 
     dataset = read_dataset(data, hog=entry.uses_hog)
-    console.say("Starting TensorFlow …")
+    console.say("Starting Keras …")
     from fercli.inference import RUN_WEIGHTS
     from fercli.training import METRICS, Step, Trainer, stored_recipe
 
@@ -75,10 +75,8 @@ def train(
             f"L2 {recipe.l2:g}, seed {recipe.seed}, {recipe.precision}"
         )
         again = f"fercli train --model {entry.name} --data {console.name(data)} --out {console.name(folder)} --resume"
-        go_on = f"Stopped. Go on after the last finished epoch with: {again}"
-        console.say_on_stop(go_on if trainer.history else "Stopped before the first epoch was finished; nothing was written.")
+        console.say_on_stop(f"Stopped. Go on after the last finished epoch with: {again}")
         for epoch in trainer:
-            console.say_on_stop(go_on)
             bars.reset(bar)
             mark = "  best so far" if trainer.best is epoch else ""
             console.say(

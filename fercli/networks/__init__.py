@@ -33,5 +33,9 @@ def backend_name() -> str:
 
 def device_name() -> str:
     """Return what Keras computes on, such as `cpu, 2 cores` or `gpu:0`."""
-    gpus = keras.distribution.list_devices("gpu")
+    if keras.backend.backend() == "torch":  # has no keras.distribution (keras 3.15)
+        cuda = sys.modules["torch"].cuda
+        gpus = [f"gpu:{number}" for number in range(cuda.device_count())]
+    else:
+        gpus = keras.distribution.list_devices("gpu")
     return ", ".join(gpus) if gpus else f"cpu, {os.cpu_count()} cores"
