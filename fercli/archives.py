@@ -9,12 +9,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TypeVar, cast
 
 from fercli.errors import FercliError
 
 BYTE_LIMIT = 1 << 30  # FER2013 has 301 MB; what unpacks to over 1 GiB is not it
 LINE_LIMIT = 1 << 16  # a row has at most 9,236 characters
+
+Member = TypeVar("Member")
 
 _GZIP, _XZ, _ZIP = b"\x1f\x8b", b"\xfd7zXZ\x00", b"PK"
 
@@ -35,7 +37,16 @@ class CsvLines:
             with contextlib.ExitStack() as stack:
                 text = io.TextIOWrapper(self._open(stack), encoding="utf-8-sig", errors="replace", newline="")
                 yield from self._limited(stack.enter_context(text))
-        except (OSError, EOFError, zipfile.BadZipFile, tarfile.TarError, lzma.LZMAError, zlib.error) as error:
+        except (
+            OSError,
+            EOFError,
+            zipfile.BadZipFile,
+            tarfile.TarError,
+            lzma.LZMAError,
+            zlib.error,
+            NotImplementedError,
+            RuntimeError,
+        ) as error:
             raise FercliError(f"{self.source} cannot be read to its end ({error}); get the file again.") from error
 
     def _limited(self, text: io.TextIOWrapper) -> Iterator[str]:
@@ -66,32 +77,31 @@ class CsvLines:
         return self._member_of_tar(stack.enter_context(tarfile.open(fileobj=stream, mode="r:"))) if is_tar else stream
 
     def _member_of_zip(self, archive: zipfile.ZipFile) -> IO[bytes]:
-        name = self._only([item.filename for item in archive.infolist()])
-        member = archive.getinfo(name)
+        member = self._only({item: item.filename for item in archive.infolist()})
         if member.flag_bits & 1:
             raise FercliError(f"{self.source} is encrypted; unpack it and give the CSV.")
         self._refuse_large(member.file_size)
         return archive.open(member)
 
     def _member_of_tar(self, archive: tarfile.TarFile) -> IO[bytes]:
-        members: dict[str, tarfile.TarInfo] = {}
+        members: dict[tarfile.TarInfo, str] = {}
         total = 0
         for member in archive:  # stepping over a member unpacks it, so the limit counts all of them
             total += member.size
             self._refuse_large(total)
             if member.isfile():
-                members[member.name] = member
-        opened = archive.extractfile(members[self._only(list(members))])
+                members[member] = member.name
+        opened = archive.extractfile(self._only(members))
         assert opened is not None, "only regular files were kept"
         return opened
 
-    def _only(self, names: list[str]) -> str:
-        bases = {name: name.rsplit("/", 1)[-1].lower() for name in names}
+    def _only(self, names: dict[Member, str]) -> Member:
+        bases = {member: name.rsplit("/", 1)[-1].lower() for member, name in names.items()}
         # "._x.csv" is the shadow that macOS adds to x.csv
-        found = [name for name, base in bases.items() if base.endswith(".csv") and not base.startswith(".")]
+        found = [member for member, base in bases.items() if base.endswith(".csv") and not base.startswith(".")]
         if len(found) == 1:
             return found[0]
-        listed = f" ({', '.join(sorted(found))})" if found else ""
+        listed = f" ({', '.join(sorted(names[member] for member in found))})" if found else ""
         raise FercliError(
             f"{self.source} holds {len(found) or 'no'} CSV files{listed}, where one is needed; unpack it and give the right one."
         )

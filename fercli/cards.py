@@ -66,7 +66,7 @@ def _overall(measures: Sequence[Measures]) -> list[list[str]]:
         ["leak-free accuracy", *(_percent(item.leak_free_accuracy) for item in measures)],
         ["balanced accuracy", *(_percent(item.balanced_accuracy) for item in measures)],
         ["macro-F1", *(_percent(item.macro_f1) for item in measures)],
-        ["images (leaked)", *(f"{item.images:,} ({item.leaked:,})" for item in measures)],
+        ["images (leaked)", *(f"{item.images:,} ({item.leaked or 0:,})" for item in measures)],
     ]
 
 

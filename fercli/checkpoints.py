@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from fercli.errors import IntegrityError, UsageError
-from fercli.files import write_atomically
+from fercli.files import Kind, kind_of, write_atomically
 
 _KEY = "fercli"
 Tensors = dict[str, NDArray[Any]]
@@ -72,9 +72,18 @@ def assign(variables: dict[str, Any], tensors: Tensors, path: Path) -> None:
 
 
 def save_weights(network: Any, metadata: dict[str, Any], path: Path) -> None:
-    """Write a network's weights, rounded to float16, and metadata with the model's name."""
-    tensors = {name: tensor.astype(np.float16) for name, tensor in tensors_of(weights_of(network)).items()}
-    write_checkpoint(Checkpoint(tensors, metadata), path)
+    """Write a network's weights, rounded to float16, and metadata with the model's name.
+
+    A tensor with a value beyond float16's range, such as the variance of an unusual activation, stays float32.
+    """
+    write_checkpoint(
+        Checkpoint({name: _rounded(tensor) for name, tensor in tensors_of(weights_of(network)).items()}, metadata), path
+    )
+
+
+def _rounded(tensor: NDArray[Any]) -> NDArray[Any]:
+    fits = np.abs(tensor).max(initial=0.0) <= np.finfo(np.float16).max
+    return tensor.astype(np.float16) if fits else tensor
 
 
 def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -87,7 +96,7 @@ def read_checkpoint(path: Path, sha256: str | None = None) -> Checkpoint:
 
     Raises UsageError if it is missing, IntegrityError if it is not whole, holds values that are not finite, or is another's.
     """
-    if not path.is_file():
+    if kind_of(path) is not Kind.FILE:
         raise UsageError(f"{path} does not exist; give a .safetensors file that fercli train wrote.")
     data = path.read_bytes()
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
@@ -95,17 +104,14 @@ def read_checkpoint(path: Path, sha256: str | None = None) -> Checkpoint:
     try:
         tensors = load(data)
         metadata = json.loads(_header(data)["__metadata__"][_KEY])
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        if not isinstance(metadata, dict):
+            raise ValueError("its metadata is not a JSON object")
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise IntegrityError(f"{path} is not a weights file of fercli, or it is broken ({error!r}).") from error
     for name, tensor in tensors.items():
         if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
             raise IntegrityError(f"{path} holds values that are not finite, in {name}; train again.")
     return Checkpoint(tensors, metadata)
-
-
-def read_metadata(path: Path) -> dict[str, Any]:
-    """Return only the metadata, quickly, without a check of the tensors; errors as in `read_checkpoint`."""
-    return read_checkpoint(path).metadata
 
 
 def _header(data: bytes) -> Any:

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import ImageRejected
-from fercli.faces import Detector, crop
-from fercli.images import DEFAULT_MAX_PIXELS, read_gray
-from fercli.inference import Labeller
+from fercli.faces import Detector
+from fercli.images import DEFAULT_MAX_PIXELS, crop, read_gray
+from fercli.inference import BATCH, Labeller
 from fercli.records import Box, Face, Outcome, Reject
 
 PHOTOS_IN_FLIGHT = 512
@@ -30,7 +30,7 @@ def classify(
     labeller: Labeller,
     detector: Detector,
     *,
-    batch_size: int = 64,
+    batch_size: int = BATCH,
     max_pixels: int = DEFAULT_MAX_PIXELS,
 ) -> Iterator[Outcome]:
     """Yield what is known of each photo, in the order of `paths`.

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.errors import IntegrityError, UsageError
-from fercli.files import atomic_write
+from fercli.errors import FercliError, IntegrityError, UsageError
+from fercli.files import Kind, atomic_write, kind_of
 from fercli.labels import LABELS
+from fercli.registry import HOG_LENGTH, SIDE
 
-SIDE = 48
 SPLITS = ("train", "validation", "test")
 
 
@@ -58,13 +58,9 @@ class Dataset:
         return {"train": self.train, "validation": self.validation, "test": self.test}[name]
 
     def digest(self) -> str:
-        """Return the SHA-256 of all pixels, labels and rows; HOG follows from the pixels and is left out."""
-        total = hashlib.sha256()
-        for name in SPLITS:
-            split = self.split(name)
-            for array in (split.pixels, split.labels, split.rows):
-                total.update(np.ascontiguousarray(array).data)
-        return total.hexdigest()
+        """Return the data set's identity, the SHA-256 of all pixels, labels and rows; the rest follows from these."""
+        splits = [self.split(name) for name in SPLITS]
+        return _sha256(*(array for split in splits for array in (split.pixels, split.labels, split.rows)))
 
 
 def write_dataset(dataset: Dataset, path: Path) -> None:
@@ -75,7 +71,8 @@ def write_dataset(dataset: Dataset, path: Path) -> None:
             array = getattr(dataset.split(name), item.name)
             if array is not None:
                 arrays[f"{name}_{item.name}"] = array
-    arrays["meta"] = np.array(json.dumps(dataset.meta | {"digest": dataset.digest()}, sort_keys=True))
+    digests = {key: _sha256(array) for key, array in arrays.items()}
+    arrays["meta"] = np.array(json.dumps(dataset.meta | {"digest": dataset.digest(), "sha256": digests}, sort_keys=True))
     with atomic_write(path) as handle:
         np.savez(handle, allow_pickle=False, **arrays)
 
@@ -85,38 +82,53 @@ def read_dataset(path: Path, *, hog: bool = False) -> Dataset:
 
     Raises UsageError if the file is missing or lacks the HOG asked for, IntegrityError if it is not what was prepared.
     """
-    if not path.is_file():
+    if kind_of(path) is not Kind.FILE:
         raise UsageError(f"{path} does not exist; make it with: fercli prepare fer2013.csv -o {path}")
     try:
-        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("it is not an npz archive")
-            dataset = _from_archive(archive, path, hog=hog)
-    except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile, json.JSONDecodeError) as error:
-        raise IntegrityError(f"{path} is not a data set that fercli prepared ({error}); prepare it again.") from error
-    if dataset.digest() != dataset.meta.get("digest"):
-        raise IntegrityError(f"{path} was changed after it was prepared (digests differ); prepare it again.")
-    return dataset
+        with path.open("rb") as handle, zipfile.ZipFile(handle) as archive:
+            return _from_archive(archive, path, hog=hog)
+    except FercliError:
+        raise
+    except Exception as error:  # for broken bytes, zipfile, zlib, numpy, its tokenizer and json raise a dozen kinds
+        raise IntegrityError(
+            f"{path} is not a data set that fercli prepared, or it was changed ({error}); prepare it again."
+        ) from error
 
 
-def _from_archive(archive: "np.lib.npyio.NpzFile", path: Path, *, hog: bool) -> Dataset:
+def _from_archive(archive: zipfile.ZipFile, path: Path, *, hog: bool) -> Dataset:
+    meta = json.loads(str(_read_array(archive, "meta")))
+    digests = meta["sha256"]
+    if hog and "train_hog" not in digests:
+        raise UsageError(f"{path} holds no HOG features; prepare it again without --no-hog, or use a model without HOG.")
+
     def read(key: str, dtype: type, shape: tuple[int | None, ...]) -> NDArray[Any]:
-        array: NDArray[Any] = archive[key]
+        array = _read_array(archive, key)
         fits = len(array.shape) == len(shape) and all(want in (None, got) for want, got in zip(shape, array.shape, strict=True))
         if array.dtype != dtype or not fits:
             raise ValueError(f"{key} is {array.dtype} {array.shape}, not {np.dtype(dtype)} {shape}")
+        if _sha256(array) != digests[key]:
+            raise ValueError(f"the digest of {key} differs")
         return array
 
-    if hog and "train_hog" not in archive:
-        raise UsageError(f"{path} holds no HOG features; prepare it again without --no-hog, or use a model without HOG.")
     splits = {name: _read_split(read, name, hog=hog) for name in SPLITS}
     mean = read("mean", np.float32, (SIDE, SIDE))
     if not (np.isfinite(mean).all() and mean.min() >= 0 and mean.max() <= 255):
         raise ValueError("mean is not between 0 and 255")
-    meta = json.loads(str(archive["meta"]))
-    if not isinstance(meta, dict):
-        raise ValueError("meta is not a JSON object")
     return Dataset(**splits, mean=mean, meta=meta)
+
+
+def _read_array(archive: zipfile.ZipFile, key: str) -> NDArray[Any]:
+    # numpy.load would guess at other formats and, when it fails, recommend pickle; its reader of one array does neither.
+    with archive.open(f"{key}.npy") as member:
+        array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
+        return array
+
+
+def _sha256(*arrays: NDArray[Any]) -> str:
+    total = hashlib.sha256()
+    for array in arrays:
+        total.update(np.ascontiguousarray(array).data)
+    return total.hexdigest()
 
 
 def _read_split(read: Callable[[str, type, tuple[int | None, ...]], NDArray[Any]], name: str, *, hog: bool) -> Split:
@@ -124,7 +136,7 @@ def _read_split(read: Callable[[str, type, tuple[int | None, ...]], NDArray[Any]
     count = len(labels)
     if count == 0 or labels.max() >= len(LABELS):
         raise ValueError(f"{name}_labels is empty or holds a number over {len(LABELS) - 1}")
-    features = read(f"{name}_hog", np.float32, (count, None)) if hog else None
+    features = read(f"{name}_hog", np.float32, (count, HOG_LENGTH)) if hog else None
     if features is not None and not np.isfinite(features).all():
         raise ValueError(f"{name}_hog holds values that are not finite")
     return Split(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.dataset import Split
+from fercli.dataset import Dataset
 from fercli.inference import BATCH, Labeller
 from fercli.labels import LABELS
 
@@ -28,7 +28,7 @@ class Measures:
     interval: tuple[float, float]
     macro_f1: float
     balanced_accuracy: float
-    leaked: int
+    leaked: int | None
     leak_free_accuracy: float | None
 
 
@@ -55,8 +55,13 @@ class Evaluation:
         return values | asdict(self.measures)
 
 
-def evaluate(labeller: Labeller, split: Split, name: str) -> Evaluation:
-    """Label all images of `split`, called `name`, and measure. The speed excludes a first batch, which compiles, and HOG."""
+def evaluate(labeller: Labeller, dataset: Dataset, name: str) -> Evaluation:
+    """Label all images of the split called `name`, and measure. The speed excludes a first batch, which compiles, and HOG.
+
+    Which images leaked is known only of the data set that the network was trained on; on another the figure is None.
+    """
+    split = dataset.split(name)
+    trained_here = labeller.metadata.get("dataset") == dataset.meta.get("digest")
     hog = labeller.features(split.pixels)
     labeller.label(split.pixels[:BATCH], None if hog is None else hog[:BATCH])
     started = time.perf_counter()
@@ -68,13 +73,13 @@ def evaluate(labeller: Labeller, split: Split, name: str) -> Evaluation:
         split=name,
         parameters=labeller.parameters,
         images_per_second=round(len(split) / seconds, 1),
-        measures=measure(split.labels, probabilities.argmax(axis=1), split.leaked),
+        measures=measure(split.labels, probabilities.argmax(axis=1), split.leaked if trained_here else None),
         probabilities=probabilities,
     )
 
 
-def measure(labels: NDArray[np.uint8], predicted: NDArray[np.int64], leaked: NDArray[np.bool_]) -> Measures:
-    """Compare predicted with true labels (N,); `leaked` (N,) marks images that stand in the training set, too."""
+def measure(labels: NDArray[np.uint8], predicted: NDArray[np.int64], leaked: NDArray[np.bool_] | None) -> Measures:
+    """Compare predicted with true labels (N,); `leaked` (N,) marks images that stand in the training set, too, if known."""
     classes = len(LABELS)
     confusion = np.bincount(labels.astype(np.int64) * classes + predicted, minlength=classes**2).reshape(classes, classes)
     right = labels == predicted
@@ -82,7 +87,7 @@ def measure(labels: NDArray[np.uint8], predicted: NDArray[np.int64], leaked: NDA
     recalls = [float(hit / images) if images else None for hit, images in zip(hits, images_of, strict=True)]
     present = images_of > 0
     f1 = 2 * hits[present] / (images_of + predicted_as)[present]
-    clean = right[~leaked]
+    clean = right[:0] if leaked is None else right[~leaked]
     return Measures(
         images=len(labels),
         confusion=confusion.tolist(),
@@ -91,7 +96,7 @@ def measure(labels: NDArray[np.uint8], predicted: NDArray[np.int64], leaked: NDA
         interval=wilson_interval(int(right.sum()), len(right)),
         macro_f1=float(f1.mean()),
         balanced_accuracy=float(np.mean([recall for recall in recalls if recall is not None])),
-        leaked=int(leaked.sum()),
+        leaked=None if leaked is None else int(leaked.sum()),
         leak_free_accuracy=float(clean.mean()) if len(clean) else None,
     )
 

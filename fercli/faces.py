@@ -1,4 +1,4 @@
-"""Finding faces and framing them as FER2013 does: the only module that imports cv2."""
+"""Finding faces, in boxes that frame them as FER2013 does: the only module that imports cv2."""
 
 import threading
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.images import resize_face
+from fercli.images import square_around
 from fercli.records import Box
 
 CROP_SIDE = (
@@ -39,9 +39,7 @@ class WholeImage:
 
     def find(self, photo: NDArray[np.uint8]) -> list[Found]:
         """Return the smallest square around the image."""
-        height, width = photo.shape
-        side = max(height, width)
-        return [Found(Box((width - side) // 2, (height - side) // 2, side, side), None)]
+        return [Found(square_around(photo), None)]
 
 
 class Haar:
@@ -84,12 +82,3 @@ class Auto:
 
 
 DETECTORS: dict[str, type[Auto] | type[Haar] | type[WholeImage]] = {"auto": Auto, "haar": Haar, "none": WholeImage}
-
-
-def crop(photo: NDArray[np.uint8], box: Box, side: int) -> NDArray[np.uint8]:
-    """Return the square `box` of a grey photo as a face (side, side); beyond the photo's edges its border is repeated."""
-    height, width = photo.shape
-    left, top = max(0, -box.x), max(0, -box.y)
-    right, bottom = max(0, box.x + box.width - width), max(0, box.y + box.height - height)
-    inside = photo[max(0, box.y) : min(height, box.y + box.height), max(0, box.x) : min(width, box.x + box.width)]
-    return resize_face(np.pad(inside, ((top, bottom), (left, right)), mode="edge"), side)

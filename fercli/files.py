@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,12 +23,79 @@ IMAGE_SUFFIXES = frozenset(
 )
 
 
-def refuse_existing(path: Path, *, overwrite: bool) -> None:
-    """Raise UsageError if `path` is a folder, or exists and `overwrite` is false."""
-    if path.is_dir():
+class Kind(StrEnum):
+    """What a path leads to, links followed."""
+
+    FILE = "file"
+    FOLDER = "folder"
+    OTHER = "other"  # a pipe, a device, a socket
+    MISSING = "missing"
+    UNREADABLE = "unreadable"  # forbidden, a loop of links, a name too long
+
+
+def kind_of(path: Path) -> Kind:
+    """Tell what `path` leads to; unlike `Path.is_dir` and the like it never raises."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return Kind.MISSING
+    except (OSError, ValueError):
+        return Kind.UNREADABLE
+    if stat.S_ISDIR(mode):
+        return Kind.FOLDER
+    return Kind.FILE if stat.S_ISREG(mode) else Kind.OTHER
+
+
+def refuse_existing(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
+    """Raise UsageError if `path` cannot be an output: it exists and `overwrite` is false, is no file, or is one of the inputs."""
+    kind = kind_of(path)
+    if kind is Kind.FOLDER:
         raise UsageError(f"{path} is a folder; name a file to write.")
-    if path.exists() and not overwrite:
+    if kind in {Kind.OTHER, Kind.UNREADABLE}:
+        raise UsageError(f"{path} is no file that can be written; name another.")
+    if kind is Kind.FILE and not overwrite:
         raise UsageError(f"{path} exists already; add --overwrite to replace it, or name another file.")
+    if kind is Kind.FILE and any(kind_of(item) is Kind.FILE and path.samefile(item) for item in inputs):
+        raise UsageError(f"{path} is also an input; name another file to write.")
+
+
+def refuse_filled(folder: Path, *, overwrite: bool) -> None:
+    """Raise UsageError if `folder` cannot take outputs: it is no folder, or not empty and `overwrite` is false."""
+    kind = kind_of(folder)
+    if kind not in {Kind.FOLDER, Kind.MISSING}:
+        raise UsageError(f"{folder} is no folder; name another.")
+    if kind is Kind.FOLDER and not overwrite and any(folder.iterdir()):
+        raise UsageError(
+            f"{folder} holds files already; add --overwrite to replace those of the same names, or name another folder."
+        )
+
+
+def refuse_missing(inputs: Iterable[Path]) -> None:
+    """Raise UsageError for the first input that does not exist; a link that leads nowhere does."""
+    for path in inputs:
+        if kind_of(path) is Kind.MISSING and not path.is_symlink():
+            raise UsageError(f"{path} does not exist; give an image file or a folder of them.")
+
+
+@contextlib.contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Create `folder` if need be and hold it for this run; FercliError if another run holds it or it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if fcntl is None:
+            yield
+            return
+        descriptor = os.open(folder, os.O_RDONLY)
+    except OSError as error:
+        raise _cannot_write(folder, error) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FercliError(f"{folder} is in use by another run of fercli; wait for it or name another folder.") from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -109,12 +177,10 @@ def readable(path: Path) -> str:
 class Walk:
     """Every photo under the given files and folders, in a fixed order, each real file once.
 
-    A file named singly is always a photo. In a folder (recursively, names sorted by their bytes), photos are the files with
-    an image's suffix or an image's first bytes; others are counted in `passed_over`, hidden ones are ignored. Links are
+    What is named singly is always taken for a photo. In a folder (recursively, names sorted by their bytes), photos are the files
+    with an image's suffix or an image's first bytes; others are counted in `passed_over`, hidden ones are ignored. Links are
     followed, loops and second links to the same file are not. `excluded` are files never to read: the run's own output.
-    Folders that cannot be listed are kept in `unreadable`.
-
-    Raises UsageError, when iterated, for an input that does not exist.
+    Folders that cannot be listed are kept in `unreadable`. Iterating raises nothing: what cannot be read is for the reader to say.
     """
 
     inputs: Iterable[Path]
@@ -127,17 +193,15 @@ class Walk:
 
     def __iter__(self) -> Iterator[Path]:
         for path in self.inputs:
-            if path.is_dir():
+            if kind_of(path) is Kind.FOLDER:
                 yield from self._folder(path)
-            elif not os.path.lexists(path):
-                raise UsageError(f"{path} does not exist; give an image file or a folder of them.")
             elif self._first_visit(path):
                 yield path
 
     def _first_visit(self, path: Path) -> bool:
         try:
             status = path.stat()
-        except OSError:  # a dangling link: no identity, so it cannot be a second visit
+        except (OSError, ValueError):  # no identity, so it cannot be a second visit
             return True
         identity = (status.st_dev, status.st_ino)
         if identity in self._seen:
@@ -149,7 +213,7 @@ class Walk:
         pending = [folder]  # a stack of paths, not recursion: a tree may be deeper than Python's call stack
         while pending:
             path = pending.pop()
-            if path.is_dir():
+            if kind_of(path) is Kind.FOLDER:
                 if self._first_visit(path):
                     pending.extend(self._entries(path))
             elif path in self.excluded:
@@ -172,9 +236,9 @@ class Walk:
 def _looks_like_photo(path: Path) -> bool:
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return True
+    if kind_of(path) is not Kind.FILE:
+        return False  # opening a pipe would wait for ever
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            return False  # opening a FIFO would wait for ever
         with path.open("rb") as handle:
             return has_image_signature(handle.read(12))
     except OSError:

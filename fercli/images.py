@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fercli.errors import ImageRejected
-from fercli.files import has_image_signature
+from fercli.files import Kind, has_image_signature, kind_of
+from fercli.records import Box
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF")
 FILE_LIMIT = 256 << 20
-DEFAULT_MAX_PIXELS = 100_000_000  # the largest cameras on sale; about 400 MB while decoding
+DEFAULT_MAX_PIXELS = 100_000_000  # the largest cameras on sale; up to 1.2 GB while decoding, with transparency
 _SIDE_LIMIT = 65_500  # libjpeg's own limit; also keeps thin, endless images out
 
 # What Pillow's decoders raise for broken files. https://github.com/python-pillow/Pillow/issues/7992 and its fuzzers' list.
@@ -51,18 +52,42 @@ def read_gray(path: Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> NDArray[np.ui
                 raise ImageRejected("damaged", f"it is cut off or broken ({_sentence(error)})") from error
 
 
-def resize_face(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Return a square grey face resized to (side, side), area-averaged when it shrinks, so that detail does not alias."""
-    if pixels.shape == (side, side):
-        return pixels
-    method = Image.Resampling.BOX if min(pixels.shape) > side else Image.Resampling.BICUBIC
-    return np.asarray(Image.fromarray(pixels).resize((side, side), method), np.uint8)
+def square_around(photo: NDArray[np.uint8]) -> Box:
+    """Return the smallest square around a whole image (height, width), centred; it reaches beyond the shorter side."""
+    height, width = photo.shape
+    side = max(height, width)
+    return Box((width - side) // 2, (height - side) // 2, side, side)
+
+
+def crop(photo: NDArray[np.uint8], box: Box, side: int) -> NDArray[np.uint8]:
+    """Return the square `box` of a grey photo as a face (side, side); beyond the photo's edges its border is repeated.
+
+    Area-averaged when it shrinks, so that detail does not alias. `box` must overlap the photo.
+    """
+    height, width = photo.shape
+    scale = side / box.width
+    columns = _inside(box.x, box.width, width)
+    rows = _inside(box.y, box.height, height)
+    inside = photo[rows, columns]
+    # The part inside is resized alone and padded afterwards: a strip of 65,000 x 10 pixels must not become a square of that side.
+    left, top = round((columns.start - box.x) * scale), round((rows.start - box.y) * scale)
+    size = (max(1, min(side - left, round(inside.shape[1] * scale))), max(1, min(side - top, round(inside.shape[0] * scale))))
+    if inside.shape != size[::-1]:
+        method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
+        inside = np.asarray(Image.fromarray(inside).resize(size, method), np.uint8)
+    left, top = min(left, side - size[0]), min(top, side - size[1])
+    return np.pad(inside, ((top, side - top - size[1]), (left, side - left - size[0])), mode="edge")
+
+
+def _inside(start: int, length: int, limit: int) -> slice:
+    return slice(max(0, start), min(limit, start + length))
 
 
 def _read_bytes(path: Path) -> bytes:
     try:
-        if not path.is_file():
-            raise ImageRejected("unreadable", "it is not a regular file" if path.exists() else "the link leads nowhere")
+        kind = kind_of(path)
+        if kind in {Kind.FOLDER, Kind.OTHER, Kind.MISSING}:
+            raise ImageRejected("unreadable", "there is no file" if kind is Kind.MISSING else "it is not a regular file")
         size = path.stat().st_size
         if size > FILE_LIMIT:
             raise ImageRejected("too_large", f"the file has {size} bytes; the limit is {FILE_LIMIT}")
@@ -85,14 +110,13 @@ def _to_gray(image: Image.Image) -> Image.Image:
 
 
 def _deep_to_gray(image: Image.Image) -> Image.Image:
-    """Scale 16- and 32-bit grey: integers by their range, floats by their own (0 to 1 or 0 to 255 are both in use)."""
+    """Scale 16-bit grey by its range, 32-bit grey by its largest value, floats by theirs (0 to 1 and 0 to 255 are in use)."""
     values = np.asarray(image, np.float64)
     if not np.isfinite(values).all():
         raise ValueError("it holds values that are not finite")
-    if image.mode == "F":
-        top = 1.0 if values.max(initial=0.0) <= 1.0 else 255.0
-    else:
-        top = 65_535.0 if values.max(initial=0.0) <= 65_535 else float(2**31 - 1)
+    largest = values.max(initial=0.0)
+    steps = (1.0, 255.0) if image.mode == "F" else (65_535.0,)
+    top = next((step for step in steps if largest <= step), largest)
     return Image.fromarray(np.clip(values * (255.0 / top) + 0.5, 0, 255).astype(np.uint8))
 
 

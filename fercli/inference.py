@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fercli.checkpoints import assign, read_checkpoint, weights_of
 from fercli.errors import IntegrityError, UsageError
+from fercli.files import Kind, kind_of, readable
 from fercli.registry import MODELS, Model, card_path, find_model, weights_path
 
 BATCH = 128
@@ -37,8 +38,9 @@ def shipped_weights(name: str) -> WeightsFile:
 
 def own_weights(path: Path) -> WeightsFile:
     """Return the user's weights: a file, or the folder of a run."""
-    file = path / RUN_WEIGHTS if path.is_dir() else path
-    return WeightsFile(str(file.parent if file.name == RUN_WEIGHTS else file), file, file.parent / RUN_HISTORY)
+    file = path / RUN_WEIGHTS if kind_of(path) is Kind.FOLDER else path
+    title = readable(file.parent if file.name == RUN_WEIGHTS else file)
+    return WeightsFile(title, file, file.parent / RUN_HISTORY)
 
 
 def all_weights(runs: Path = RUNS) -> list[WeightsFile]:
@@ -56,7 +58,7 @@ class Labeller:
     def __init__(self, weights: WeightsFile, model: str | None = None) -> None:
         checkpoint = read_checkpoint(weights.path, weights.sha256)
         self.title = weights.title
-        self.path = weights.path
+        self.weights = weights
         self.metadata: dict[str, Any] = checkpoint.metadata
         self.model = _entry(self.metadata, weights.path)
         if model is not None and model != self.model.name:
@@ -92,7 +94,7 @@ class Labeller:
 
 def _entry(metadata: dict[str, Any], path: Path) -> Model:
     name, labels = metadata.get("model"), metadata.get("labels")
-    if name not in MODELS:
+    if not isinstance(name, str) or name not in MODELS:
         raise IntegrityError(f"{path} holds a model {name!r} that this version of fercli does not know; update fercli.")
     if labels != list(MODELS[name].labels):
         raise IntegrityError(f"{path} has the labels {labels}, not those of this version of fercli; update fercli.")

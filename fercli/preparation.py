@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fercli.dataset import SPLITS, Dataset, Split
 from fercli.errors import FercliError
 from fercli.labels import LABELS
+from fercli.registry import HOG_LENGTH
 from fercli.sources import Faces, RejectedRow, read_faces
 
 REJECT_SHARE = 0.01
@@ -84,7 +85,7 @@ def prepare(
         "dropped_leaked": dropped,
         "validation_drawn": None if drawn is None else {"share": drawn, "seed": seed},
         "counts": counts,
-        "rejected": [[item.place, item.reason] for item in faces.rejected],
+        "rejected": [[item.place, item.code, item.reason] for item in faces.rejected],
         "duplicates": {"groups": duplicates.groups, "rows": duplicates.rows, "conflicting": duplicates.conflicting},
         "leaked": duplicates.leaked,
         "names": faces.names,
@@ -154,13 +155,13 @@ def _with_flips(split: Split) -> Split:
 
 
 def _with_hog(splits: dict[str, Split], on_progress: OnProgress) -> dict[str, Split]:
-    from fercli.hog import LENGTH, hog_features  # scikit-image takes a second to import; --no-hog does not need it
+    from fercli.hog import hog_features  # scikit-image takes a second to import; --no-hog does not need it
 
     total = sum(len(split) for split in splits.values())
     done = 0
     result = {}
     for name, split in splits.items():
-        features = np.empty((len(split), LENGTH), np.float32)
+        features = np.empty((len(split), HOG_LENGTH), np.float32)
         for start in range(0, len(split), 500):
             features[start : start + 500] = hog_features(split.pixels[start : start + 500])
             on_progress("HOG", done + min(start + 500, len(split)), total)

@@ -9,6 +9,9 @@ from pathlib import Path
 from fercli.errors import UsageError
 from fercli.labels import LABELS
 
+SIDE = 48  # of a face, in pixels: FER2013's
+HOG_LENGTH = 800  # features of a face, as `hog` computes them
+
 
 @dataclass(frozen=True)
 class Convolution:
@@ -83,7 +86,7 @@ class Model:
     recipe: Recipe
     published: tuple[Published, ...] = ()
     sha256: str | None = None  # of weights/<name>.safetensors; None while no weights are shipped
-    input_size: int = 48
+    input_size: int = SIDE
     labels: tuple[str, ...] = field(default=LABELS)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.dataset import SIDE
 from fercli.labels import LABELS
+from fercli.registry import SIDE
 
 USAGES = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
 PIXELS = SIDE * SIDE

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.archives import CsvLines
-from fercli.dataset import SIDE
 from fercli.errors import FercliError, ImageRejected, UsageError
-from fercli.files import Walk, readable
-from fercli.images import read_gray, resize_face
+from fercli.files import Kind, Walk, kind_of, readable
+from fercli.images import crop, read_gray, square_around
 from fercli.labels import LABELS, label_from_name
+from fercli.registry import SIDE
 from fercli.rows import BadRow, parse_label, parse_pixel_rows, parse_pixels, parse_usage
 
 _CHUNK_ROWS = 256  # 2 MB of text: the vectorised parser stays in the cache
@@ -35,9 +35,13 @@ _FOLDERS = {
 
 @dataclass(frozen=True)
 class RejectedRow:
-    """A row, or an image file, that cannot be used: where it stands and why."""
+    """A row, or an image file, that cannot be used: where it stands, a code, and why.
+
+    The code is `bad_row` for a row, and one of `errors.REJECT_CODES` for an image.
+    """
 
     place: str
+    code: str
     reason: str
 
 
@@ -77,8 +81,8 @@ class _Collector:
         self._chunks.append(pixels.reshape(1, -1))
         self._keep(label, split, row)
 
-    def reject(self, place: str, reason: str) -> None:
-        self.rejected.append(RejectedRow(place, reason))
+    def reject(self, place: str, reason: str, code: str = "bad_row") -> None:
+        self.rejected.append(RejectedRow(place, code, reason))
 
     def flush(self) -> None:
         pending, self._pending = self._pending, []
@@ -118,9 +122,10 @@ def read_faces(source: Path, on_row: Callable[[int], None] = lambda _: None) -> 
 
     Raises UsageError if `source` is missing, FercliError if it is none of these or is broken as a whole.
     """
-    if source.is_dir():
+    kind = kind_of(source)
+    if kind is Kind.FOLDER:
         return _read_folders(source, on_row)
-    if not source.exists():
+    if kind is not Kind.FILE:
         raise UsageError(f"{source} does not exist; give FER2013's CSV, an archive that holds it, or a folder of images.")
     return _read_csv(source, on_row)
 
@@ -187,18 +192,22 @@ def _read_folders(source: Path, on_row: Callable[[int], None]) -> Faces:
             label = label_from_name(class_folder.name)
             if label is None:
                 raise FercliError(f"{class_folder} is no expression; name it {', '.join(LABELS)}, or move it away.")
-            for path in Walk([class_folder]):
+            walk = Walk([class_folder])
+            for path in walk:
                 names.append(readable(path.relative_to(source)))
                 row = len(names) - 1
                 on_row(row)
                 try:
-                    collector.add_image(resize_face(read_gray(path), SIDE), label, split, row)
+                    pixels = read_gray(path)
+                    collector.add_image(crop(pixels, square_around(pixels), SIDE), label, split, row)
                 except ImageRejected as error:
-                    collector.reject(names[row], f"{error.code}: {error.reason}")
+                    collector.reject(names[row], error.reason, error.code)
+            for folder, reason in walk.unreadable:
+                collector.reject(readable(folder.relative_to(source)), reason, "unreadable")
     faces = collector.faces()
     faces.names = names
     return faces
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in folder.iterdir() if kind_of(path) is Kind.FOLDER and not path.name.startswith("."))

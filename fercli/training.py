@@ -16,7 +16,7 @@ from fercli import __version__
 from fercli.checkpoints import Checkpoint, assign, read_checkpoint, save_weights, state_of, tensors_of, write_checkpoint
 from fercli.dataset import Dataset, Split
 from fercli.errors import IntegrityError, TrainingDiverged, UsageError
-from fercli.files import write_atomically
+from fercli.files import Kind, exclusive, kind_of, write_atomically
 from fercli.history import Epoch, write_history
 from fercli.inference import RUN_HISTORY, RUN_WEIGHTS
 from fercli.networks import backend_name, build, device_name
@@ -26,6 +26,8 @@ from fercli.registry import Model, Recipe
 CHECKPOINT = "checkpoint.safetensors"
 CURVES = "curves.png"
 METRICS = "metrics.json"
+
+_WHAT_TO_DO = "The last good checkpoint was kept; start anew with --overwrite and a lower --learning-rate."
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
     def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
         logs = logs or {}
         if not math.isfinite(logs["loss"]):
-            raise TrainingDiverged(f"The loss became {logs['loss']} in epoch {self._epoch}, step {batch + 1}.")
+            raise TrainingDiverged(f"The loss became {logs['loss']} in epoch {self._epoch}, step {batch + 1}. {_WHAT_TO_DO}")
         self._on_step(Step(self._epoch, batch + 1, self._steps, logs["loss"], logs["accuracy"]))
 
 
@@ -112,15 +114,14 @@ class Trainer:
             self._restore(checkpoint)
 
     def __iter__(self) -> Iterator[Epoch]:
-        if not self.history:
-            for name in (RUN_WEIGHTS, RUN_HISTORY, CURVES, METRICS):  # of the run that --overwrite replaces
-                (self.folder / name).unlink(missing_ok=True)
-            self._write_checkpoint()  # so that a run stopped in its first epoch resumes with its own recipe, too
-        for number in range(len(self.history) + 1, self.recipe.epochs + 1):
-            epoch = self._train_epoch(number)
-            self.history.append(epoch)
-            self._publish()
-            yield epoch
+        with exclusive(self.folder):
+            if not self.history:
+                self._write_checkpoint()  # so that a run stopped in its first epoch resumes with its own recipe, too
+            for number in range(len(self.history) + 1, self.recipe.epochs + 1):
+                epoch = self._train_epoch(number)
+                self.history.append(epoch)
+                self._publish()
+                yield epoch
 
     @property
     def best(self) -> Epoch:
@@ -130,7 +131,8 @@ class Trainer:
     def _found_checkpoint(self, *, resume: bool, overwrite: bool) -> Checkpoint | None:
         if resume:
             return _read_to_resume(self.folder)
-        if (self.folder / CHECKPOINT).exists() and not overwrite:
+        names = (CHECKPOINT, RUN_WEIGHTS, RUN_HISTORY, CURVES, METRICS)
+        if not overwrite and any(kind_of(self.folder / name) is not Kind.MISSING for name in names):
             raise UsageError(
                 f"{self.folder} holds a run already; add --resume to go on, --overwrite to start anew, or another --out."
             )
@@ -143,12 +145,16 @@ class Trainer:
                 f"{path} belongs to another model or data set ({stored.get('model')}); "
                 "start anew with --overwrite or another --out."
             )
-        changed = [name for name, value in asdict(self.recipe).items() if stored["recipe"].get(name) != value]
+        was_recipe = asdict(_recipe_of(checkpoint, path))
+        changed = [name for name, value in asdict(self.recipe).items() if was_recipe[name] != value]
         if changed:
-            was = ", ".join(f"{name} {stored['recipe'].get(name)}" for name in changed)
+            was = ", ".join(f"{name} {was_recipe[name]}" for name in changed)
             raise UsageError(f"{path} was trained with {was}; resume with the same values, or start anew with --overwrite.")
         assign(state_of(self._trainee, self._trainee.optimizer), checkpoint.tensors, path)
-        self.history = [Epoch(**line) for line in stored["history"]]
+        try:
+            self.history = [Epoch(**line) for line in stored["history"]]
+        except (KeyError, TypeError) as error:
+            raise IntegrityError(f"{path} holds no history that this version knows ({error}).") from error
 
     def _train_epoch(self, number: int) -> Epoch:
         started = time.monotonic()
@@ -158,6 +164,8 @@ class Trainer:
         logs = self._trainee.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[watch]).history
         validation = self.dataset.validation
         result = self._trainee.evaluate(Batches(validation, np.arange(len(validation)), 256), verbose=0, return_dict=True)
+        if not math.isfinite(result["loss"]):  # the epoch's last step may have broken the weights after its own loss was computed
+            raise TrainingDiverged(f"The validation loss became {result['loss']} after epoch {number}. {_WHAT_TO_DO}")
         return Epoch(
             epoch=number,
             loss=logs["loss"][0],
@@ -204,10 +212,14 @@ class Trainer:
 
 def stored_recipe(folder: Path) -> Recipe:
     """Return the recipe of the run in `folder`, so that `--resume` need not repeat it; errors as in `read_checkpoint`."""
+    return _recipe_of(_read_to_resume(folder), folder / CHECKPOINT)
+
+
+def _recipe_of(checkpoint: Checkpoint, path: Path) -> Recipe:
     try:
-        return Recipe(**_read_to_resume(folder).metadata["recipe"])
+        return Recipe(**checkpoint.metadata["recipe"])
     except (KeyError, TypeError) as error:
-        raise IntegrityError(f"{folder / CHECKPOINT} holds no recipe that this version knows ({error}).") from error
+        raise IntegrityError(f"{path} holds no recipe that this version knows ({error}).") from error
 
 
 def _read_to_resume(folder: Path) -> Checkpoint:

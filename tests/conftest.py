@@ -108,7 +108,8 @@ class FakeLabeller:
     parameters = 1
     metadata: dict[str, object] = {}  # noqa: RUF012 (never changed)
 
-    def __init__(self, *_: object) -> None:
+    def __init__(self, weights: object = None, *_: object) -> None:
+        self.weights = weights
         self.model: Model = MODELS["deep"]
         self.batches: list[int] = []
 

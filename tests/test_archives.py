@@ -64,6 +64,25 @@ def test_promise_3_no_csv_or_several_are_refused(tmp_path: Path, members: dict[s
             list(CsvLines(path))
 
 
+def test_promise_3_two_members_of_one_name_are_two(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.writestr("x.csv", TEXT)
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("x.csv", TEXT)
+    with pytest.raises(FercliError, match="2 CSV files"):
+        list(CsvLines(tmp_path / "x.zip"))
+
+
+def test_promise_3_a_method_that_python_cannot_unpack(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "x.zip", {"x.csv": TEXT})
+    data = bytearray(path.read_bytes())
+    for signature, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        data[data.index(signature) + place] = 9  # deflate64
+    path.write_bytes(data)
+    with pytest.raises(FercliError, match="cannot be read"):
+        list(CsvLines(path))
+
+
 def test_promise_3_a_name_that_climbs_out_is_only_a_name(tmp_path: Path) -> None:
     path = tar_gz(tmp_path / "x.tar.gz", {"../../evil.csv": TEXT})
     assert "".join(CsvLines(path)) == TEXT

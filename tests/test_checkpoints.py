@@ -75,6 +75,9 @@ def test_promise_7_values_that_are_not_finite_never_load(path: Path, value: floa
         save(TENSORS),
         save(TENSORS, {"other": "{}"}),
         save(TENSORS, {"fercli": "{"}),
+        save(TENSORS, {"fercli": "[]"}),
+        save(TENSORS, {"fercli": "null"}),
+        save(TENSORS, {"fercli": "[" * 100_000}),
     ],
 )
 def test_promise_8_other_files_are_refused(tmp_path: Path, content: bytes) -> None:

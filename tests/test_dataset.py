@@ -62,6 +62,11 @@ def test_missing_file_and_missing_hog(csv_file: Path, tmp_path: Path) -> None:
         {"meta": np.array("[]")},
         {"meta": np.array("{")},
         {"validation_leaked": None},
+        {"test_leaked": np.ones(21, bool)},
+        {"mean": np.zeros((48, 48), np.float32)},
+        {"train_hog": np.zeros((84, 800), np.float32)},
+        {"train_hog": np.zeros((84, 10), np.float32)},
+        {"meta": np.array("{}")},
     ],
 )
 def test_promise_5_other_keys_types_shapes_ranges_are_refused(path: Path, change: dict[str, Any]) -> None:
@@ -82,14 +87,20 @@ def test_promise_5_flipped_bytes_are_noticed(tmp_path: Path) -> None:
     source.write_text(csv_text(train=7, validation=7, test=7))
     path = tmp_path / "d.npz"
     write_dataset(prepare(source, hog=False).dataset, path)
+    dataset_digest = read_dataset(path).digest()
     whole = path.read_bytes()
-    pixels = whole.index(b"train_pixels.npy") + 400
-    for position in [*range(pixels, pixels + 20_000, 997), len(whole) // 2]:
+    generator = np.random.default_rng(0)
+    loaded = 0
+    for position in [*generator.integers(0, len(whole), 100), *range(len(whole) - 1500, len(whole), 7), *range(0, 200, 3)]:
         broken = bytearray(whole)
-        broken[position] ^= 16
+        broken[position] ^= 1 << generator.integers(8)
         path.write_bytes(broken)
-        with pytest.raises(IntegrityError):
-            read_dataset(path)
+        try:
+            assert read_dataset(path).digest() == dataset_digest
+            loaded += 1  # a bit that nobody reads, such as a date in the archive
+        except IntegrityError:
+            pass
+    assert loaded < 120
 
 
 @pytest.mark.parametrize("content", [b"", b"no npz", b"PK\x03\x04"])

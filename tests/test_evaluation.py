@@ -23,6 +23,13 @@ def test_measures_by_hand() -> None:
     assert measures.leak_free_accuracy == pytest.approx(3 / 5)
 
 
+def test_leaks_are_unknown_on_another_data_set(dataset: Dataset) -> None:
+    labeller = FakeLabeller()
+    assert evaluate(labeller, dataset, "test").measures.leak_free_accuracy is None  # type: ignore[arg-type]
+    labeller.metadata = {"dataset": dataset.digest()}
+    assert evaluate(labeller, dataset, "test").measures.leak_free_accuracy is not None  # type: ignore[arg-type]
+
+
 def test_all_leaked_has_no_leak_free_accuracy() -> None:
     assert measure(np.zeros(2, np.uint8), np.zeros(2, np.int64), np.ones(2, bool)).leak_free_accuracy is None
 
@@ -38,7 +45,7 @@ def test_wilsons_interval_as_published(successes: int, trials: int, low: float, 
 
 def test_evaluate_measures_the_labeller(dataset: Dataset) -> None:
     labeller = FakeLabeller()
-    result = evaluate(labeller, dataset.test, "test")  # type: ignore[arg-type]
+    result = evaluate(labeller, dataset, "test")  # type: ignore[arg-type]
     assert result.probabilities.shape == (21, 7)
     assert result.measures.images == 21
     assert result.images_per_second > 0

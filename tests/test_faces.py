@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fercli.cli.options import DetectorName
-from fercli.faces import DETECTORS, Auto, Haar, WholeImage, crop
+from fercli.faces import DETECTORS, Auto, Haar, WholeImage
 from fercli.images import read_gray
 from fercli.records import Box
 from tests.conftest import PHOTOS
@@ -41,13 +41,6 @@ def test_auto_takes_crops_whole_and_searches_photos() -> None:
 
 def test_whole_image_is_the_square_around_it() -> None:
     assert WholeImage().find(np.zeros((40, 60), np.uint8))[0].box == Box(0, -10, 60, 60)
-
-
-def test_crop_repeats_the_border() -> None:
-    photo = np.arange(16, dtype=np.uint8).reshape(4, 4)
-    assert crop(photo, Box(1, 1, 2, 2), 2).tolist() == [[5, 6], [9, 10]]
-    assert crop(photo, Box(-1, -1, 3, 3), 3).tolist() == [[0, 0, 1], [0, 0, 1], [4, 4, 5]]
-    assert crop(photo, Box(2, 2, 4, 4), 4)[-1].tolist() == [14, 15, 15, 15]
 
 
 def test_the_command_line_names_the_same_detectors() -> None:

@@ -4,7 +4,18 @@ from pathlib import Path
 import pytest
 
 from fercli.errors import FercliError, UsageError
-from fercli.files import Walk, atomic_write, readable, refuse_existing, write_atomically
+from fercli.files import (
+    Kind,
+    Walk,
+    atomic_write,
+    exclusive,
+    kind_of,
+    readable,
+    refuse_existing,
+    refuse_filled,
+    refuse_missing,
+    write_atomically,
+)
 from tests.conftest import PHOTOS
 
 PNG = b"\x89PNG\r\n\x1a\n0000"
@@ -36,7 +47,7 @@ def _break_off(path: Path) -> None:
         raise KeyboardInterrupt
 
 
-@pytest.mark.parametrize("call", ["fsync", "ftruncate", "open"])
+@pytest.mark.parametrize("call", ["fsync", "replace", "open"])
 def test_promise_10_a_full_disk_is_a_sentence_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
@@ -46,7 +57,7 @@ def test_promise_10_a_full_disk_is_a_sentence_and_leaves_nothing(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    if call == "ftruncate":
+    if call == "replace":
         monkeypatch.setattr(Path, "replace", full)
     else:
         monkeypatch.setattr(os, call, full)
@@ -116,9 +127,69 @@ def test_a_file_named_singly_is_taken_whatever_it_is_and_once(tmp_path: Path) ->
     assert list(Walk([text, text])) == [text]
 
 
-def test_missing_inputs_are_usage_errors(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="does not exist"):
-        list(Walk([tmp_path / "no"]))
+def test_missing_inputs_are_usage_errors_and_links_to_nowhere_are_not(tmp_path: Path) -> None:
+    (tmp_path / "dangling").symlink_to("nowhere")
+    refuse_missing([tmp_path, tmp_path / "dangling"])
+    with pytest.raises(UsageError, match="no does not exist"):
+        refuse_missing([tmp_path / "dangling", tmp_path / "no"])
+
+
+def test_promise_17_kinds_never_raise(tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "file").touch()
+    os.mkfifo(tmp_path / "pipe")
+    kinds = {name: kind_of(tmp_path / name) for name in (".", "file", "pipe", "loop", "dangling", "x" * 300, "nul\0", "file/x")}
+    assert kinds == {
+        ".": Kind.FOLDER,
+        "file": Kind.FILE,
+        "pipe": Kind.OTHER,
+        "loop": Kind.UNREADABLE,
+        "dangling": Kind.MISSING,
+        "x" * 300: Kind.UNREADABLE,
+        "nul\0": Kind.UNREADABLE,
+        "file/x": Kind.MISSING,
+    }
+
+
+def test_promise_17_a_folder_that_may_be_listed_but_not_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.jpg", "locked/b.jpg", "locked/c"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(PNG)
+    real = Path.stat
+
+    def stat(path: Path, **options: bool) -> os.stat_result:
+        if path.parent.name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return real(path, **options)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    walk = Walk([tmp_path])
+    assert [path.name for path in walk] == ["a.jpg", "b.jpg"]
+    assert walk.passed_over == 1
+
+
+def test_promise_20_pipes_inputs_and_filled_folders_are_no_outputs(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "in").touch()
+    (tmp_path / "same").symlink_to("in")
+    with pytest.raises(UsageError, match="no file"):
+        refuse_existing(tmp_path / "pipe", overwrite=True)
+    with pytest.raises(UsageError, match="also an input"):
+        refuse_existing(tmp_path / "same", overwrite=True, inputs=[tmp_path / "in"])
+    with pytest.raises(UsageError, match="holds files"):
+        refuse_filled(tmp_path, overwrite=False)
+    with pytest.raises(UsageError, match="no folder"):
+        refuse_filled(tmp_path / "in", overwrite=True)
+    refuse_filled(tmp_path, overwrite=True)
+    refuse_filled(tmp_path / "new", overwrite=False)
+
+
+def test_promise_23_a_folder_is_held_by_one_run(tmp_path: Path) -> None:
+    with exclusive(tmp_path / "run"), pytest.raises(FercliError, match="in use"), exclusive(tmp_path / "run"):
+        pass
+    with exclusive(tmp_path / "run"):
+        assert not list((tmp_path / "run").iterdir())
 
 
 def test_promise_18_any_legal_name(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 import numpy as np
 
-from fercli.hog import LENGTH, hog_features
+from fercli.hog import hog_features
+from fercli.registry import HOG_LENGTH
 from tests.conftest import synthetic_faces
 
 
 def test_shape_type_and_range() -> None:
     features = hog_features(synthetic_faces(3)[0])
-    assert features.shape == (3, LENGTH) == (3, 800)
+    assert features.shape == (3, HOG_LENGTH) == (3, 800)
     assert features.dtype == np.float32
     assert features.min() >= 0
     assert features.max() <= 1

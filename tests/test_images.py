@@ -1,14 +1,18 @@
 import io
 import struct
+import tracemalloc
 import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from PIL import Image
 
 from fercli.errors import REJECT_CODES, ImageRejected
-from fercli.images import read_gray, resize_face
+from fercli.images import crop, read_gray, square_around
+from fercli.records import Box
 from tests.conftest import PHOTOS
 
 
@@ -49,6 +53,11 @@ def test_promise_16_sixteen_bits_are_scaled_not_clipped(tmp_path: Path) -> None:
         Image.fromarray(deep).save(tmp_path / name)
         pixels = read_gray(tmp_path / name)
         assert np.array_equal(pixels.ravel(), np.arange(256))
+
+
+def test_promise_16_thirty_two_bits_are_scaled_by_their_largest_value(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 70_000], [35_000, 70_000]], np.int32)).save(tmp_path / "x.tiff")
+    assert read_gray(tmp_path / "x.tiff").tolist() == [[0, 255], [128, 255]]
 
 
 @pytest.mark.parametrize("top", [1.0, 255.0])
@@ -142,9 +151,37 @@ def test_damage_in_the_middle_never_raises_anything_else(tmp_path: Path) -> None
                 assert reject.code in REJECT_CODES
 
 
-def test_resizing_averages() -> None:
+def test_crop_repeats_the_border() -> None:
+    photo = np.arange(16, dtype=np.uint8).reshape(4, 4)
+    assert crop(photo, Box(1, 1, 2, 2), 2).tolist() == [[5, 6], [9, 10]]
+    assert crop(photo, Box(-1, -1, 3, 3), 3).tolist() == [[0, 0, 1], [0, 0, 1], [4, 4, 5]]
+    assert crop(photo, Box(2, 2, 4, 4), 4)[-1].tolist() == [14, 15, 15, 15]
+
+
+def test_crop_averages_when_it_shrinks() -> None:
     stripes = np.tile(np.array([0, 200], np.uint8), (96, 48))
-    assert resize_face(stripes, 48).tolist() == [[100] * 48] * 48
-    same = np.asarray(ramp())[:40, :40]
-    assert resize_face(same, 40) is same
-    assert resize_face(np.full((10, 10), 7, np.uint8), 48).tolist() == [[7] * 48] * 48
+    assert crop(stripes, Box(0, 0, 96, 96), 48).tolist() == [[100] * 48] * 48
+    assert crop(np.full((10, 10), 7, np.uint8), Box(0, 0, 10, 10), 48).tolist() == [[7] * 48] * 48
+
+
+def test_a_whole_image_keeps_its_proportions_in_the_square() -> None:
+    wide = np.tile(np.array([[10], [200]], np.uint8), (1, 4))
+    assert square_around(wide) == Box(0, -1, 4, 4)
+    assert crop(wide, square_around(wide), 4).tolist() == [[10] * 4, [10] * 4, [200] * 4, [200] * 4]
+
+
+@pytest.mark.parametrize("shape", [(65_000, 3), (3, 65_000)])
+def test_promise_13_a_strip_does_not_become_a_huge_square(shape: tuple[int, int]) -> None:
+    tracemalloc.start()
+    strip = np.full(shape, 9, np.uint8)
+    assert crop(strip, square_around(strip), 48).tolist() == [[9] * 48] * 48
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 5_000_000
+
+
+@given(st.integers(-30, 50), st.integers(-30, 50), st.integers(1, 90), st.integers(1, 60), st.integers(1, 60), st.integers(1, 64))
+def test_any_box_that_overlaps_gives_a_face(x: int, y: int, width: int, rows: int, columns: int, side: int) -> None:
+    assume(x < columns and y < rows and x + width > 0 and y + width > 0)
+    photo = np.full((rows, columns), 7, np.uint8)
+    assert crop(photo, Box(x, y, width, width), side).tolist() == [[7] * side] * side

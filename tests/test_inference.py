@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,10 @@ def test_names_of_weights(run: Path) -> None:
     assert [item.title for item in found[:-1]] == [name for name, model in MODELS.items() if model.sha256]
 
 
+def test_promise_18_a_run_of_any_name(tmp_path: Path) -> None:
+    assert own_weights(tmp_path / os.fsdecode(b"caf\xe9") / "model.safetensors").title == f"{tmp_path}/caf\\xe9"
+
+
 def test_a_model_without_weights_says_how_to_get_them() -> None:
     missing = [name for name, model in MODELS.items() if not model.sha256]
     for name in missing:
@@ -54,6 +59,7 @@ def test_weights_of_another_model_or_label_order_are_refused(run: Path, tmp_path
         Labeller(own_weights(run), "deep")
     for metadata, message in (
         (METADATA | {"model": "vgg"}, "'vgg'"),
+        (METADATA | {"model": ["deep"]}, "'deep'"),
         (METADATA | {"labels": sorted(METADATA["labels"])}, "labels"),
         (METADATA | {"model": "deep"}, "does not fit"),
     ):

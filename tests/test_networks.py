@@ -79,6 +79,13 @@ def test_promise_7_own_weights_that_do_not_fit_never_load(fault: str, tmp_path: 
         assign(weights_of(network), tensors, tmp_path / "w")
 
 
+def test_a_value_beyond_float16_stays_what_it_was(tmp_path: Path) -> None:
+    network = build(MODELS["deep"])
+    network.get_layer("logits").bias.assign(np.array([1e5, 1, 2, 3, 4, 5, 6], np.float32))
+    save_weights(network, {}, tmp_path / "w")
+    assert read_checkpoint(tmp_path / "w").tensors["logits/bias"].tolist() == [1e5, 1, 2, 3, 4, 5, 6]
+
+
 def test_weights_of_one_model_do_not_load_into_another(tmp_path: Path) -> None:
     save_weights(build(MODELS["deep"]), {}, tmp_path / "w")
     with pytest.raises(IntegrityError):

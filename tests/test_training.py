@@ -7,7 +7,7 @@ import pytest
 
 from fercli.checkpoints import read_checkpoint
 from fercli.dataset import Dataset
-from fercli.errors import IntegrityError, TrainingDiverged, UsageError
+from fercli.errors import FercliError, IntegrityError, TrainingDiverged, UsageError
 from fercli.history import Epoch, read_history
 from fercli.inference import Labeller, own_weights
 from fercli.registry import MODELS, Affine, Convolution, PaperNetwork
@@ -105,6 +105,31 @@ def test_promise_6_a_loss_that_is_not_finite_stops_and_the_last_good_checkpoint_
     with pytest.raises(TrainingDiverged, match="epoch 2, step 1"):
         next(epochs)
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == good
+
+
+def test_promise_6_weights_broken_by_the_last_step_are_not_published(dataset: Dataset, tmp_path: Path) -> None:
+    def poison(step: Step) -> None:
+        if (step.epoch, step.step) == (2, step.steps):
+            trainer.network.get_layer("logits").kernel.assign(np.full((16, 7), np.nan, np.float32))
+
+    trainer = Trainer(MODEL, RECIPE, dataset, tmp_path, on_step=poison)
+    with pytest.raises(TrainingDiverged, match="after epoch 2"):
+        list(trainer)
+    assert [epoch.epoch for epoch in Trainer(MODEL, RECIPE, dataset, tmp_path, resume=True).history] == [1]
+
+
+def test_promise_23_two_runs_in_one_folder(dataset: Dataset, tmp_path: Path) -> None:
+    first = iter(Trainer(MODEL, RECIPE, dataset, tmp_path))
+    next(first)
+    with pytest.raises(FercliError, match="in use"):
+        next(iter(Trainer(MODEL, RECIPE, dataset, tmp_path, resume=True)))
+
+
+def test_promise_20_files_of_another_origin_are_not_replaced(dataset: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "history.csv").write_text("mine")
+    with pytest.raises(UsageError, match="--overwrite"):
+        Trainer(MODEL, RECIPE, dataset, tmp_path)
+    assert (tmp_path / "history.csv").read_text() == "mine"
 
 
 def test_folders_and_recipes_that_do_not_fit(run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, tmp_path: Path) -> None:

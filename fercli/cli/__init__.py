@@ -1,15 +1,12 @@
 """The command line: a client of the library, and nothing else. Heavy packages load only inside a command's work."""
 
-import signal
-import sys
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from fercli import __version__
 from fercli.cli import classify, console, evaluate, models, prepare, train
-from fercli.errors import FercliError, Interrupted
+from fercli.errors import FercliError
 
 app = typer.Typer(
     name="fercli",
@@ -36,21 +33,19 @@ def _options(
     pass
 
 
-def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
-    raise Interrupted(128 + number)
-
-
-def main() -> NoReturn:
-    """Run the command line and exit with a code of `errors.EXIT_CODES`."""
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _interrupt)
-    console.silence_native_libraries()
+def run() -> int:
+    """Run the command line and return its exit code, one of `errors.EXIT_CODES`."""
     try:
         app()
     except FercliError as error:
         console.error(str(error))
-        sys.exit(error.exit_code)
-    except Interrupted as stop:
-        console.error("Stopped; nothing half-written was published." if not console.farewell else console.farewell)
-        sys.exit(stop.exit_code)
-    sys.exit(0)
+        return error.exit_code
+    except OSError as error:  # such as standard output closed or full
+        console.error(f"{error.filename or 'standard output'} cannot be read or written ({error.strerror or error}).")
+        return 1
+    except MemoryError:
+        console.error("The memory is used up; close other programs, or give smaller inputs.")
+        return 1
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0

@@ -22,7 +22,7 @@ from fercli.cli.options import (
     WeightsOption,
 )
 from fercli.errors import FercliError
-from fercli.files import Walk, atomic_write, refuse_existing
+from fercli.files import Walk, atomic_write, refuse_existing, refuse_missing
 from fercli.labels import LABELS
 from fercli.registry import DEFAULT_MODEL, name_from_flags
 
@@ -46,7 +46,6 @@ def classify(
     detector: Annotated[
         DetectorName, typer.Option(help="How to find faces; auto takes images of at most 96 pixels a side whole.")
     ] = DetectorName.auto,
-    batch_size: Annotated[int, typer.Option(min=1, help="Faces labelled at a time.")] = 64,
     max_pixels: Annotated[int, typer.Option(min=1, help="Reject photos with more pixels than this.")] = 100_000_000,
     strict: StrictOption = False,
     overwrite: OverwriteOption = False,
@@ -57,12 +56,10 @@ def classify(
     to_stdout = str(output) == "-"
     make_writer = writer_for(output)
     name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog)
+    refuse_missing(inputs)
     if not to_stdout:
-        refuse_existing(output, overwrite=overwrite)
+        refuse_existing(output, overwrite=overwrite, inputs=inputs)
     walk = Walk(inputs, excluded=frozenset({output}))
-    missing = [path for path in inputs if not path.exists()]
-    if missing:
-        next(iter(Walk(missing)))
     from fercli.inference import Labeller, own_weights, shipped_weights
 
     labeller = Labeller(own_weights(weights) if weights else shipped_weights(name or DEFAULT_MODEL), name)
@@ -76,7 +73,7 @@ def classify(
     with _opened(output, to_stdout=to_stdout) as handle, console.progress("photos") as bars:
         bar = bars.add_task("classify", total=None)
         writer = make_writer(handle)
-        for outcome in label_photos(walk, labeller, DETECTORS[detector](), batch_size=batch_size, max_pixels=max_pixels):
+        for outcome in label_photos(walk, labeller, DETECTORS[detector](), max_pixels=max_pixels):
             for row in rows(outcome, labeller.title):
                 writer.write(row)
             tally[outcome.status] += 1

@@ -4,10 +4,11 @@ Talk goes to standard error. Only the tables that `models` and `evaluate` are ca
 """
 
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -22,10 +23,12 @@ if TYPE_CHECKING:
 from fercli.files import readable
 
 # Names of files may hold `[/red]` or escape bytes: no markup, no emoji codes, no guessing at highlights.
-# Without a terminal there is no width to fit, and rich's 80 would break tables of several models.
-_WIDTH = None if sys.stderr.isatty() or "COLUMNS" in os.environ else 120
-_talk = Console(stderr=True, markup=False, highlight=False, emoji=False, width=_WIDTH)
-_results = Console(markup=False, highlight=False, emoji=False, width=_WIDTH)
+_PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False}
+_talk = Console(stderr=True, **_PLAIN)
+# Rich fits tables to the terminal by cutting numbers off. A line too long for the terminal loses nothing.
+_ENDLESS = 10_000
+_tables = Console(stderr=True, width=_ENDLESS, **_PLAIN)
+_results = Console(width=_ENDLESS, **_PLAIN)
 
 farewell = ""
 """What to say when the user stops the command: how to go on."""
@@ -64,12 +67,22 @@ def error(text: str) -> None:
 
 def show(table: Table) -> None:
     """Print a table that sums up what was written elsewhere."""
-    _talk.print(table)
+    _tables.print(table)
 
 
 def show_result(table: Table) -> None:
     """Print a table that is what the command was called for."""
     _results.print(table)
+
+
+def say_result(text: str) -> None:
+    """Print a line that belongs to a result."""
+    _results.print(safe(text), soft_wrap=True)
+
+
+def width() -> int:
+    """Return how many characters a line of results may have: the terminal's width, or very many without a terminal."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _ENDLESS
 
 
 def name(path: Path) -> str:
@@ -84,7 +97,15 @@ def safe(text: str) -> str:
 
 def table(title: str, columns: Sequence[str], *, caption: str | None = None) -> Table:
     """Return an empty table; the first column is text, the others are numbers."""
-    result = Table(title=title, caption=caption, title_justify="left", caption_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    result = Table(
+        title=title,
+        caption=caption,
+        title_justify="left",
+        caption_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 0, 0, 1),
+        pad_edge=False,
+    )
     for position, column in enumerate(columns):
         result.add_column(column, justify="left" if position == 0 else "right", no_wrap=position == 0)
     return result

@@ -6,13 +6,27 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fercli.cli import console
-from fercli.cli.options import DATA_DEFAULT, DataOption, DeepOption, HogOption, ModelOption, ShallowOption, SplitName, WeightsOption
-from fercli.errors import UsageError
+from fercli.cli.options import (
+    DATA_DEFAULT,
+    DataOption,
+    DeepOption,
+    HogOption,
+    ModelOption,
+    OverwriteOption,
+    ShallowOption,
+    SplitName,
+    WeightsOption,
+)
+from fercli.errors import FercliError, IntegrityError, UsageError
+from fercli.files import refuse_existing, refuse_filled
 from fercli.labels import LABELS
 from fercli.registry import MODELS, Published, name_from_flags
 
 if TYPE_CHECKING:
     from fercli.evaluation import Evaluation
+    from fercli.inference import Labeller
+
+Columns = dict[str, list[str]]
 
 
 def evaluate(
@@ -28,34 +42,37 @@ def evaluate(
         Path | None, typer.Option(help="Write confusion matrices and learning curves as PNG.", show_default=False)
     ] = None,
     predictions: Annotated[Path | None, typer.Option(help="Write each image's probabilities as CSV.", show_default=False)] = None,
-    cards: Annotated[
-        Path | None, typer.Option("--cards", help="Write a model card a model, with figures, into this folder.", show_default=False)
+    card: Annotated[
+        Path | None, typer.Option("--card", help="Write the model's card, with figures, into this folder.", show_default=False)
     ] = None,
+    overwrite: OverwriteOption = False,
 ) -> None:
     """Measure models side by side; without arguments every shipped model and every run under ./runs."""
     name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog)
+    for file in (json_file, predictions):
+        if file:
+            refuse_existing(file, overwrite=overwrite, inputs=[data])
+    for folder in (plots, card):
+        if folder:
+            refuse_filled(folder, overwrite=overwrite)
     from fercli.dataset import read_dataset
-    from fercli.inference import Labeller, all_weights, own_weights, shipped_weights
 
-    if weights:
-        chosen = [own_weights(weights)]
-    elif name:
-        chosen = [shipped_weights(name)]
-    else:
-        chosen = all_weights()
-    if not chosen:
-        raise UsageError("There is nothing to evaluate: no weights are shipped and ./runs holds none; train with: fercli train")
     dataset = read_dataset(data)
+    labellers, rejected = _labellers(name, weights)
+    if card and len(labellers) != 1:
+        raise UsageError(f"--card describes one model and {len(labellers)} are evaluated; name one with --weights.")
     from fercli.evaluation import evaluate as measure
 
-    labellers = [Labeller(item, name) for item in chosen]
     results = []
     for labeller in labellers:
         console.say(f"evaluating {labeller.title} …")
-        results.append(measure(labeller, dataset.split(split), split))
-    published = _published(results)
-    _show_per_class(results, published, split)
-    _show_summary(results, published, split)
+        if labeller.metadata.get("dataset") != dataset.meta["digest"]:
+            console.say(f"note: {labeller.title} was trained on another data set than {console.name(data)}; leaks are not known")
+        results.append(measure(labeller, dataset, split))
+    published = list(dict.fromkeys(item for result in results for item in MODELS[result.model].published))
+    _show_columns(f"Accuracy per class, {split}, %", ["expression", *LABELS], _per_class(results, published))
+    console.say_result("The sources do not say on which split theirs were measured.")
+    _show_columns(f"Overall, {split}", ["measure", *_MEASURES], _overall(results, published, split))
     for result in results:
         _show_confusion(result)
     from fercli.cli import exports
@@ -65,55 +82,104 @@ def evaluate(
     if predictions:
         exports.write_predictions(results, dataset, predictions)
     if plots:
-        exports.write_plots(results, chosen, plots)
-    for labeller, item in zip(labellers, chosen, strict=True):
-        if cards:
-            exports.write_card(labeller, item, dataset, cards)
+        exports.write_plots(results, labellers, plots)
+    if card:
+        exports.write_card(labellers[0], dataset, card)
+    if rejected:
+        raise typer.Exit(3)
 
 
-def _published(results: "list[Evaluation]") -> list[Published]:
-    """Return the published results of all networks shown, each once."""
-    return list(dict.fromkeys(item for result in results for item in MODELS[result.model].published))
+def _labellers(name: str | None, weights: Path | None) -> "tuple[list[Labeller], int]":
+    """Load the weights named, or all that are found, of the model `name` if given; broken ones among these are reported."""
+    from fercli.inference import Labeller, all_weights, own_weights
+
+    if weights:
+        return [Labeller(own_weights(weights), name)], 0
+    found: list[Labeller] = []
+    rejected = 0
+    for item in all_weights():
+        try:
+            labeller = Labeller(item)
+        except IntegrityError as error:
+            if item.sha256:  # shipped weights that were tampered with are no accident to pass over
+                raise
+            console.say(f"reject: {item.title}: {error}")
+            rejected += 1
+            continue
+        if name in (None, labeller.model.name):
+            found.append(labeller)
+    if rejected and not found:
+        raise FercliError("No weights could be read.")
+    if not found:
+        raise UsageError(f"There are no weights of {name or 'any model'}, shipped or under ./runs; train them with: fercli train")
+    return found, rejected
+
+
+_MEASURES = (
+    "accuracy, %",
+    "95 % interval",
+    "leak-free accuracy, %",
+    "balanced accuracy, %",
+    "macro-F1, %",
+    "images",
+    "of these leaked",
+    "parameters",
+    "images/s",
+)
 
 
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.1f}"
 
 
-def _show_per_class(results: "list[Evaluation]", published: list[Published], split: str) -> None:
-    titles = [result.title for result in results] + [item.title for item in published]
-    table = console.table(
-        f"Accuracy per class, {split}, %", ["expression", *titles], caption="The sources do not say on which split."
-    )
-    for label, expression in enumerate(LABELS):
-        ours = [_percent(result.measures.per_class[label]) for result in results]
-        table.add_row(expression, *ours, *(f"{item.per_class[label]:.1f}" for item in published))
-    console.show_result(table)
+def _per_class(results: "list[Evaluation]", published: list[Published]) -> Columns:
+    ours = {result.title: [_percent(share) for share in result.measures.per_class] for result in results}
+    return ours | {item.title: [f"{share:.1f}" for share in item.per_class] for item in published}
 
 
-def _show_summary(results: "list[Evaluation]", published: list[Published], split: str) -> None:
-    titles = [result.title for result in results] + [item.title for item in published]
-    table = console.table(f"Overall, {split}", ["measure", *titles])
-    measures = [result.measures for result in results]
-    theirs = [f"{item.test if split == 'test' else item.validation:.1f}" for item in published]
-    nothing = ["–"] * len(published)
-    table.add_row("accuracy, %", *(_percent(item.accuracy) for item in measures), *theirs)
-    table.add_row(
-        "95 % interval", *(f"{_percent(item.interval[0])} to {_percent(item.interval[1])}" for item in measures), *nothing
-    )
-    table.add_row("leak-free accuracy, %", *(_percent(item.leak_free_accuracy) for item in measures), *nothing)
-    table.add_row("balanced accuracy, %", *(_percent(item.balanced_accuracy) for item in measures), *nothing)
-    table.add_row("macro-F1, %", *(_percent(item.macro_f1) for item in measures), *nothing)
-    table.add_row("images (leaked)", *(f"{item.images:,} ({item.leaked:,})" for item in measures), *nothing)
-    table.add_row("parameters", *(f"{result.parameters:,}" for result in results), *nothing)
-    table.add_row("images/s", *(f"{result.images_per_second:,.0f}" for result in results), *nothing)
-    console.show_result(table)
+def _overall(results: "list[Evaluation]", published: list[Published], split: str) -> Columns:
+    columns: Columns = {}
+    for result in results:
+        measures = result.measures
+        columns[result.title] = [
+            _percent(measures.accuracy),
+            f"{_percent(measures.interval[0])} to {_percent(measures.interval[1])}",
+            _percent(measures.leak_free_accuracy),
+            _percent(measures.balanced_accuracy),
+            _percent(measures.macro_f1),
+            f"{measures.images:,}",
+            "–" if measures.leaked is None else f"{measures.leaked:,}",
+            f"{result.parameters:,}",
+            f"{result.images_per_second:,.0f}",
+        ]
+    for item in published:
+        accuracy = item.test if split == SplitName.test else item.validation
+        columns[item.title] = [f"{accuracy:.1f}"] + ["–"] * (len(_MEASURES) - 1)
+    return columns
+
+
+def _show_columns(title: str, rows: list[str], columns: Columns) -> None:
+    """Show a column a model, in as many tables as the terminal's width needs; `rows` are the first column, heading first."""
+    first = max(map(len, rows))
+    blocks: list[Columns] = [{}]
+    used = first
+    for name, cells in columns.items():
+        heading = name.replace(", ", ",\n")
+        needed = 2 + max(len(line) for cell in (heading, *cells) for line in cell.split("\n"))
+        if blocks[-1] and used + needed > console.width():
+            blocks.append({})
+            used = first
+        blocks[-1][heading] = cells
+        used += needed
+    for block in blocks:
+        table = console.table(title, [rows[0], *block])
+        for row, *cells in zip(rows[1:], *block.values(), strict=True):
+            table.add_row(row, *cells)
+        console.show_result(table)
 
 
 def _show_confusion(result: "Evaluation") -> None:
-    table = console.table(
-        f"Confusion matrix of {result.title}, {result.split}: images and share of the row", ["true \\ as", *LABELS]
-    )
+    table = console.table(f"Confusion matrix of {result.headline}: images and share of the row", ["true \\ as", *LABELS])
     for expression, counts in zip(LABELS, result.measures.confusion, strict=True):
         shares = [count / (sum(counts) or 1) for count in counts]
         cells = [console.shaded(f"{count}\n{share:.0%}", share) for count, share in zip(counts, shares, strict=True)]

@@ -10,10 +10,11 @@ from fercli.cards import model_card
 from fercli.cli import console
 from fercli.cli.options import SplitName
 from fercli.dataset import Dataset
+from fercli.errors import IntegrityError
 from fercli.evaluation import Evaluation, evaluate
 from fercli.files import write_atomically
 from fercli.history import read_history, write_history
-from fercli.inference import Labeller, WeightsFile
+from fercli.inference import Labeller
 from fercli.labels import LABELS
 from fercli.plots import plot_confusion, plot_curves
 from fercli.registry import Published
@@ -44,11 +45,11 @@ def write_predictions(results: Sequence[Evaluation], dataset: Dataset, path: Pat
     write_atomically(path, text.getvalue().encode())
 
 
-def write_plots(results: Sequence[Evaluation], chosen: Sequence[WeightsFile], folder: Path) -> None:
+def write_plots(results: Sequence[Evaluation], labellers: Sequence[Labeller], folder: Path) -> None:
     """Draw a confusion matrix a model, and the learning curves of all in one figure."""
     for result in results:
         plot_confusion(result.headline, result.measures.confusion, LABELS, folder / f"confusion-{_file_name(result.title)}.png")
-    histories = {item.title: read_history(item.history) for item in chosen}
+    histories = {labeller.title: read_history(labeller.weights.history) for labeller in labellers}
     histories = {title: history for title, history in histories.items() if history}
     if histories:
         plot_curves(histories, folder / "curves.png")
@@ -59,11 +60,13 @@ def _file_name(title: str) -> str:
     return title.strip("/").replace("/", "-")
 
 
-def write_card(labeller: Labeller, item: WeightsFile, dataset: Dataset, folder: Path) -> None:
-    """Measure both splits, whichever is shown, and write the card's files: `weights/` is made this way."""
+def write_card(labeller: Labeller, dataset: Dataset, folder: Path) -> None:
+    """Measure both splits, whichever is shown, and write the card's files: those in `weights/` are made this way."""
+    if "recipe" not in labeller.metadata:
+        raise IntegrityError(f"{labeller.weights.path} says nothing of its training, so there is no card to write.")
     name = labeller.model.name
-    results = [evaluate(labeller, dataset.split(split), split) for split in SplitName]
-    history = read_history(item.history)
+    results = [evaluate(labeller, dataset, split) for split in SplitName]
+    history = read_history(labeller.weights.history)
     figures = {"confusion matrix, test": f"{name}-confusion.png", "learning curves": f"{name}-curves.png"}
     test = results[0]
     plot_confusion(test.headline, test.measures.confusion, LABELS, folder / f"{name}-confusion.png")

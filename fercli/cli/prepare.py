@@ -1,5 +1,6 @@
 """`fercli prepare`."""
 
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,7 +38,7 @@ def prepare(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Read FER2013, or your own faces, into one file for training and evaluation."""
-    refuse_existing(output, overwrite=overwrite)
+    refuse_existing(output, overwrite=overwrite, inputs=[source])
     started = time.monotonic()
     from fercli.dataset import write_dataset
     from fercli.preparation import prepare as make_dataset
@@ -88,10 +89,10 @@ def _report(result: "Preparation", output: Path, seconds: float) -> None:
     )
     if result.dropped:
         console.say(f"left out of training because of these leaks: {result.dropped:,}")
-    console.say(f"rejected: {len(result.rejected):,}")
     for reject in result.rejected:
-        console.say(f"reject: {reject.place}: {reject.reason}")
+        console.say(f"reject: {console.safe(reject.place)}: {reject.code}: {reject.reason}")
     size = output.stat().st_size / 1e6
     hog = "with HOG" if dataset.train.hog is not None else "without HOG"
-    where = console.name(output)
-    console.say(f"{where}: {size:,.0f} MB, {hog}, in {seconds:.1f} s. Next: fercli train --deep --data {where}")
+    console.say(f"Next: fercli train --deep --data {shlex.quote(str(output))}")
+    rejected = f"{len(result.rejected):,} rejected"
+    console.say(f"{console.name(output)}: {sum(sums):,} images, {rejected}, {hog}, {size:,.0f} MB, in {seconds:.1f} s")

@@ -1,5 +1,6 @@
 """`fercli train`."""
 
+import shlex
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -43,7 +44,6 @@ def train(
 
     dataset = read_dataset(data, hog=entry.uses_hog)
     console.say("Starting Keras …")
-    from fercli.inference import RUN_WEIGHTS
     from fercli.training import METRICS, Step, Trainer, stored_recipe
 
     base = stored_recipe(folder) if resume else entry.recipe
@@ -74,7 +74,7 @@ def train(
             f"{recipe.batch_size} images a step, {recipe.optimizer} at {recipe.learning_rate:g} ({recipe.schedule}), "
             f"L2 {recipe.l2:g}, seed {recipe.seed}, {recipe.precision}"
         )
-        again = f"fercli train --model {entry.name} --data {console.name(data)} --out {console.name(folder)} --resume"
+        again = f"fercli train --model {entry.name} --data {shlex.quote(str(data))} --out {shlex.quote(str(folder))} --resume"
         console.say_on_stop(f"Stopped. Go on after the last finished epoch with: {again}")
         for epoch in trainer:
             bars.reset(bar)
@@ -83,9 +83,9 @@ def train(
                 f"epoch {epoch.epoch}/{recipe.epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.2%}  "
                 f"val_loss {epoch.val_loss:.4f}  val_accuracy {epoch.val_accuracy:.2%}  {epoch.seconds:.0f} s{mark}"
             )
-    weights = console.name(folder / RUN_WEIGHTS)
+    weights = shlex.quote(str(folder))
     console.say(
         f"Best: epoch {trainer.best.epoch}, validation accuracy {trainer.best.val_accuracy:.2%} ({console.name(folder / METRICS)})"
     )
-    console.say(f"Evaluate it:  fercli evaluate --weights {weights} --data {console.name(data)}")
+    console.say(f"Evaluate it:  fercli evaluate --weights {weights} --data {shlex.quote(str(data))}")
     console.say(f"Use it:       fercli classify ./photos -o results.csv --weights {weights}")

@@ -6,9 +6,8 @@
 import keras
 from keras import layers
 
-from fercli.hog import LENGTH
 from fercli.networks.layers import MeanSubtraction
-from fercli.registry import Model
+from fercli.registry import HOG_LENGTH, Model
 
 
 def paper_network(model: Model, *, l2: float, precision: str) -> keras.Model:
@@ -41,7 +40,7 @@ def paper_network(model: Model, *, l2: float, precision: str) -> keras.Model:
             x = layers.MaxPooling2D(2, name=f"{name}_pool", dtype=precision)(x)
     x = layers.Flatten(name="features", dtype=precision)(x)
     if model.uses_hog:
-        inputs.append(keras.Input((LENGTH,), dtype="float32", name="hog"))
+        inputs.append(keras.Input((HOG_LENGTH,), dtype="float32", name="hog"))
         x = layers.Concatenate(name="hybrid", dtype=precision)([x, inputs[1]])
     for number, affine in enumerate(model.network.affines, start=1):
         name = f"affine{number}"

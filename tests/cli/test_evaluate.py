@@ -1,8 +1,13 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from fercli.checkpoints import save_weights
+from fercli.labels import LABELS
+from fercli.networks import build
+from fercli.registry import MODELS
 from tests.conftest import Ran
 
 Run = Callable[..., Ran]
@@ -12,7 +17,7 @@ Run = Callable[..., Ran]
 def test_tables_on_standard_output_beside_the_published_columns(fercli: Run, data: Path) -> None:
     ran = fercli("evaluate", "--data", data)
     assert ran.code == 0
-    assert "paper, deep" in ran.stdout
+    assert "paper," in ran.stdout
     assert next(line.split() for line in ran.stdout.splitlines() if "happy" in line)[2:] == ["80.5", "79.6"]
     assert "95 % interval" in ran.stdout
     assert "leak-free accuracy" in ran.stdout
@@ -28,3 +33,21 @@ def test_usage_errors(fercli: Run, data: Path, tmp_path: Path, monkeypatch: pyte
     assert "does not exist" in ran.talk
     (tmp_path / "w.safetensors").write_bytes(b"no weights")
     assert fercli("evaluate", "--data", data, "--weights", "w.safetensors").code == 4
+
+
+def test_a_broken_run_does_not_hide_the_others(fercli: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    good = Path("runs/good/model.safetensors")
+    save_weights(build(MODELS["deep"]), {"model": "deep", "labels": list(LABELS)}, good)
+    Path("runs/bad").mkdir()
+    Path("runs/bad/model.safetensors").write_bytes(good.read_bytes()[:1000])
+    monkeypatch.setattr("fercli.inference.MODELS", {"deep": replace(MODELS["deep"], sha256=None)})
+    ran = fercli("evaluate", "--data", data)
+    assert ran.code == 3
+    assert "reject: runs/bad: " in ran.talk
+    assert "note: runs/good was trained on another data set" in ran.talk
+    assert "Confusion matrix of runs/good" in ran.stdout
+    assert fercli("evaluate", "--data", data, "--shallow").code == 1
+    many = fercli("evaluate", "--data", data, "--weights", "runs/good", "--card", "card")
+    assert many.code == 4
+    assert "says nothing of its training" in many.talk

@@ -13,7 +13,7 @@ def test_it_writes_the_data_set_and_sums_up(fercli: Run, csv_file: Path, tmp_pat
     assert ran.code == 0
     assert ran.stdout == ""
     assert ["angry", "6", "2", "3", "11"] in [line.split() for line in ran.talk.splitlines()]
-    assert "rejected: 0" in ran.talk
+    assert "77 images, 0 rejected, with HOG" in ran.talk
     assert f"fercli train --deep --data {tmp_path / 'd.npz'}" in ran.talk.replace("\n", "")
     assert (tmp_path / "d.npz").is_file()
 
@@ -22,7 +22,7 @@ def test_rejects_are_listed_and_the_exit_code_is_3(fercli: Run, tmp_path: Path) 
     (tmp_path / "x.csv").write_text(csv_text(train=200) + "9,1,Training\n")
     ran = fercli("prepare", tmp_path / "x.csv", "-o", tmp_path / "d.npz", "--no-hog")
     assert ran.code == 3
-    assert "reject: line 237: emotion is '9', not a digit from 0 to 6" in ran.talk
+    assert "reject: line 237: bad_row: emotion is '9', not a digit from 0 to 6" in ran.talk
     strict = fercli("prepare", tmp_path / "x.csv", "-o", tmp_path / "e.npz", "--strict")
     assert strict.code == 1
     assert not (tmp_path / "e.npz").exists()
@@ -49,3 +49,9 @@ def test_an_existing_data_set_is_kept_unless_told(fercli: Run, csv_file: Path, t
     assert "--overwrite" in ran.talk
     assert (tmp_path / "d.npz").read_text() == "mine"
     assert fercli("prepare", csv_file, "-o", tmp_path / "d.npz", "--overwrite", "--no-hog").code == 0
+
+
+def test_promise_20_the_source_is_no_output(fercli: Run, csv_file: Path) -> None:
+    before = csv_file.read_bytes()
+    assert fercli("prepare", csv_file, "-o", csv_file, "--overwrite").code == 2
+    assert csv_file.read_bytes() == before

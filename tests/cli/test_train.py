@@ -26,14 +26,14 @@ def test_train_resume_evaluate_classify(fercli: Run, folder: Path, monkeypatch: 
     assert ran.code == 0
     assert "2 epochs of 16 images a step, adam at 0.001 (cosine), L2 1e-06, seed 3, float32" in " ".join(ran.talk.split())
     assert "epoch 2/2  loss " in ran.talk
-    assert "fercli evaluate --weights runs/shallow-hog/model.safetensors --data fer2013.npz" in " ".join(ran.talk.split())
+    assert "fercli evaluate --weights runs/shallow-hog --data fer2013.npz" in " ".join(ran.talk.split())
     again = fercli("train", "--shallow", "--hog", "--resume")
     assert again.code == 0
     assert "Best: epoch" in again.talk
     monkeypatch.setattr("fercli.inference.MODELS", {**MODELS, "deep": replace(MODELS["deep"], sha256=None)})
-    evaluated = fercli("evaluate", "--weights", "runs/shallow-hog", "--cards", "cards")
+    evaluated = fercli("evaluate", "--weights", "runs/shallow-hog", "--card", "cards")
     assert evaluated.code == 0
-    assert "paper, shallow" in evaluated.stdout
+    assert "re-implementation," in evaluated.stdout
     card = (folder / "cards" / "shallow-hog-card.md").read_text()
     assert "fercli train --model shallow-hog --epochs 2 --batch-size 16 --seed 3" in card
     for name in ("curves.png", "confusion.png", "history.csv", "metrics.json"):

@@ -8,7 +8,7 @@ import pytest
 HEAVY = ("tensorflow", "keras", "cv2", "skimage", "matplotlib", "PIL", "numpy")
 CODE = """
 import sys
-from fercli.cli import main
+from fercli.__main__ import main
 try:
     main()
 finally:
