@@ -107,7 +107,9 @@ def read_checkpoint(path: Path, sha256: str | None = None) -> Checkpoint:
         if not isinstance(metadata, dict):
             raise ValueError("its metadata is not a JSON object")
     except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
-        raise IntegrityError(f"{path} is not a weights file of fercli, or it is broken ({error!r}).") from error
+        raise IntegrityError(
+            f"{path} is not a weights file that fercli train wrote, or it is broken ({error}); give another, or train again."
+        ) from error
     for name, tensor in tensors.items():
         if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
             raise IntegrityError(f"{path} holds values that are not finite, in {name}; train again.")

@@ -70,11 +70,11 @@ def refuse_filled(folder: Path, *, overwrite: bool) -> None:
         )
 
 
-def refuse_missing(inputs: Iterable[Path]) -> None:
-    """Raise UsageError for the first input that does not exist; a link that leads nowhere does."""
+def refuse_missing(inputs: Iterable[Path], advice: str) -> None:
+    """Raise UsageError, with `advice`, for the first input that does not exist; a link that leads nowhere does."""
     for path in inputs:
         if kind_of(path) is Kind.MISSING and not path.is_symlink():
-            raise UsageError(f"{path} does not exist; give an image file or a folder of them.")
+            raise UsageError(f"{path} does not exist; {advice}.")
 
 
 @contextlib.contextmanager

@@ -129,9 +129,9 @@ def test_a_file_named_singly_is_taken_whatever_it_is_and_once(tmp_path: Path) ->
 
 def test_missing_inputs_are_usage_errors_and_links_to_nowhere_are_not(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to("nowhere")
-    refuse_missing([tmp_path, tmp_path / "dangling"])
-    with pytest.raises(UsageError, match="no does not exist"):
-        refuse_missing([tmp_path / "dangling", tmp_path / "no"])
+    refuse_missing([tmp_path, tmp_path / "dangling"], "")
+    with pytest.raises(UsageError, match=r"no does not exist; look again\."):
+        refuse_missing([tmp_path / "dangling", tmp_path / "no"], "look again")
 
 
 def test_promise_17_kinds_never_raise(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def classify(
     to_stdout = str(output) == "-"
     make_writer = writer_for(output)
     name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog)
-    refuse_missing(inputs)
+    refuse_missing(inputs, "give image files or folders of them")
     if not to_stdout:
         refuse_existing(output, overwrite=overwrite, inputs=inputs)
     walk = Walk(inputs, excluded=frozenset({output}))

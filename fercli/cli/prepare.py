@@ -9,7 +9,7 @@ import typer
 
 from fercli.cli import console
 from fercli.cli.options import DATA_DEFAULT, OverwriteOption, StrictOption
-from fercli.files import refuse_existing
+from fercli.files import refuse_existing, refuse_missing
 from fercli.labels import LABELS
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def prepare(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Read FER2013, or your own faces, into one file for training and evaluation."""
+    refuse_missing([source], "give FER2013's CSV, an archive that holds it, or a folder of images")
     refuse_existing(output, overwrite=overwrite, inputs=[source])
     started = time.monotonic()
     from fercli.dataset import write_dataset
