@@ -1,7 +1,10 @@
 """Faces to a data set: duplicates and leaks marked, flips added, the mean and the HOG features computed."""
 
+import contextlib
 import hashlib
-from collections.abc import Callable
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -17,6 +20,7 @@ from fercli.registry import HOG_LENGTH
 from fercli.sources import Faces, RejectedRow, read_faces
 
 REJECT_SHARE = 0.01
+_HOG_CHUNK = 500
 OnProgress = Callable[[str, int, int | None], None]  # stage, done, total (None: not known yet)
 
 
@@ -51,13 +55,15 @@ def prepare(
     strict: bool = False,
     validation_share: float = 0.1,
     seed: int = 0,
+    processes: int = 1,
     on_progress: OnProgress = lambda *_: None,
 ) -> Preparation:
     """Read `source` and make the data set that training and evaluation share.
 
     `flips` doubles the training images by their mirror images. `drop_leaked` leaves out of training what is pixel-identical to
     a validation or test image, so that those stay whole and comparable. A missing validation split is drawn from the training
-    images: `validation_share` of each class, by `seed`. `on_progress` receives a stage's name, the work done and its total.
+    images: `validation_share` of each class, by `seed`. HOG is computed in so many `processes`; with more than one, a calling
+    script needs `if __name__ == "__main__"`. `on_progress` receives a stage's name, the work done and its total.
 
     Raises FercliError for a source that cannot be used, for any reject if `strict`, and for over 1 % of rejects.
     """
@@ -77,7 +83,7 @@ def prepare(
         splits["train"] = _with_flips(splits["train"])
     mean = splits["train"].pixels.mean(axis=0, dtype=np.float64).astype(np.float32)
     if hog:
-        splits = _with_hog(splits, on_progress)
+        splits = _with_hog(splits, processes, on_progress)
     meta: dict[str, Any] = {
         "source": source.name,
         "source_sha256": None if source.is_dir() else _file_digest(source),
@@ -154,20 +160,37 @@ def _with_flips(split: Split) -> Split:
     )
 
 
-def _with_hog(splits: dict[str, Split], on_progress: OnProgress) -> dict[str, Split]:
+def _with_hog(splits: dict[str, Split], processes: int, on_progress: OnProgress) -> dict[str, Split]:
     from fercli.hog import hog_features  # scikit-image takes a second to import; --no-hog does not need it
 
     total = sum(len(split) for split in splits.values())
     done = 0
     result = {}
-    for name, split in splits.items():
-        features = np.empty((len(split), HOG_LENGTH), np.float32)
-        for start in range(0, len(split), 500):
-            features[start : start + 500] = hog_features(split.pixels[start : start + 500])
-            on_progress("HOG", done + min(start + 500, len(split)), total)
-        done += len(split)
-        result[name] = replace(split, hog=features)
+    with _mapper(processes if total > _HOG_CHUNK else 1) as run:
+        for name, split in splits.items():
+            features = np.empty((len(split), HOG_LENGTH), np.float32)
+            starts = range(0, len(split), _HOG_CHUNK)
+            chunks = (split.pixels[start : start + _HOG_CHUNK] for start in starts)
+            for start, part in zip(starts, run(hog_features, chunks), strict=True):
+                features[start : start + _HOG_CHUNK] = part
+                done += len(part)
+                on_progress("HOG", done, total)
+            result[name] = replace(split, hog=features)
     return result
+
+
+@contextlib.contextmanager
+def _mapper(processes: int) -> Iterator[Callable[..., Iterable[Any]]]:
+    """Yield a `map` that works in this process, or in several; either keeps the order."""
+    if processes == 1:
+        yield map
+        return
+    # Spawned, not forked: TensorFlow's threads, if the caller has it loaded, do not survive a fork.
+    pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        yield pool.map
+    finally:
+        pool.shutdown(cancel_futures=True)  # a stop does not wait for chunks that nobody will read
 
 
 def _file_digest(path: Path) -> str:

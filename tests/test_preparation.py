@@ -95,6 +95,14 @@ def test_progress_covers_rows_and_hog(csv_file: Path) -> None:
     assert ("HOG", 119, 119) in calls
 
 
+def test_promise_22_hog_does_not_depend_on_the_number_of_processes(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(csv_text(train=280, validation=7, test=7))
+    one, two = (prepare(path, processes=processes).dataset for processes in (1, 2))
+    for name in ("train", "validation", "test"):
+        assert np.array_equal(one.split(name).hog, two.split(name).hog)  # type: ignore[arg-type]
+
+
 def test_promise_22_the_same_bytes_twice(csv_file: Path, tmp_path: Path) -> None:
     for name in ("a.npz", "b.npz"):
         write_dataset(prepare(csv_file).dataset, tmp_path / name)

@@ -1,5 +1,6 @@
 """`fercli prepare`."""
 
+import os
 import shlex
 import time
 from pathlib import Path
@@ -58,6 +59,7 @@ def prepare(
             strict=strict,
             validation_share=validation_share,
             seed=seed,
+            processes=os.cpu_count() or 1,
             on_progress=on_progress,
         )
         write_dataset(result.dataset, output)

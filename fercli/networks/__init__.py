@@ -34,8 +34,7 @@ def backend_name() -> str:
 def device_name() -> str:
     """Return what Keras computes on, such as `cpu, 2 cores` or `gpu:0`."""
     if keras.backend.backend() == "torch":  # has no keras.distribution (keras 3.15)
-        cuda = sys.modules["torch"].cuda
-        gpus = [f"gpu:{number}" for number in range(cuda.device_count())]
+        gpus = [f"gpu:{number}" for number in range(sys.modules["torch"].cuda.device_count())]
     else:
-        gpus = keras.distribution.list_devices("gpu")
+        gpus = [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
     return ", ".join(gpus) if gpus else f"cpu, {os.cpu_count()} cores"
