@@ -70,7 +70,7 @@ class _Collector:
         self._splits: list[str] = []
         self._rows: list[int] = []
         self._pending: list[tuple[str, int, str, int, str]] = []
-        self.rejected: list[RejectedRow] = []
+        self._rejected: list[tuple[int, RejectedRow]] = []
 
     def add_row(self, pixels: str, label: int, split: str, row: int, place: str) -> None:
         self._pending.append((pixels, label, split, row, place))
@@ -81,8 +81,8 @@ class _Collector:
         self._chunks.append(pixels.reshape(1, -1))
         self._keep(label, split, row)
 
-    def reject(self, place: str, reason: str, code: str = "bad_row") -> None:
-        self.rejected.append(RejectedRow(place, code, reason))
+    def reject(self, row: int, place: str, reason: str, code: str = "bad_row") -> None:
+        self._rejected.append((row, RejectedRow(place, code, reason)))
 
     def flush(self) -> None:
         pending, self._pending = self._pending, []
@@ -96,7 +96,7 @@ class _Collector:
                 try:
                     self._chunks.append(parse_pixels(text).reshape(1, -1))
                 except BadRow as error:
-                    self.reject(place, str(error))
+                    self.reject(row, place, str(error))
                     continue
             self._keep(label, split, row)
 
@@ -113,7 +113,7 @@ class _Collector:
             labels=np.array(self._labels, np.uint8),
             splits=np.array(self._splits, "U10"),
             rows=np.array(self._rows, np.int64),
-            rejected=self.rejected,
+            rejected=[reject for _, reject in sorted(self._rejected, key=lambda item: item[0])],
         )
 
 
@@ -146,18 +146,18 @@ def _read_csv(source: Path, on_row: Callable[[int], None]) -> Faces:
             if row % _CHUNK_ROWS == 0:
                 on_row(row)
             if len(cells) != len(columns):
-                collector.reject(place, f"it has {len(cells)} columns, not {len(columns)}")
+                collector.reject(row, place, f"it has {len(cells)} columns, not {len(columns)}")
                 continue
             values = dict(zip(columns, cells, strict=True))
             try:
                 label, split = parse_label(values["emotion"]), parse_usage(values["usage"])
             except BadRow as error:
-                collector.reject(place, str(error))
+                collector.reject(row, place, str(error))
                 continue
             if not lines.complete and columns[-1] == "pixels":
                 # Only here can a file cut within its last number still look whole.
                 collector.reject(
-                    place, "the file ends here without a line end, so the last pixel may be cut; add one if it is whole"
+                    row, place, "the file ends here without a line end, so the last pixel may be cut; add one if it is whole"
                 )
                 continue
             collector.add_row(values["pixels"], label, split, row, place)
@@ -201,9 +201,9 @@ def _read_folders(source: Path, on_row: Callable[[int], None]) -> Faces:
                     pixels = read_gray(path)
                     collector.add_image(crop(pixels, square_around(pixels), SIDE), label, split, row)
                 except ImageRejected as error:
-                    collector.reject(names[row], error.reason, error.code)
+                    collector.reject(row, names[row], error.reason, error.code)
             for folder, reason in walk.unreadable:
-                collector.reject(readable(folder.relative_to(source)), reason, "unreadable")
+                collector.reject(len(names), readable(folder.relative_to(source)), reason, "unreadable")
     faces = collector.faces()
     faces.names = names
     return faces

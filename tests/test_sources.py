@@ -64,6 +64,13 @@ def test_promise_1_a_bad_row_is_rejected_by_line_and_the_others_are_kept(tmp_pat
     assert reason in reject.reason
 
 
+def test_rejects_are_listed_in_the_order_of_the_lines(tmp_path: Path) -> None:
+    body = [lines()[0], "3,1 2 3,Training", lines()[1], "9" + lines()[2][1:], "2,x,Training", lines()[3] + "x"]
+    faces = read_faces(write(tmp_path / "x.csv", "\n".join([HEADER, *body]) + "\n"))
+    assert [item.place for item in faces.rejected] == ["line 3", "line 5", "line 6", "line 7"]
+    assert faces.rows.tolist() == [0, 2]
+
+
 @pytest.mark.parametrize("text", ["", "\n", "a,b,c\n1,2,3\n", "%PDF-1.7\n%\xe2\xe3\n", "emotion,pixels\n", HEADER + ",pixels\n"])
 def test_promise_2_what_is_no_fer2013_says_so(tmp_path: Path, text: str) -> None:
     with pytest.raises(FercliError, match="not a FER2013 CSV"):
