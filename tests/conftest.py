@@ -89,7 +89,7 @@ def fercli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     def run(*arguments: object) -> Ran:
         from fercli.cli import console
 
-        with console._talk.capture() as talk:
+        with console._talk().capture() as talk:
             result = CliRunner().invoke(app, [str(argument) for argument in arguments])
         error = result.exception
         if isinstance(error, FercliError):

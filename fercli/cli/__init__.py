@@ -1,23 +1,47 @@
 """The command line: a client of the library, and nothing else. Heavy packages load only inside a command's work."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from fercli import __version__
 from fercli.cli import classify, console, evaluate, models, prepare, train
 from fercli.errors import FercliError
 
+
+class _QuickHelp:
+    """Gives --help a default.
+
+    Without one, typer 0.29 loads pydantic to convert "not given" to a truth value, which doubles the time of `fercli models`.
+    """
+
+    def get_help_option(self, context: Any) -> Any:
+        option = super().get_help_option(context)  # type: ignore[misc]
+        if option is not None:
+            option.default = False
+        return option
+
+
+class _Group(_QuickHelp, TyperGroup):
+    pass
+
+
+class _Command(_QuickHelp, TyperCommand):
+    pass
+
+
 app = typer.Typer(
+    cls=_Group,
     name="fercli",
     help="Train, judge and run convolutional networks for facial expressions.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,  # its two options make typer 0.29 load pydantic, which doubles the time of `fercli models`
+    add_completion=False,  # its two options have no default either
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (prepare.prepare, train.train, evaluate.evaluate, classify.classify, models.models):
-    app.command()(command)
+    app.command(cls=_Command)(command)
 
 
 def _show_version(wanted: bool) -> None:

@@ -3,32 +3,38 @@
 Talk goes to standard error. Only the tables that `models` and `evaluate` are called for go to standard output.
 """
 
+import functools
 import os
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from rich.console import Console
     from rich.progress import Progress
+    from rich.table import Table
+    from rich.text import Text
 
 from fercli.files import readable
 
-# Names of files may hold `[/red]` or escape bytes: no markup, no emoji codes, no guessing at highlights.
-_PLAIN: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False}
-_talk = Console(stderr=True, **_PLAIN)
-# Rich fits tables to the terminal by cutting numbers off. A line too long for the terminal loses nothing.
 _ENDLESS = 10_000
-_tables = Console(stderr=True, width=_ENDLESS, **_PLAIN)
-_results = Console(width=_ENDLESS, **_PLAIN)
+
+
+@functools.cache
+def _console(*, stderr: bool, width: int | None = None) -> "Console":
+    from rich.console import Console  # 30 ms that a usage error need not wait for
+
+    # Names of files may hold `[/red]` or escape bytes: no markup, no emoji codes, no guessing at highlights.
+    return Console(stderr=stderr, width=width, markup=False, highlight=False, emoji=False)
+
+
+def _talk() -> "Console":
+    return _console(stderr=True)
+
 
 farewell = ""
 """What to say when the user stops the command: how to go on."""
@@ -57,27 +63,28 @@ def silence_native_libraries() -> None:
 
 def say(text: str = "") -> None:
     """Print a line as it is, control characters made visible."""
-    _talk.print(safe(text), soft_wrap=True)
+    _talk().print(safe(text), soft_wrap=True)
 
 
 def error(text: str) -> None:
     """Print an error."""
-    _talk.print(Text("error: ", style="bold red") + Text(safe(text)), soft_wrap=True)
+    prefix = "\x1b[1;31merror:\x1b[0m" if sys.stderr.isatty() else "error:"
+    print(prefix, safe(text), file=sys.stderr)  # noqa: T201 (without rich: see `_console`)
 
 
-def show(table: Table) -> None:
+def show(table: "Table") -> None:
     """Print a table that sums up what was written elsewhere."""
-    _tables.print(table)
+    _console(stderr=True, width=_ENDLESS).print(table)
 
 
-def show_result(table: Table) -> None:
+def show_result(table: "Table") -> None:
     """Print a table that is what the command was called for."""
-    _results.print(table)
+    _console(stderr=False, width=_ENDLESS).print(table)
 
 
 def say_result(text: str) -> None:
     """Print a line that belongs to a result."""
-    _results.print(safe(text), soft_wrap=True)
+    _console(stderr=False).print(safe(text), soft_wrap=True)
 
 
 def width() -> int:
@@ -95,8 +102,15 @@ def safe(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
-def table(title: str, columns: Sequence[str], *, caption: str | None = None) -> Table:
-    """Return an empty table; the first column is text, the others are numbers."""
+def table(title: str, columns: Sequence[str], *, caption: str | None = None) -> "Table":
+    """Return an empty table; the first column is text, the others are numbers.
+
+    It is printed as wide as it needs to be: Rich fits a table to the terminal by cutting numbers off, while a line too long for
+    the terminal loses nothing.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
     result = Table(
         title=title,
         caption=caption,
@@ -111,8 +125,10 @@ def table(title: str, columns: Sequence[str], *, caption: str | None = None) -> 
     return result
 
 
-def shaded(text: str, share: float) -> Text:
+def shaded(text: str, share: float) -> "Text":
     """Return a table's cell on a blue ground, the darker the larger `share`, 0 to 1."""
+    from rich.text import Text
+
     blue = round(255 * (1 - share))
     return Text(text, style=f"{'white' if share > 0.5 else 'black'} on rgb({blue},{blue},255)")
 
@@ -121,4 +137,4 @@ def progress(unit: str) -> "AbstractContextManager[Progress]":
     """Return a block during which bars count `unit`s, on a terminal."""
     from fercli.cli.progress import bars_on
 
-    return bars_on(_talk, unit)
+    return bars_on(_talk(), unit)
