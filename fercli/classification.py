@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from fercli.errors import ImageRejected
 from fercli.faces import Detector
-from fercli.images import DEFAULT_MAX_PIXELS, crop, read_gray
+from fercli.files import MAX_PIXELS
+from fercli.images import crop, read_gray
 from fercli.inference import BATCH, Labeller
 from fercli.records import Box, Face, Outcome, Reject
 
@@ -31,7 +32,7 @@ def classify(
     detector: Detector,
     *,
     batch_size: int = BATCH,
-    max_pixels: int = DEFAULT_MAX_PIXELS,
+    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[Outcome]:
     """Yield what is known of each photo, in the order of `paths`.
 

@@ -16,6 +16,7 @@ try:
 except ImportError:  # Windows: two runs on one output are not detected there
     fcntl = None  # type: ignore[assignment]
 
+MAX_PIXELS = 100_000_000  # of a photo: the largest cameras on sale; up to 1.2 GB while decoding, with transparency
 TEMPORARY_SUFFIX = ".fercli-part"
 
 IMAGE_SUFFIXES = frozenset(
@@ -179,12 +180,11 @@ class Walk:
 
     What is named singly is always taken for a photo. In a folder (recursively, names sorted by their bytes), photos are the files
     with an image's suffix or an image's first bytes; others are counted in `passed_over`, hidden ones are ignored. Links are
-    followed, loops and second links to the same file are not. `excluded` are files never to read: the run's own output.
-    Folders that cannot be listed are kept in `unreadable`. Iterating raises nothing: what cannot be read is for the reader to say.
+    followed, loops and second links to the same file are not. Folders that cannot be listed are kept in `unreadable`. Iterating
+    raises nothing: what cannot be read is for the reader to say.
     """
 
     inputs: Iterable[Path]
-    excluded: frozenset[Path] = frozenset()
     passed_over: int = 0
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
 
@@ -216,8 +216,6 @@ class Walk:
             if kind_of(path) is Kind.FOLDER:
                 if self._first_visit(path):
                     pending.extend(self._entries(path))
-            elif path in self.excluded:
-                continue
             elif not _looks_like_photo(path):
                 self.passed_over += 1
             elif self._first_visit(path):

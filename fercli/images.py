@@ -10,22 +10,21 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fercli.errors import ImageRejected
-from fercli.files import Kind, has_image_signature, kind_of
+from fercli.files import MAX_PIXELS, Kind, has_image_signature, kind_of
 from fercli.records import Box
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF")
 FILE_LIMIT = 256 << 20
-DEFAULT_MAX_PIXELS = 100_000_000  # the largest cameras on sale; up to 1.2 GB while decoding, with transparency
 _SIDE_LIMIT = 65_500  # libjpeg's own limit; also keeps thin, endless images out
 
-# What Pillow's decoders raise for broken files. https://github.com/python-pillow/Pillow/issues/7992 and its fuzzers' list.
+# What Pillow's decoders raise for broken files: more than OSError (seen with Pillow 13.0.0: SyntaxError, ValueError and others).
 _DECODER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, NotImplementedError,
                    OverflowError, struct.error, MemoryError, AttributeError, ZeroDivisionError)  # fmt: skip
 
 Image.MAX_IMAGE_PIXELS = None  # `read_gray` has its own limit, checked before anything is decoded
 
 
-def read_gray(path: Path, max_pixels: int = DEFAULT_MAX_PIXELS) -> NDArray[np.uint8]:
+def read_gray(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """Return the first frame of an image file as grey pixels (height, width), upright by its EXIF orientation.
 
     16-bit images are scaled, not clipped; transparent parts become white; grey is ITU-R 601 luma. The format is told by the

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from typer.testing import CliRunner
 
 from fercli.cli import app
-from fercli.dataset import Dataset
+from fercli.dataset import Dataset, read_dataset, write_dataset
 from fercli.errors import FercliError
 from fercli.labels import LABELS
 from fercli.preparation import prepare
@@ -56,8 +56,6 @@ def csv_file(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     """The small FER2013, prepared with HOG, with its digest as after reading."""
-    from fercli.dataset import read_dataset, write_dataset
-
     folder = tmp_path_factory.mktemp("data")
     (folder / "small.csv").write_text(csv_text())
     write_dataset(prepare(folder / "small.csv").dataset, folder / "small.npz")
@@ -71,6 +69,14 @@ def fer2013() -> Path:
     if not name:
         pytest.skip("FERCLI_FER2013 names no CSV")
     return Path(name)
+
+
+@pytest.fixture(scope="session")
+def real_dataset(fer2013: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """The real data set, prepared without HOG."""
+    path = tmp_path_factory.mktemp("fer2013") / "fer2013.npz"
+    write_dataset(prepare(fer2013, hog=False).dataset, path)
+    return read_dataset(path)
 
 
 @dataclass

@@ -1,8 +1,12 @@
+import json
+
 import numpy as np
 import pytest
 
 from fercli.dataset import Dataset
 from fercli.evaluation import evaluate, measure, wilson_interval
+from fercli.inference import Labeller, shipped_weights
+from fercli.registry import MODELS, card_path
 from tests.conftest import FakeLabeller
 
 
@@ -52,3 +56,12 @@ def test_evaluate_measures_the_labeller(dataset: Dataset) -> None:
     summary = result.summary()
     assert summary["accuracy"] == result.measures.accuracy
     assert "probabilities" not in summary
+
+
+@pytest.mark.parametrize("name", [model.name for model in MODELS.values() if model.sha256])
+def test_shipped_weights_reproduce_their_card(name: str, real_dataset: Dataset) -> None:
+    result = evaluate(Labeller(shipped_weights(name)), real_dataset, "test")
+    card = json.loads(card_path(name, "metrics.json").read_text())
+    (stated,) = [split for split in card["splits"] if split["split"] == "test"]
+    for measure_name in ("accuracy", "leak_free_accuracy", "balanced_accuracy", "macro_f1"):
+        assert getattr(result.measures, measure_name) == pytest.approx(stated[measure_name], abs=1e-3)

@@ -39,6 +39,11 @@ def test_auto_takes_crops_whole_and_searches_photos() -> None:
     assert Auto().find(np.zeros((97, 20), np.uint8)) == []
 
 
+@pytest.mark.parametrize("shape", [(1, 97), (97, 1), (3, 65_000), (65_000, 3), (23, 23), (1, 1)])
+def test_promise_13_strips_and_specks_have_no_face_and_no_error(shape: tuple[int, int]) -> None:
+    assert Haar().find(np.full(shape, 9, np.uint8)) == []
+
+
 def test_whole_image_is_the_square_around_it() -> None:
     assert WholeImage().find(np.zeros((40, 60), np.uint8))[0].box == Box(0, -10, 60, 60)
 

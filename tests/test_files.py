@@ -116,11 +116,6 @@ def test_promise_17_each_real_photo_once_in_order_without_a_hang(tmp_path: Path)
     assert walk.passed_over == 2
 
 
-def test_promise_20_the_output_is_not_read_back(tmp_path: Path) -> None:
-    (tmp_path / "a.jpg").write_bytes(PNG)
-    assert names(Walk([tmp_path], excluded=frozenset({tmp_path / "a.jpg"})), tmp_path) == []
-
-
 def test_a_file_named_singly_is_taken_whatever_it_is_and_once(tmp_path: Path) -> None:
     text = tmp_path / "notes.txt"
     text.write_text("x")

@@ -22,7 +22,7 @@ from fercli.cli.options import (
     WeightsOption,
 )
 from fercli.errors import FercliError
-from fercli.files import Walk, atomic_write, refuse_existing, refuse_missing
+from fercli.files import MAX_PIXELS, Walk, atomic_write, refuse_existing, refuse_missing
 from fercli.labels import LABELS
 from fercli.registry import DEFAULT_MODEL, name_from_flags
 
@@ -46,7 +46,7 @@ def classify(
     detector: Annotated[
         DetectorName, typer.Option(help="How to find faces; auto takes images of at most 96 pixels a side whole.")
     ] = DetectorName.auto,
-    max_pixels: Annotated[int, typer.Option(min=1, help="Reject photos with more pixels than this.")] = 100_000_000,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Reject photos with more pixels than this.")] = MAX_PIXELS,
     strict: StrictOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
@@ -59,7 +59,7 @@ def classify(
     refuse_missing(inputs, "give image files or folders of them")
     if not to_stdout:
         refuse_existing(output, overwrite=overwrite, inputs=inputs)
-    walk = Walk(inputs, excluded=frozenset({output}))
+    walk = Walk(inputs)
     from fercli.inference import Labeller, own_weights, shipped_weights
 
     labeller = Labeller(own_weights(weights) if weights else shipped_weights(name or DEFAULT_MODEL), name)
@@ -108,7 +108,7 @@ def _refuse_empty(tally: Counter[str], walk: Walk) -> None:
     if tally["rejected"] and tally.total() == tally["rejected"]:
         raise FercliError(f"None of the {tally.total()} photos could be read; nothing was written.")
     if not tally:
-        found = f"only {walk.passed_over} files that are no photos" if walk.passed_over else "no files"
+        found = f"only {walk.passed_over} of other kinds" if walk.passed_over else "no files"
         raise FercliError(
             f"There are no photos in {', '.join(console.name(path) for path in walk.inputs)}: {found}; nothing was written."
         )
@@ -123,7 +123,7 @@ def _report(tally: Counter[str], expressions: Counter[str], walk: Walk, output: 
         table.add_row(label, f"{expressions[label]:,}", f"{expressions[label] / faces:.1%}" if faces else "–")
     console.show(table)
     if walk.passed_over:
-        console.say(f"passed over: {walk.passed_over:,} files that are no photos")
+        console.say(f"passed over, no photos: {walk.passed_over:,}")
     target = "standard output" if str(output) == "-" else console.name(output)
     console.say(
         f"{target}: {tally.total():,} photos, {faces:,} faces, {tally['no_face']:,} photos without a face, "

@@ -102,7 +102,7 @@ def safe(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
-def table(title: str, columns: Sequence[str], *, caption: str | None = None) -> "Table":
+def table(title: str, columns: Sequence[str]) -> "Table":
     """Return an empty table; the first column is text, the others are numbers.
 
     It is printed as wide as it needs to be: Rich fits a table to the terminal by cutting numbers off, while a line too long for
@@ -113,9 +113,7 @@ def table(title: str, columns: Sequence[str], *, caption: str | None = None) -> 
 
     result = Table(
         title=title,
-        caption=caption,
         title_justify="left",
-        caption_justify="left",
         box=SIMPLE_HEAD,
         padding=(0, 0, 0, 1),
         pad_edge=False,

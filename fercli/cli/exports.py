@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from fercli.cards import model_card
@@ -65,7 +66,7 @@ def write_card(labeller: Labeller, dataset: Dataset, folder: Path) -> None:
     if "recipe" not in labeller.metadata:
         raise IntegrityError(f"{labeller.weights.path} says nothing of its training, so there is no card to write.")
     name = labeller.model.name
-    results = [evaluate(labeller, dataset, split) for split in SplitName]
+    results = [replace(evaluate(labeller, dataset, split), title=name) for split in SplitName]
     history = read_history(labeller.weights.history)
     figures = {"confusion matrix, test": f"{name}-confusion.png", "learning curves": f"{name}-curves.png"}
     test = results[0]

@@ -39,7 +39,7 @@ def test_a_folder_becomes_a_csv(fercli: Run, photos: Path, tmp_path: Path) -> No
         (str(photos / "sub" / "dark.png"), "ok", "angry"),
         (str(photos / "sub" / "nobody.png"), "no_face", ""),
     ]
-    assert "passed over: 1 files" in ran.talk
+    assert "passed over, no photos: 1" in ran.talk
     assert "3 photos, 2 faces, 1 photos without a face, 0 rejected" in ran.talk
 
 
