@@ -153,6 +153,7 @@ MODELS: dict[str, Model] = {
             parameters=4_481_031,
             recipe=DEEP_RECIPE,
             published=DEEP_PUBLISHED,
+            sha256="4eb15a8590594016a9d7190f630af99652059a06ddb8c31aa43e77efddd460ef",
         ),
         Model(
             name="deep-hog",
