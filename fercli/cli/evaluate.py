@@ -70,11 +70,6 @@ def evaluate(
             console.say(f"note: {labeller.title} was trained on another data set than {console.name(data)}; leaks are not known")
         results.append(measure(labeller, dataset, split))
     published = list(dict.fromkeys(item for result in results for item in MODELS[result.model].published))
-    _show_columns(f"Accuracy per class, {split}, %", ["expression", *LABELS], _per_class(results, published))
-    console.say_result("The sources do not say on which split theirs were measured.")
-    _show_columns(f"Overall, {split}", ["measure", *_MEASURES], _overall(results, published, split))
-    for result in results:
-        _show_confusion(result)
     from fercli.cli import exports
 
     if json_file:
@@ -85,6 +80,11 @@ def evaluate(
         exports.write_plots(results, labellers, plots)
     if card:
         exports.write_card(labellers[0], dataset, card)
+    _show_columns(f"Accuracy per class, {split}, %", ["expression", *LABELS], _per_class(results, published))
+    console.say_result("The sources do not say on which split theirs were measured.")
+    _show_columns(f"Overall, {split}", ["measure", *_MEASURES], _overall(results, published, split))
+    for result in results:
+        _show_confusion(result)
     if rejected:
         raise typer.Exit(3)
 
@@ -179,7 +179,7 @@ def _show_columns(title: str, rows: list[str], columns: Columns) -> None:
 
 
 def _show_confusion(result: "Evaluation") -> None:
-    table = console.table(f"Confusion matrix of {result.headline}: images and share of the row", ["true \\ as", *LABELS])
+    table = console.table(f"Confusion matrix, {result.headline} (images, share of the true class)", ["true \\ as", *LABELS])
     for expression, counts in zip(LABELS, result.measures.confusion, strict=True):
         shares = [count / (sum(counts) or 1) for count in counts]
         cells = [console.shaded(f"{count}\n{share:.0%}", share) for count, share in zip(counts, shares, strict=True)]

@@ -21,7 +21,7 @@ def test_tables_on_standard_output_beside_the_published_columns(fercli: Run, dat
     assert next(line.split() for line in ran.stdout.splitlines() if "happy" in line)[2:] == ["80.5", "79.6"]
     assert "95 % interval" in ran.stdout
     assert "leak-free accuracy" in ran.stdout
-    assert "Confusion matrix of fake, test" in ran.stdout
+    assert "Confusion matrix, fake, test: " in ran.stdout
 
 
 def test_usage_errors(fercli: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,7 +46,7 @@ def test_a_broken_run_does_not_hide_the_others(fercli: Run, data: Path, tmp_path
     assert ran.code == 3
     assert "reject: runs/bad: " in ran.talk
     assert "note: runs/good was trained on another data set" in ran.talk
-    assert "Confusion matrix of runs/good" in ran.stdout
+    assert "Confusion matrix, runs/good" in ran.stdout
     assert fercli("evaluate", "--data", data, "--shallow").code == 1
     many = fercli("evaluate", "--data", data, "--weights", "runs/good", "--card", "card")
     assert many.code == 4
