@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fercli.dataset import SPLITS, Dataset, Split
 from fercli.errors import FercliError
+from fercli.files import Kind, kind_of
 from fercli.labels import LABELS
 from fercli.registry import HOG_LENGTH
 from fercli.sources import Faces, RejectedRow, read_faces
@@ -67,7 +68,9 @@ def prepare(
 
     Raises FercliError for a source that cannot be used, for any reject if `strict`, and for over 1 % of rejects.
     """
-    faces = read_faces(source, lambda row: on_progress("rows", row, None))
+    with ThreadPoolExecutor(1) as hasher:  # hashing lets go of Python's lock: it costs no time beside the reading
+        source_digest = hasher.submit(_file_digest, source)
+        faces = read_faces(source, lambda row: on_progress("rows", row, None))
     _refuse_rejects(faces, source, strict=strict)
     drawn = None
     if not (faces.splits == "validation").any():
@@ -86,7 +89,7 @@ def prepare(
         splits = _with_hog(splits, processes, on_progress)
     meta: dict[str, Any] = {
         "source": source.name,
-        "source_sha256": None if source.is_dir() else _file_digest(source),
+        "source_sha256": source_digest.result(),
         "flips": flips,
         "dropped_leaked": dropped,
         "validation_drawn": None if drawn is None else {"share": drawn, "seed": seed},
@@ -193,6 +196,9 @@ def _mapper(processes: int) -> Iterator[Callable[..., Iterable[Any]]]:
         pool.shutdown(cancel_futures=True)  # a stop does not wait for chunks that nobody will read
 
 
-def _file_digest(path: Path) -> str:
+def _file_digest(path: Path) -> str | None:
+    """Return a file's SHA-256; None for a folder, and for what cannot be read, which the reader reports."""
+    if kind_of(path) is not Kind.FILE:
+        return None
     with path.open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -16,7 +16,7 @@ from fercli.labels import LABELS, label_from_name
 from fercli.registry import SIDE
 from fercli.rows import BadRow, parse_label, parse_pixel_rows, parse_pixels, parse_usage
 
-_CHUNK_ROWS = 256  # 2 MB of text: the vectorised parser stays in the cache
+_CHUNK_ROWS = 64  # 0.5 MB of text: the vectorised parser stays in the cache
 
 _FOLDERS = {
     "train": "train",
