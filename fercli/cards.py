@@ -31,7 +31,7 @@ def model_card(
     lines += _table(["measure", *(item.split for item in evaluations)], _overall([item.measures for item in evaluations]))
     lines += ["", "Accuracy per class:", ""]
     lines += _table(["expression", *(item.split for item in evaluations)], _per_class([item.measures for item in evaluations]))
-    lines += ["", "Measured with the weights as shipped (float16), one crop an image, no test-time augmentation.", ""]
+    lines += ["", "Measured with the weights as stored (float16), one crop an image, no test-time augmentation.", ""]
     for published in model.published:
         lines += [
             f"Published for this network, {published.source}: {published.validation:g} % validation, {published.test:g} % test.",

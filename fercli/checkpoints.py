@@ -97,7 +97,7 @@ def read_checkpoint(path: Path, sha256: str | None = None) -> Checkpoint:
     Raises UsageError if it is missing, IntegrityError if it is not whole, holds values that are not finite, or is another's.
     """
     if kind_of(path) is not Kind.FILE:
-        raise UsageError(f"{path} does not exist; give a .safetensors file that fercli train wrote.")
+        raise UsageError(f"{path} does not exist; give the folder of a run, or a .safetensors file, that fercli train wrote.")
     data = path.read_bytes()
     if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
         raise IntegrityError(f"{path} is not the file that was shipped (its SHA-256 differs); install fercli again.")

@@ -32,7 +32,10 @@ def shipped_weights(name: str) -> WeightsFile:
     """Return the shipped weights of a model; UsageError if none are shipped."""
     model = find_model(name)
     if model.sha256 is None:
-        raise UsageError(f"No weights of {name} are shipped yet; train them with: fercli train --model {name}")
+        raise UsageError(
+            f"No weights of {name} are shipped yet; name your own with --weights runs/{name}, "
+            f"or train them with: fercli train --model {name}"
+        )
     return WeightsFile(name, weights_path(name), card_path(name, "history.csv"), model.sha256)
 
 

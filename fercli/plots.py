@@ -14,17 +14,20 @@ from fercli.history import Epoch
 
 
 def plot_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
-    """Draw loss and accuracy by epoch, training dashed and validation solid, one colour a model (compare the paper's Figure 2)."""
+    """Draw loss and accuracy by epoch, training dashed (or x) and validation solid (or o), one colour a model.
+
+    Compare the paper's Figure 2.
+    """
     figure = Figure(figsize=(10, 4), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
     for number, (name, history) in enumerate(histories.items()):
         epochs = [line.epoch for line in history]
-        marker = "." if len(history) < 3 else ""
-        style: dict[str, Any] = {"color": f"C{number}", "marker": marker}
-        loss.plot(epochs, [line.loss for line in history], "--", **style)
-        loss.plot(epochs, [line.val_loss for line in history], "-", **style)
-        accuracy.plot(epochs, [100 * line.accuracy for line in history], "--", **style)
-        accuracy.plot(epochs, [100 * line.val_accuracy for line in history], "-", label=name, **style)
+        style: dict[str, Any] = {"color": f"C{number}"}
+        marks = ("x", "o") if len(history) < 3 else ("", "")  # a line of one epoch has no length to see
+        loss.plot(epochs, [line.loss for line in history], "--", marker=marks[0], **style)
+        loss.plot(epochs, [line.val_loss for line in history], "-", marker=marks[1], **style)
+        accuracy.plot(epochs, [100 * line.accuracy for line in history], "--", marker=marks[0], **style)
+        accuracy.plot(epochs, [100 * line.val_accuracy for line in history], "-", marker=marks[1], label=name, **style)
     loss.set(xlabel="epoch", ylabel="cross-entropy loss, with L2")
     accuracy.set(xlabel="epoch", ylabel="accuracy (%)")
     for axes in (loss, accuracy):

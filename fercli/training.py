@@ -115,12 +115,15 @@ class Trainer:
 
     def __iter__(self) -> Iterator[Epoch]:
         with exclusive(self.folder):
-            if not self.history:
+            if self.history:
+                self._write_outputs()  # a run stopped between its checkpoint and these has them now
+            else:
                 self._write_checkpoint()  # so that a run stopped in its first epoch resumes with its own recipe, too
             for number in range(len(self.history) + 1, self.recipe.epochs + 1):
                 epoch = self._train_epoch(number)
                 self.history.append(epoch)
-                self._publish()
+                self._write_checkpoint()
+                self._write_outputs()
                 yield epoch
 
     @property
@@ -176,8 +179,8 @@ class Trainer:
             seconds=round(time.monotonic() - started, 2),
         )
 
-    def _publish(self) -> None:
-        """Write the epoch's files, the checkpoint last: a run killed in between repeats the epoch and writes the same."""
+    def _write_outputs(self) -> None:
+        """Write everything but the checkpoint, which comes first: what is missing here follows from it, not the reverse."""
         metadata = self._metadata() | {"epoch": self.best.epoch, "validation_accuracy": self.best.val_accuracy}
         if self.best is self.history[-1]:
             save_weights(self.network, metadata, self.folder / RUN_WEIGHTS)
@@ -185,7 +188,6 @@ class Trainer:
         plot_curves({self.model.name: self.history}, self.folder / CURVES)
         summary = metadata | {"epochs_done": len(self.history), "seconds": round(sum(epoch.seconds for epoch in self.history), 1)}
         write_atomically(self.folder / METRICS, json.dumps(summary, indent=2).encode() + b"\n")
-        self._write_checkpoint()
 
     def _write_checkpoint(self) -> None:
         tensors = tensors_of(state_of(self._trainee, self._trainee.optimizer))

@@ -68,7 +68,10 @@ def train(
             )
 
         trainer = Trainer(entry, recipe, dataset, folder, resume=resume, overwrite=overwrite, on_step=on_step)
-        start = f"from epoch {len(trainer.history) + 1}" if trainer.history else f"{trainer.network.count_params():,} parameters"
+        done = len(trainer.history)
+        start = f"{trainer.network.count_params():,} parameters"
+        if done:
+            start = "all epochs are done already" if done == recipe.epochs else f"from epoch {done + 1}"
         console.say(
             f"{entry.name}: {start}, {len(dataset.train):,} training images, {recipe.epochs} epochs of "
             f"{recipe.batch_size} images a step, {recipe.optimizer} at {recipe.learning_rate:g} ({recipe.schedule}), "
