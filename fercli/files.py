@@ -1,6 +1,7 @@
 """Atomic writes and the walk through folders of photos: the only module that renames files."""
 
 import contextlib
+import json
 import os
 import stat
 from collections.abc import Iterable, Iterator
@@ -134,6 +135,11 @@ def write_atomically(path: Path, data: bytes) -> None:
     """Replace the content of `path` by `data`; errors as in `atomic_write`."""
     with atomic_write(path) as handle:
         handle.write(data)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Replace the content of `path` by JSON text for people and programs; errors as in `atomic_write`."""
+    write_atomically(path, json.dumps(value, indent=2).encode() + b"\n")
 
 
 def _open_locked(temporary: Path, path: Path) -> BinaryIO:

@@ -5,7 +5,7 @@ import hashlib
 import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class Preparation:
     rejected: list[RejectedRow]
     duplicates: Duplicates
     dropped: int = 0
-    validation_share: float | None = field(default=None)
+    validation_share: float | None = None
 
 
 def prepare(

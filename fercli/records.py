@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from fercli.errors import UsageError
 from fercli.files import readable
@@ -94,13 +94,6 @@ def rows(outcome: Outcome, model: str) -> Iterator[dict[str, object]]:
             "confidence": round(face.confidence, 4),
             **{name: round(value, 4) for name, value in zip(LABELS, face.probabilities, strict=True)},
         }
-
-
-class Writer(Protocol):
-    """Writes rows as they come."""
-
-    def write(self, row: dict[str, object]) -> None:
-        """Append one row, a mapping with `COLUMNS` as keys."""
 
 
 @dataclass

@@ -1,6 +1,5 @@
 """A recipe and a data set to a trained network: one checkpoint an epoch, exact resume, the best epoch kept."""
 
-import json
 import math
 import platform
 import time
@@ -16,7 +15,7 @@ from fercli import __version__
 from fercli.checkpoints import Checkpoint, assign, read_checkpoint, save_weights, state_of, tensors_of, write_checkpoint
 from fercli.dataset import Dataset, Split
 from fercli.errors import IntegrityError, TrainingDiverged, UsageError
-from fercli.files import Kind, exclusive, kind_of, write_atomically
+from fercli.files import Kind, exclusive, kind_of, write_json
 from fercli.history import Epoch, write_history
 from fercli.inference import RUN_HISTORY, RUN_WEIGHTS
 from fercli.networks import backend_name, build, device_name
@@ -187,7 +186,7 @@ class Trainer:
         write_history(self.history, self.folder / RUN_HISTORY)
         plot_curves({self.model.name: self.history}, self.folder / CURVES)
         summary = metadata | {"epochs_done": len(self.history), "seconds": round(sum(epoch.seconds for epoch in self.history), 1)}
-        write_atomically(self.folder / METRICS, json.dumps(summary, indent=2).encode() + b"\n")
+        write_json(self.folder / METRICS, summary)
 
     def _write_checkpoint(self) -> None:
         tensors = tensors_of(state_of(self._trainee, self._trainee.optimizer))

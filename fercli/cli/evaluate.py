@@ -73,7 +73,7 @@ def evaluate(
     from fercli.cli import exports
 
     if json_file:
-        exports.write_json(results, published, dataset, json_file)
+        exports.write_report(results, published, dataset, json_file)
     if predictions:
         exports.write_predictions(results, dataset, predictions)
     if plots:

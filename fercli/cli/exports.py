@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from fercli.cli.options import SplitName
 from fercli.dataset import Dataset
 from fercli.errors import IntegrityError
 from fercli.evaluation import Evaluation, evaluate
-from fercli.files import write_atomically
+from fercli.files import write_atomically, write_json
 from fercli.history import read_history, write_history
 from fercli.inference import Labeller
 from fercli.labels import LABELS
@@ -21,14 +20,14 @@ from fercli.plots import plot_confusion, plot_curves
 from fercli.registry import Published
 
 
-def write_json(results: Sequence[Evaluation], published: Sequence[Published], dataset: Dataset, path: Path) -> None:
+def write_report(results: Sequence[Evaluation], published: Sequence[Published], dataset: Dataset, path: Path) -> None:
     """Write every number that the tables show."""
     report = {
         "data": dataset.meta["digest"],
         "models": [result.summary() for result in results],
         "published": [vars(item) for item in published],
     }
-    write_atomically(path, json.dumps(report, indent=2).encode() + b"\n")
+    write_json(path, report)
 
 
 def write_predictions(results: Sequence[Evaluation], dataset: Dataset, path: Path) -> None:
@@ -74,6 +73,6 @@ def write_card(labeller: Labeller, dataset: Dataset, folder: Path) -> None:
     plot_curves({name: history}, folder / f"{name}-curves.png")
     write_history(history, folder / f"{name}-history.csv")
     metrics = {"splits": [result.summary() for result in results], "weights": labeller.metadata}
-    write_atomically(folder / f"{name}-metrics.json", json.dumps(metrics, indent=2).encode() + b"\n")
+    write_json(folder / f"{name}-metrics.json", metrics)
     write_atomically(folder / f"{name}-card.md", model_card(results, labeller.metadata, history, figures).encode())
     console.say(f"card: {console.name(folder / f'{name}-card.md')}")
