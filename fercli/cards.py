@@ -1,12 +1,54 @@
 """Model cards in Markdown: how a model was trained, how good it is, and what it must not be used for."""
 
+import csv
+import io
 from collections.abc import Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from fercli.evaluation import Evaluation, Measures
+from fercli.files import write_atomically
 from fercli.history import Epoch
 from fercli.labels import LABELS
 from fercli.registry import MODELS
+
+CHOICES = "choices.csv"  # beside the cards
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A short run that tried a setting of a registry entry: shares right after its last epoch, 0 to 1.
+
+    `accuracy` is of the training images, with dropout.
+    """
+
+    model: str
+    setting: str
+    epochs: int
+    accuracy: float
+    val_accuracy: float
+
+
+def write_choices(choices: Sequence[Choice], path: Path) -> None:
+    """Write all choices as CSV in place of what was there."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(field.name for field in fields(Choice))
+    writer.writerows(astuple(choice) for choice in choices)
+    write_atomically(path, text.getvalue().encode())
+
+
+def read_choices(path: Path) -> list[Choice]:
+    """Return the choices in the file, in its order; none if there is no file."""
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as lines:
+        return [
+            Choice(row["model"], row["setting"], int(row["epochs"]), float(row["accuracy"]), float(row["val_accuracy"]))
+            for row in csv.DictReader(lines)
+        ]
+
 
 _LIMITS = """\
 - The networks see a tight, upright, frontal crop of a face. Posed studio portraits, strong head turns, masks and glasses, and
@@ -18,11 +60,16 @@ _LIMITS = """\
 
 
 def model_card(
-    evaluations: Sequence[Evaluation], metadata: dict[str, Any], history: Sequence[Epoch], figures: dict[str, str]
+    evaluations: Sequence[Evaluation],
+    metadata: dict[str, Any],
+    history: Sequence[Epoch],
+    figures: dict[str, str],
+    choices: Sequence[Choice] = (),
 ) -> str:
     """Return the card of one model as Markdown.
 
-    `evaluations` are of the same weights, one a split; `metadata` is stored with the weights; `figures` maps a caption to a file.
+    `evaluations` are of the same weights, one a split; `metadata` is stored with the weights; `figures` maps a caption to a file;
+    of the `choices` those of the same layers are quoted.
     """
     model = MODELS[evaluations[0].model]
     recipe = metadata["recipe"]
@@ -39,7 +86,9 @@ def model_card(
         ]
     lines += [line for caption, file in figures.items() for line in (f"![{caption}]({file})", "")]
     lines += ["## How it was trained", ""]
+    rates = [block.dropout for block in model.network.convolutions] + [block.dropout for block in model.network.affines]
     facts = {
+        "dropout, by layer": ", ".join(f"{rate:g}" for rate in rates),
         "recipe": ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in recipe.items()),
         "epochs done": f"{len(history)} of {recipe['epochs']}; kept: epoch {metadata['epoch']}, the best on validation",
         "duration": f"{sum(epoch.seconds for epoch in history) / 60:.0f} minutes",
@@ -56,6 +105,14 @@ def model_card(
     lines += ["", "Again, after `fercli prepare fer2013.csv`:", "", f"    {command}", ""]
     if recipe["epochs"] != model.recipe.epochs:
         lines += [f"The registry's recipe has {model.recipe.epochs} epochs; these weights had {recipe['epochs']}.", ""]
+    tried = [choice for choice in choices if MODELS[choice.model].network == model.network]
+    if tried:
+        lines += ["The sources leave the optimizer, its decay and dropout open. Tried in short runs, each a whole schedule:", ""]
+        header = ["setting", "model", "epochs", "training, with dropout", "validation"]
+        body = [
+            [item.setting, item.model, str(item.epochs), _percent(item.accuracy), _percent(item.val_accuracy)] for item in tried
+        ]
+        lines += [*_table(header, body), ""]
     return "\n".join([*lines, "## What it is not for", "", _LIMITS, ""])
 
 

@@ -1,8 +1,11 @@
-"""How good a model is: per-class accuracy, confusion matrix, intervals, leak-free accuracy, as plain records."""
+"""How good a model is: per-class accuracy, confusion matrix, intervals, leak-free accuracy; what HOG gave; as plain records."""
 
 import math
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from fractions import Fraction
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,9 @@ from numpy.typing import NDArray
 from fercli.dataset import Dataset
 from fercli.inference import BATCH, Labeller
 from fercli.labels import LABELS
+from fercli.registry import MODELS
+
+_Z = 1.959964  # of the normal distribution, two-sided 95 %
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,23 @@ class Evaluation:
         """Return everything but the predictions, as JSON values."""
         values = {name: getattr(self, name) for name in ("title", "model", "split", "parameters", "images_per_second")}
         return values | asdict(self.measures)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What HOG changed, on the same images: `difference` is accuracy with it minus without it, from -1 to 1.
+
+    `gained` images only the model with HOG labels right, `lost` only the one without; `interval` is Wald's for paired shares,
+    95 %; `p_value` is McNemar's exact test that gains and losses are equally likely (McNemar 1947).
+    """
+
+    without: str
+    with_hog: str
+    difference: float
+    interval: tuple[float, float]
+    gained: int
+    lost: int
+    p_value: float
 
 
 def evaluate(labeller: Labeller, dataset: Dataset, name: str) -> Evaluation:
@@ -101,10 +124,43 @@ def measure(labels: NDArray[np.uint8], predicted: NDArray[np.int64], leaked: NDA
     )
 
 
-def wilson_interval(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
-    """Return Wilson's score interval for a share, at 95 % by default (Wilson 1927); `trials` is at least 1."""
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """Return Wilson's score interval for a share, 95 % (Wilson 1927); `trials` is at least 1."""
     share = successes / trials
-    scale = 1 + z**2 / trials
-    centre = (share + z**2 / (2 * trials)) / scale
-    half = z / scale * math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
+    scale = 1 + _Z**2 / trials
+    centre = (share + _Z**2 / (2 * trials)) / scale
+    half = _Z / scale * math.sqrt(share * (1 - share) / trials + _Z**2 / (4 * trials**2))
     return centre - half, centre + half
+
+
+def compare_hog(results: Sequence[Evaluation], labels: NDArray[np.uint8]) -> list[Comparison]:
+    """Compare each two of the results that differ by HOG alone; they are of the same split, whose labels (N,) are given."""
+    pairs = [(MODELS[first.model], first, MODELS[second.model], second) for first, second in product(results, results)]
+    return [
+        _compare(first, second, labels)
+        for plain, first, hybrid, second in pairs
+        if plain.network == hybrid.network and hybrid.uses_hog and not plain.uses_hog
+    ]
+
+
+def _compare(without: Evaluation, with_hog: Evaluation, labels: NDArray[np.uint8]) -> Comparison:
+    right_without, right_with = (result.probabilities.argmax(axis=1) == labels for result in (without, with_hog))
+    gained, lost, images = int((right_with & ~right_without).sum()), int((right_without & ~right_with).sum()), len(labels)
+    difference = (gained - lost) / images
+    half = _Z * math.sqrt(gained + lost - (gained - lost) ** 2 / images) / images
+    return Comparison(
+        without=without.title,
+        with_hog=with_hog.title,
+        difference=difference,
+        interval=(difference - half, difference + half),
+        gained=gained,
+        lost=lost,
+        p_value=mcnemar(gained, lost),
+    )
+
+
+def mcnemar(gained: int, lost: int) -> float:
+    """Return the two-sided p of McNemar's exact test: as few of the smaller count or fewer, were both as likely."""
+    trials = gained + lost
+    tail = sum(math.comb(trials, count) for count in range(min(gained, lost) + 1))
+    return min(1.0, float(Fraction(2 * tail, 2**trials)))  # 2**trials alone would overflow a float

@@ -1,9 +1,10 @@
 import re
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 
-from fercli.cards import model_card
+from fercli.cards import Choice, model_card, read_choices, write_choices
 from fercli.evaluation import Evaluation, measure
 from fercli.history import Epoch
 from fercli.labels import LABELS
@@ -18,12 +19,21 @@ METADATA = {
 }
 
 
+CHOICES = [Choice("deep-hog", "momentum=0.97", 1, 0.4, 0.45), Choice("shallow", "optimizer=sgd", 1, 0.2, 0.3)]
+
+
+def test_choices_survive_a_round_trip(tmp_path: Path) -> None:
+    assert read_choices(tmp_path / "none.csv") == []
+    write_choices(CHOICES, tmp_path / "choices.csv")
+    assert read_choices(tmp_path / "choices.csv") == CHOICES
+
+
 def test_the_card_says_how_good_how_trained_and_what_not_for() -> None:
     labels = np.arange(14, dtype=np.uint8) % 7
     predicted = np.where(labels == 3, 4, labels)
     result = Evaluation("deep", "deep", "test", 10, 5.0, measure(labels, predicted, labels == 0), np.zeros((14, 7), np.float32))
     history = [Epoch(1, 1, 1, 1, 1, 1, 60.0), Epoch(2, 1, 1, 1, 1, 1, 60.0)]
-    card = model_card([result], METADATA, history, {"curves": "c.png"})
+    card = model_card([result], METADATA, history, {"curves": "c.png"}, CHOICES)
     assert "| accuracy | 85.71 % |" in card
     assert "| happy | 0.00 % |" in card
     assert len(re.findall(rf"^\| ({'|'.join(LABELS)}) ", card, re.M)) == 7
@@ -31,4 +41,7 @@ def test_the_card_says_how_good_how_trained_and_what_not_for() -> None:
     assert "    fercli train --model deep --epochs 2 --batch-size 64\n" in card
     assert "duration: 2 minutes" in card
     assert "The registry's recipe has 35 epochs; these weights had 2." in card
+    assert "| momentum=0.97 | deep-hog | 1 | 40.00 % | 45.00 % |" in card
+    assert "optimizer=sgd" not in card  # another network's
+    assert "- dropout, by layer: 0.1, " in card
     assert "What it is not for" in card

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fercli.dataset import Dataset
-from fercli.evaluation import evaluate, measure, wilson_interval
+from fercli.evaluation import Evaluation, compare_hog, evaluate, mcnemar, measure, wilson_interval
 from fercli.inference import Labeller, shipped_weights
 from fercli.registry import MODELS, card_path
 from tests.conftest import FakeLabeller
@@ -45,6 +45,36 @@ def test_all_leaked_has_no_leak_free_accuracy() -> None:
 def test_wilsons_interval_as_published(successes: int, trials: int, low: float, high: float) -> None:
     """Newcombe 1998, Table I, method 3."""
     assert np.allclose(wilson_interval(successes, trials), (low, high), atol=2e-4)
+
+
+@pytest.mark.parametrize(("gained", "lost", "p"), [(10, 2, 0.0386), (2, 10, 0.0386), (5, 5, 1.0), (0, 0, 1.0), (0, 6, 0.03125)])
+def test_mcnemars_exact_test(gained: int, lost: int, p: float) -> None:
+    """Against R: binom.test(2, 12), binom.test(0, 6)."""
+    assert mcnemar(gained, lost) == pytest.approx(p, abs=5e-5)
+
+
+def test_mcnemar_of_many_images_neither_overflows_nor_underflows() -> None:
+    assert 0 < mcnemar(1900, 1600) < 1e-5
+    assert mcnemar(1750, 1750) == 1.0
+
+
+def _evaluation(model: str, predicted: list[int]) -> Evaluation:
+    labels = np.zeros(len(predicted), np.uint8)
+    measures = measure(labels, np.array(predicted), None)
+    return Evaluation(model, model, "test", 1, 1.0, measures, np.eye(7, dtype=np.float32)[predicted])
+
+
+def test_what_hog_gave_on_the_same_images() -> None:
+    labels = np.zeros(10, np.uint8)
+    plain = _evaluation("deep", [0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
+    hybrid = _evaluation("deep-hog", [0, 0, 0, 1, 0, 0, 0, 1, 1, 1])
+    other = _evaluation("shallow", [0] * 10)
+    (found,) = compare_hog([hybrid, other, plain], labels)
+    assert (found.without, found.with_hog, found.gained, found.lost) == ("deep", "deep-hog", 3, 1)
+    assert found.difference == pytest.approx(0.2)
+    half = 1.96 * (4 - 4 / 10) ** 0.5 / 10
+    assert found.interval == pytest.approx((0.2 - half, 0.2 + half), abs=1e-4)
+    assert found.p_value == mcnemar(3, 1)
 
 
 def test_evaluate_measures_the_labeller(dataset: Dataset) -> None:

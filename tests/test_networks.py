@@ -11,6 +11,7 @@ from fercli.dataset import Dataset
 from fercli.errors import IntegrityError
 from fercli.hog import hog_features
 from fercli.networks import BUILDERS, build
+from fercli.networks.layers import BatchNormalization
 from fercli.registry import MODELS
 from tests.conftest import synthetic_faces
 
@@ -122,3 +123,25 @@ def test_other_backends_give_the_same_answer_where_installed(backend: str, tmp_p
     environment = {"KERAS_BACKEND": backend, "PATH": "", "HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code, tmp_path], check=True, env=environment)
     assert np.abs(np.load(tmp_path / "out.npy") - network.predict_on_batch(inputs(uses_hog=True))).max() < 1e-3
+
+
+def test_the_fused_normalisation_trains_as_keras_does() -> None:
+    tf = pytest.importorskip("tensorflow")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("the fused operation is TensorFlow's")
+    generator = np.random.default_rng(0)
+    images = tf.constant(generator.normal(3, 2, (16, 9, 9, 5)).astype(np.float32))
+    direction = tf.constant(generator.normal(size=images.shape).astype(np.float32))
+    seen = []
+    for layer in (BatchNormalization(), keras.layers.BatchNormalization()):
+        layer.build(images.shape)
+        layer.gamma.assign(np.linspace(0.5, 2, 5))
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            outputs = layer(images, training=True)
+            loss = tf.reduce_sum(outputs * direction)
+        gradients = tape.gradient(loss, [images, layer.gamma.value, layer.beta.value])
+        untrained = layer(images, training=False)
+        seen.append([outputs, *gradients, untrained, layer.moving_mean.value, layer.moving_variance.value])
+    for ours, theirs in zip(*seen, strict=True):
+        assert np.allclose(ours, theirs, rtol=2e-3, atol=2e-4)

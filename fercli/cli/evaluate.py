@@ -23,7 +23,7 @@ from fercli.labels import LABELS
 from fercli.registry import MODELS, Published, name_from_flags
 
 if TYPE_CHECKING:
-    from fercli.evaluation import Evaluation
+    from fercli.evaluation import Comparison, Evaluation
     from fercli.inference import Labeller
 
 Columns = dict[str, list[str]]
@@ -61,6 +61,7 @@ def evaluate(
     labellers, rejected = _labellers(name, weights)
     if card and len(labellers) != 1:
         raise UsageError(f"--card describes one model and {len(labellers)} are evaluated; name one with --weights.")
+    from fercli.evaluation import compare_hog
     from fercli.evaluation import evaluate as measure
 
     results = []
@@ -70,10 +71,11 @@ def evaluate(
             console.say(f"note: {labeller.title} was trained on another data set than {console.name(data)}; leaks are not known")
         results.append(measure(labeller, dataset, split))
     published = list(dict.fromkeys(item for result in results for item in MODELS[result.model].published))
+    comparisons = compare_hog(results, dataset.split(split).labels)
     from fercli.cli import exports
 
     if json_file:
-        exports.write_report(results, published, dataset, json_file)
+        exports.write_report(results, comparisons, published, dataset, json_file)
     if predictions:
         exports.write_predictions(results, dataset, predictions)
     if plots:
@@ -83,6 +85,8 @@ def evaluate(
     _show_columns(f"Accuracy per class, {split}, %", ["expression", *LABELS], _per_class(results, published))
     console.say_result("The sources do not say on which split theirs were measured.")
     _show_columns(f"Overall, {split}", ["measure", *_MEASURES], _overall(results, published, split))
+    for comparison in comparisons:
+        _show_hog(comparison, split)
     for result in results:
         _show_confusion(result)
     if rejected:
@@ -176,6 +180,17 @@ def _show_columns(title: str, rows: list[str], columns: Columns) -> None:
         for row, *cells in zip(rows[1:], *block.values(), strict=True):
             table.add_row(row, *cells)
         console.show_result(table)
+
+
+def _show_hog(comparison: "Comparison", split: str) -> None:
+    table = console.table(f"Does HOG help? {split}, the same images", ["", f"{comparison.with_hog} against {comparison.without}"])
+    low, high = (100 * bound for bound in comparison.interval)
+    table.add_row("accuracy gained by HOG, points", f"{100 * comparison.difference:+.1f}")
+    table.add_row("95 % interval", f"{low:+.1f} to {high:+.1f}")
+    table.add_row("images right only with HOG", f"{comparison.gained:,}")
+    table.add_row("images right only without", f"{comparison.lost:,}")
+    table.add_row("McNemar's exact test, p", f"{comparison.p_value:.2g}")
+    console.show_result(table)
 
 
 def _show_confusion(result: "Evaluation") -> None:

@@ -3,15 +3,15 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from fercli.cards import model_card
+from fercli.cards import CHOICES, model_card, read_choices
 from fercli.cli import console
 from fercli.cli.options import SplitName
 from fercli.dataset import Dataset
 from fercli.errors import IntegrityError
-from fercli.evaluation import Evaluation, evaluate
+from fercli.evaluation import Comparison, Evaluation, evaluate
 from fercli.files import write_atomically, write_json
 from fercli.history import read_history, write_history
 from fercli.inference import Labeller
@@ -20,11 +20,14 @@ from fercli.plots import plot_confusion, plot_curves
 from fercli.registry import Published
 
 
-def write_report(results: Sequence[Evaluation], published: Sequence[Published], dataset: Dataset, path: Path) -> None:
+def write_report(
+    results: Sequence[Evaluation], comparisons: Sequence[Comparison], published: Sequence[Published], dataset: Dataset, path: Path
+) -> None:
     """Write every number that the tables show."""
     report = {
         "data": dataset.meta["digest"],
         "models": [result.summary() for result in results],
+        "hog": [asdict(comparison) for comparison in comparisons],
         "published": [vars(item) for item in published],
     }
     write_json(path, report)
@@ -74,5 +77,6 @@ def write_card(labeller: Labeller, dataset: Dataset, folder: Path) -> None:
     write_history(history, folder / f"{name}-history.csv")
     metrics = {"splits": [result.summary() for result in results], "weights": labeller.metadata}
     write_json(folder / f"{name}-metrics.json", metrics)
-    write_atomically(folder / f"{name}-card.md", model_card(results, labeller.metadata, history, figures).encode())
+    choices = read_choices(folder / CHOICES)
+    write_atomically(folder / f"{name}-card.md", model_card(results, labeller.metadata, history, figures, choices).encode())
     console.say(f"card: {console.name(folder / f'{name}-card.md')}")

@@ -1,4 +1,4 @@
-"""Layers that Keras does not have."""
+"""Layers that Keras does not have, or has only slower."""
 
 from typing import Any
 
@@ -20,3 +20,31 @@ class MeanSubtraction(keras.layers.Layer):  # type: ignore[misc]
         pixels = keras.ops.cast(pixels, "float32")
         scaled = (pixels - keras.ops.cast(self.mean, "float32")) / 255.0
         return keras.ops.expand_dims(keras.ops.cast(scaled, self.compute_dtype), -1)
+
+
+class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
+    """Keras's layer; over images (N,H,W,C), TensorFlow trains with its one fused operation, in the layer's precision.
+
+    Keras makes some twenty passes over float32 copies instead, which were a third of a deep network's training step on a CPU. The
+    moving variance is the unbiased one, which differs from Keras's by one part in N*H*W.
+    """
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Normalise by the batch's statistics in training, by the moving ones otherwise."""
+        if not training or mask is not None or len(inputs.shape) != 4 or keras.backend.backend() != "tensorflow":
+            return super().call(inputs, training=training, mask=mask)
+        import tensorflow as tf
+
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=inputs,
+            scale=self.gamma,
+            offset=self.beta,
+            mean=self.moving_mean,
+            variance=self.moving_variance,
+            epsilon=self.epsilon,
+            exponential_avg_factor=1.0,
+            is_training=True,
+        )
+        for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+            moving.assign(moving * self.momentum + batch * (1.0 - self.momentum))
+        return outputs

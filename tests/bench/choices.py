@@ -1,0 +1,71 @@
+"""What neither source says of a recipe, tried: validation accuracy of one registry entry under several settings.
+
+    python tests/bench/choices.py fer2013.npz deep --epochs 2 momentum=0.9 momentum=0.97 'dropout=0 0 0 0 0.5 0.5'
+
+Each setting changes the entry's recipe (`optimizer=adam,learning_rate=0.001`) or its dropout rates, one for each convolution and
+then for each affine layer. Every run is a whole schedule of its own, so a cosine ends at zero in each. With
+`--record weights/choices.csv` the results go into the file that the model cards quote.
+"""
+
+import argparse
+import os
+import tempfile
+from dataclasses import fields, replace
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from fercli.cards import Choice, read_choices, write_choices
+from fercli.dataset import read_dataset
+from fercli.registry import Model, Recipe, find_model
+from fercli.training import Trainer
+
+
+def varied(model: Model, setting: str) -> Model:
+    """Return the entry with one setting, `name=value[,name=value]`, in place of its own; dropout rates are set apart by spaces."""
+    recipe, network = model.recipe, model.network
+    for pair in setting.split(","):
+        name, value = pair.split("=")
+        if name == "dropout":
+            rates = [float(rate) for rate in value.split()]
+            convolutions, affines = network.convolutions, network.affines
+            if len(rates) != len(convolutions) + len(affines):
+                raise SystemExit(f"{setting}: {model.name} takes {len(convolutions) + len(affines)} dropout rates.")
+            network = replace(
+                network,
+                convolutions=tuple(replace(block, dropout=rate) for block, rate in zip(convolutions, rates, strict=False)),
+                affines=tuple(
+                    replace(block, dropout=rate) for block, rate in zip(affines, rates[len(convolutions) :], strict=True)
+                ),
+            )
+        else:
+            kind = next(type(getattr(recipe, field.name)) for field in fields(Recipe) if field.name == name)
+            recipe = replace(recipe, **{name: kind(value)})
+    return replace(model, network=network, recipe=recipe)
+
+
+def main() -> None:
+    """Train each setting and print a line for it."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("model")
+    parser.add_argument("settings", nargs="+")
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--record", type=Path)
+    arguments = parser.parse_args()
+    model = find_model(arguments.model)
+    dataset = read_dataset(arguments.data, hog=model.uses_hog)
+    for setting in arguments.settings:
+        entry = varied(model, setting)
+        recipe = replace(entry.recipe, epochs=arguments.epochs, precision="mixed_bfloat16")
+        with tempfile.TemporaryDirectory() as folder:
+            history = list(Trainer(entry, recipe, dataset, Path(folder)))
+        if arguments.record:
+            tried = Choice(model.name, setting, arguments.epochs, history[-1].accuracy, history[-1].val_accuracy)
+            write_choices([*read_choices(arguments.record), tried], arguments.record)
+        accuracies = " ".join(f"{100 * epoch.val_accuracy:.1f}" for epoch in history)
+        print(f"{setting}: validation {accuracies}; training {100 * history[-1].accuracy:.1f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
