@@ -1,4 +1,4 @@
-"""Learning curves and confusion matrices as PNG."""
+"""Learning curves, accuracy per class and confusion matrices as PNG."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -37,6 +37,24 @@ def plot_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
     loss.plot([], [], "k-", label="validation")
     loss.legend()
     accuracy.legend()
+    _save(figure, path)
+
+
+def plot_per_class(title: str, columns: Mapping[str, Sequence[float | None]], labels: Sequence[str], path: Path) -> None:
+    """Draw bars of accuracy per class, 0 to 1, a group a label and a colour a model; a class without images has no bar.
+
+    Compare the paper's Table 1.
+    """
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    axes = figure.subplots()
+    width = 0.8 / len(columns)
+    for number, (name, shares) in enumerate(columns.items()):
+        places = [position - 0.4 + width * (number + 0.5) for position in range(len(labels))]
+        axes.bar(places, [100 * (share or 0.0) for share in shares], width * 0.9, color=f"C{number}", label=name)
+    axes.set_xticks(range(len(labels)), labels)
+    axes.set(ylabel="accuracy (%)", ylim=(0, 100), title=title)
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     _save(figure, path)
 
 

@@ -1,11 +1,12 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from fercli.history import Epoch
 from fercli.labels import LABELS
-from fercli.plots import plot_confusion, plot_curves
+from fercli.plots import plot_confusion, plot_curves, plot_per_class
 
 
 def colours(path: Path) -> int:
@@ -26,6 +27,15 @@ def test_confusion_matrix_with_an_empty_class(tmp_path: Path) -> None:
     image = np.asarray(Image.open(tmp_path / "c.png").convert("RGB")).astype(int)
     dark_blue = (image[..., 2] - image[..., 0] > 60).sum()
     assert dark_blue > 6 * 2000
+
+
+def test_accuracy_per_class_is_as_high_as_its_bars(tmp_path: Path) -> None:
+    blue = []
+    for share in (0.25, 0.5):
+        plot_per_class("test", {"one": [share] * 6 + [None], "two": [0.3] * 7}, LABELS, tmp_path / "p.png")
+        image = np.asarray(Image.open(tmp_path / "p.png").convert("RGB")).astype(int)
+        blue.append(int((image[..., 2] - image[..., 0] > 100).sum()))
+    assert blue[1] / blue[0] == pytest.approx(2, abs=0.1)
 
 
 def test_promise_22_the_same_picture_twice(tmp_path: Path) -> None:

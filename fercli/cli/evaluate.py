@@ -39,7 +39,8 @@ def evaluate(
     split: Annotated[SplitName, typer.Option(help="PrivateTest or PublicTest.")] = SplitName.test,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write every number as JSON.", show_default=False)] = None,
     plots: Annotated[
-        Path | None, typer.Option(help="Write confusion matrices and learning curves as PNG.", show_default=False)
+        Path | None,
+        typer.Option(help="Write confusion matrices, accuracy per class and learning curves as PNG.", show_default=False),
     ] = None,
     predictions: Annotated[Path | None, typer.Option(help="Write each image's probabilities as CSV.", show_default=False)] = None,
     card: Annotated[
@@ -79,7 +80,7 @@ def evaluate(
     if predictions:
         exports.write_predictions(results, dataset, predictions)
     if plots:
-        exports.write_plots(results, labellers, plots)
+        exports.write_plots(results, published, labellers, plots)
     if card:
         exports.write_card(labellers[0], dataset, card)
     _show_columns(f"Accuracy per class, {split}, %", ["expression", *LABELS], _per_class(results, published))

@@ -16,7 +16,7 @@ from fercli.files import write_atomically, write_json
 from fercli.history import read_history, write_history
 from fercli.inference import Labeller
 from fercli.labels import LABELS
-from fercli.plots import plot_confusion, plot_curves
+from fercli.plots import plot_confusion, plot_curves, plot_per_class
 from fercli.registry import Published
 
 
@@ -48,10 +48,13 @@ def write_predictions(results: Sequence[Evaluation], dataset: Dataset, path: Pat
     write_atomically(path, text.getvalue().encode())
 
 
-def write_plots(results: Sequence[Evaluation], labellers: Sequence[Labeller], folder: Path) -> None:
-    """Draw a confusion matrix a model, and the learning curves of all in one figure."""
+def write_plots(results: Sequence[Evaluation], published: Sequence[Published], labellers: Sequence[Labeller], folder: Path) -> None:
+    """Draw a confusion matrix a model, the accuracy per class of all beside the published ones, and all learning curves."""
     for result in results:
         plot_confusion(result.headline, result.measures.confusion, LABELS, folder / f"confusion-{_file_name(result.title)}.png")
+    columns: dict[str, Sequence[float | None]] = {result.title: result.measures.per_class for result in results}
+    columns |= {item.title: [share / 100 for share in item.per_class] for item in published}
+    plot_per_class(f"Accuracy per class, {results[0].split}", columns, LABELS, folder / "per-class.png")
     histories = {labeller.title: read_history(labeller.weights.history) for labeller in labellers}
     histories = {title: history for title, history in histories.items() if history}
     if histories:
