@@ -109,7 +109,7 @@ DEEP = PaperNetwork(
 
 # Learning rate, L2, epochs and batch size are the paper's; it does not name the optimizer.
 SHALLOW_RECIPE = Recipe(optimizer="adam", learning_rate=0.001, l2=1e-6, epochs=35, batch_size=128)
-DEEP_RECIPE = Recipe(optimizer="sgd", learning_rate=0.01, l2=1e-7, epochs=35, batch_size=128)
+DEEP_RECIPE = Recipe(optimizer="adam", learning_rate=0.01, l2=1e-7, epochs=35, batch_size=128)
 
 # Neither source reports a model with HOG by itself, only that HOG changed neither depth by much.
 SHALLOW_PUBLISHED = (
