@@ -24,10 +24,11 @@ Tensors = dict[str, NDArray[Any]]
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Tensors by name and the metadata, JSON values, stored with them."""
+    """Tensors by name and the metadata, JSON values, stored with them; `sha256` of the file they were read from."""
 
     tensors: Tensors
     metadata: dict[str, Any]
+    sha256: str = ""
 
 
 def state_of(network: Any, optimizer: Any) -> dict[str, Any]:
@@ -99,7 +100,8 @@ def read_checkpoint(path: Path, sha256: str | None = None) -> Checkpoint:
     if kind_of(path) is not Kind.FILE:
         raise UsageError(f"{path} does not exist; give the folder of a run, or a .safetensors file, that fercli train wrote.")
     data = path.read_bytes()
-    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+    digest = hashlib.sha256(data).hexdigest()
+    if sha256 not in (None, digest):
         raise IntegrityError(f"{path} is not the file that was shipped (its SHA-256 differs); install fercli again.")
     try:
         tensors = load(data)
@@ -113,7 +115,7 @@ def read_checkpoint(path: Path, sha256: str | None = None) -> Checkpoint:
     for name, tensor in tensors.items():
         if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
             raise IntegrityError(f"{path} holds values that are not finite, in {name}; train again.")
-    return Checkpoint(tensors, metadata)
+    return Checkpoint(tensors, metadata, digest)
 
 
 def _header(data: bytes) -> Any:

@@ -1,64 +1,138 @@
 """Photos to labelled faces, as a stream: order kept, memory bounded, no photo lost."""
 
-from collections.abc import Iterable, Iterator
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import ImageRejected
-from fercli.faces import Detector
-from fercli.files import MAX_PIXELS
-from fercli.images import crop, read_gray
+from fercli.faces import Detector, Found, WholeImage
+from fercli.files import MAX_PIXELS, Identity, identity_of
+from fercli.images import Photo, crop, read_photo, shrunk
 from fercli.inference import BATCH, Labeller
-from fercli.records import Box, Face, Outcome, Reject
+from fercli.records import Face, Frame, Outcome, Reject
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+WORK_SIDE = 2560  # photos are held at most this large: a face found at 1/4 of it still has the 48 pixels that a network sees
+PHOTOS_TOGETHER = 16  # searched for faces in one go
 PHOTOS_IN_FLIGHT = 512
 
 
+@dataclass(frozen=True)
+class Options:
+    """Which photos and faces count; lengths in pixels of the upright photo.
+
+    `largest` keeps one face a photo, `min_face` drops smaller squares, and `whole` takes a photo without any face as one.
+    """
+
+    largest: bool = False
+    min_face: int = 0
+    whole: bool = False
+    max_pixels: int = MAX_PIXELS
+
+
 @dataclass
-class _Pending:
-    """A photo whose faces wait for their labels."""
+class _Work:
+    """A photo on its way: known already, or read and to be searched; its pixels go as soon as its faces are cut out."""
 
     path: Path
-    boxes: list[tuple[Box, float | None]] = field(default_factory=list)
+    known: Outcome | None = None
+    identity: Identity | None = None
+    photo: Photo | None = None
     reject: Reject | None = None
+    found: list[Found] = field(default_factory=list)
 
 
 def classify(
     paths: Iterable[Path],
     labeller: Labeller,
     detector: Detector,
+    options: Options = Options(),
     *,
+    known: Callable[[Path], Outcome | None] = lambda _: None,
     batch_size: int = BATCH,
-    max_pixels: int = MAX_PIXELS,
 ) -> Iterator[Outcome]:
     """Yield what is known of each photo, in the order of `paths`.
 
-    Faces are labelled `batch_size` at a time, across photos; only crops wait, never photos, and at most `PHOTOS_IN_FLIGHT`
-    photos' worth. A photo that cannot be read becomes an outcome with the reason.
+    Photos are read by as many threads as there are cores, searched `PHOTOS_TOGETHER` at a time, and their faces labelled
+    `batch_size` at a time; at most twice `PHOTOS_TOGETHER` photos are in memory, and crops of `PHOTOS_IN_FLIGHT`. A photo that
+    cannot be read becomes an outcome with the reason. What `known` returns for a path is passed on instead of working.
     """
-    pending: list[_Pending] = []
+    pending: list[_Work] = []
     crops: list[NDArray[np.uint8]] = []
-    for path in paths:
-        photo = _Pending(path)
-        try:
-            pixels = read_gray(path, max_pixels)
-            for found in detector.find(pixels):
-                photo.boxes.append((found.box, found.score))
-                crops.append(crop(pixels, found.box, labeller.model.input_size))
-        except ImageRejected as error:
-            photo.reject = Reject(error.code, error.reason)
-        pending.append(photo)
+    loaded = ahead(lambda path: _load(path, known, options.max_pixels), paths, 2 * PHOTOS_TOGETHER)
+    while together := list(islice(loaded, PHOTOS_TOGETHER)):
+        crops += _find_faces(together, detector, options, labeller.model.input_size)
+        pending += together
         if len(crops) >= batch_size or len(pending) >= PHOTOS_IN_FLIGHT:
             yield from _labelled(pending, crops, labeller)
             pending, crops = [], []
     yield from _labelled(pending, crops, labeller)
 
 
-def _labelled(pending: list[_Pending], crops: list[NDArray[np.uint8]], labeller: Labeller) -> Iterator[Outcome]:
+def ahead(work: Callable[[Item], Result], items: Iterable[Item], limit: int) -> Iterator[Result]:
+    """Yield `work` of each item in order, done by as many threads as there are cores, no more than `limit` items ahead."""
+    pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="fercli")
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) >= limit:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:  # also when the consumer stops early
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _load(path: Path, known: Callable[[Path], Outcome | None], max_pixels: int) -> _Work:
+    outcome = known(path)
+    if outcome:
+        return _Work(path, known=outcome)
+    identity = identity_of(path)
+    try:
+        photo = read_photo(path, max_pixels, WORK_SIDE)
+    except ImageRejected as error:
+        return _Work(path, identity=identity, reject=Reject(error.code, error.reason))
+    small = shrunk(photo.pixels, WORK_SIDE)
+    return _Work(path, identity=identity, photo=Photo(small, photo.scale * max(small.shape) / max(photo.pixels.shape)))
+
+
+def _find_faces(together: Sequence[_Work], detector: Detector, options: Options, side: int) -> list[NDArray[np.uint8]]:
+    """Note each photo's faces, in pixels of the photo, drop its pixels, and return the faces cut out."""
+    photos = [(work, work.photo) for work in together if work.photo]
+    crops = []
+    for (work, photo), found in zip(photos, detector.find([photo.pixels for _, photo in photos]), strict=True):
+        chosen = _chosen(found, photo, options)
+        crops += [crop(photo.pixels, face.frame, side) for face in chosen]
+        work.found = [Found(face.frame.scaled(1 / photo.scale), face.score) for face in chosen]
+        work.photo = None
+    return crops
+
+
+def _chosen(found: list[Found], photo: Photo, options: Options) -> list[Found]:
+    chosen = [face for face in found if face.frame.side >= options.min_face * photo.scale and _overlaps(face.frame, photo)]
+    if options.largest:
+        chosen = sorted(chosen, key=lambda face: -face.frame.side)[:1]
+    return chosen or (WholeImage().find([photo.pixels])[0] if options.whole else [])
+
+
+def _overlaps(frame: Frame, photo: Photo) -> bool:
+    height, width = map(int, photo.pixels.shape)
+    return 0 <= frame.x < width and 0 <= frame.y < height
+
+
+def _labelled(pending: Sequence[_Work], crops: list[NDArray[np.uint8]], labeller: Labeller) -> Iterator[Outcome]:
     probabilities = iter(labeller.label(np.stack(crops)).tolist() if crops else [])
-    for photo in pending:
-        faces = tuple(Face(box, score, tuple(next(probabilities))) for box, score in photo.boxes)
-        yield Outcome(photo.path, faces, photo.reject)
+    for work in pending:
+        faces = tuple(Face(found.frame.box, found.score, tuple(next(probabilities))) for found in work.found)
+        yield work.known or Outcome(work.path, faces, work.reject, work.identity)

@@ -48,6 +48,23 @@ def kind_of(path: Path) -> Kind:
     return Kind.FILE if stat.S_ISREG(mode) else Kind.OTHER
 
 
+@dataclass(frozen=True)
+class Identity:
+    """A file's size and time of last change in nanoseconds: another content has, nearly always, another identity."""
+
+    size: int
+    changed: int
+
+
+def identity_of(path: Path) -> Identity | None:
+    """Return the file's identity, links followed; None if it cannot be asked."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return Identity(status.st_size, status.st_mtime_ns)
+
+
 def refuse_existing(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
     """Raise UsageError if `path` cannot be an output: it exists and `overwrite` is false, is no file, or is one of the inputs."""
     kind = kind_of(path)
@@ -203,6 +220,10 @@ class Walk:
                 yield from self._folder(path)
             elif self._first_visit(path):
                 yield path
+
+    def leave_out(self, folder: Path) -> None:
+        """Pass a folder by, such as one that outputs go to; it must exist."""
+        self._first_visit(folder)
 
     def _first_visit(self, path: Path) -> bool:
         try:

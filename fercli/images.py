@@ -1,8 +1,10 @@
 """Image files to grey pixels, upright: one function for every command, and the only module that imports PIL."""
 
 import io
+import math
 import struct
 import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from fercli.errors import ImageRejected
 from fercli.files import MAX_PIXELS, Kind, has_image_signature, kind_of
-from fercli.records import Box
+from fercli.records import Box, Frame
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF")
 FILE_LIMIT = 256 << 20
@@ -24,45 +26,107 @@ _DECODER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexE
 Image.MAX_IMAGE_PIXELS = None  # `read_gray` has its own limit, checked before anything is decoded
 
 
+@dataclass(frozen=True)
+class Photo:
+    """A photo's grey pixels (height, width), upright; `scale` of them stand for one of the photo's own, 1 or less."""
+
+    pixels: NDArray[np.uint8]
+    scale: float = 1.0
+
+
 def read_gray(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """Return the first frame of an image file as grey pixels (height, width), upright by its EXIF orientation.
+    """Return all grey pixels of an image file; see `read_photo`."""
+    return read_photo(path, max_pixels).pixels
+
+
+def read_photo(path: Path, max_pixels: int = MAX_PIXELS, least_side: int | None = None) -> Photo:
+    """Return the first frame of an image file as grey pixels, upright by its EXIF orientation.
 
     16-bit images are scaled, not clipped; transparent parts become white; grey is ITU-R 601 luma. The format is told by the
-    content. Raises ImageRejected for anything that is not a whole image within the limits.
+    content. With `least_side`, a JPEG is decoded at the half, quarter or eighth of its size that leaves its longer side no shorter
+    than that, at a fraction of the time. Raises ImageRejected for anything that is not a whole image within the limits.
     """
     data = _read_bytes(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns of odd metadata; the pixels are what counts
-        try:
-            image = Image.open(io.BytesIO(data), formats=FORMATS)
-        except UnidentifiedImageError:
-            if has_image_signature(data[:12]):
-                raise ImageRejected("damaged", "its header is broken") from None
-            raise ImageRejected("not_an_image", "its content is not PNG, JPEG, BMP, WebP, GIF or TIFF") from None
-        except _DECODER_ERRORS as error:
-            raise ImageRejected("damaged", f"its header is broken ({_sentence(error)})") from error
-        with image:
-            width, height = image.size
-            if width * height > max_pixels or max(width, height) > _SIDE_LIMIT:
-                raise ImageRejected("too_large", f"it has {width} x {height} pixels; the limit is {max_pixels} (--max-pixels)")
+        with _opened(data, max_pixels) as image:
             try:
-                return np.asarray(_to_gray(ImageOps.exif_transpose(image)), np.uint8)
+                width = image.width
+                if image.format == "JPEG" and image.mode in {"RGB", "L"}:
+                    _set_draft(image, least_side)
+                scale = image.width / width
+                return Photo(np.asarray(_to_gray(ImageOps.exif_transpose(image)), np.uint8), scale)
             except _DECODER_ERRORS as error:
                 raise ImageRejected("damaged", f"it is cut off or broken ({_sentence(error)})") from error
 
 
-def square_around(photo: NDArray[np.uint8]) -> Box:
+def read_colour(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
+    """Return the first frame of an image file in RGB, upright; errors as `read_photo`."""
+    data = _read_bytes(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with _opened(data, max_pixels) as image:
+            try:
+                upright = ImageOps.exif_transpose(image)
+                gray = upright.mode.startswith(("I", "F", "L", "1"))
+                return (_to_gray(upright) if gray else _over_white(upright)).convert("RGB")
+            except _DECODER_ERRORS as error:
+                raise ImageRejected("damaged", f"it is cut off or broken ({_sentence(error)})") from error
+
+
+def _opened(data: bytes, max_pixels: int) -> Image.Image:
+    try:
+        image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        if has_image_signature(data[:12]):
+            raise ImageRejected("damaged", "its header is broken") from None
+        raise ImageRejected("not_an_image", "its content is not PNG, JPEG, BMP, WebP, GIF or TIFF") from None
+    except _DECODER_ERRORS as error:
+        raise ImageRejected("damaged", f"its header is broken ({_sentence(error)})") from error
+    width, height = image.size
+    if width * height > max_pixels or max(width, height) > _SIDE_LIMIT:
+        raise ImageRejected("too_large", f"it has {width} x {height} pixels; the limit is {max_pixels} (--max-pixels)")
+    return image
+
+
+def _set_draft(image: Image.Image, least_side: int | None) -> None:
+    """Let the JPEG decoder give luma alone, which it stores, and shrink while it decodes."""
+    least = 1.0 if least_side is None else min(1.0, least_side / max(image.size))
+    image.draft("L", (math.ceil(image.width * least), math.ceil(image.height * least)))
+
+
+def square_around(photo: NDArray[np.uint8]) -> Frame:
     """Return the smallest square around a whole image (height, width), centred; it reaches beyond the shorter side."""
     height, width = photo.shape
     side = max(height, width)
-    return Box((width - side) // 2, (height - side) // 2, side, side)
+    return Frame.of(Box((width - side) // 2, (height - side) // 2, side, side))
 
 
-def crop(photo: NDArray[np.uint8], box: Box, side: int) -> NDArray[np.uint8]:
-    """Return the square `box` of a grey photo as a face (side, side); beyond the photo's edges its border is repeated.
+def shrunk(photo: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Return a grey photo area-averaged so that neither side is longer than `side`, or as it is if neither is."""
+    scale = side / max(photo.shape)
+    if scale >= 1:
+        return photo
+    height, width = (max(1, round(length * scale)) for length in photo.shape)
+    return np.asarray(Image.fromarray(photo).resize((width, height), Image.Resampling.BOX, reducing_gap=2.0), np.uint8)
 
-    Area-averaged when it shrinks, so that detail does not alias. `box` must overlap the photo.
+
+def crop(photo: NDArray[np.uint8], frame: Frame, side: int) -> NDArray[np.uint8]:
+    """Return the face in a frame of a grey photo, upright (side, side); beyond the photo's edges its border is repeated.
+
+    Area-averaged when it shrinks, so that detail does not alias. The frame must overlap the photo.
     """
+    if frame.roll == 0.0:
+        return _upright(photo, frame.box, side)
+    # The square about the circle that the frame turns in, at twice the size, so that turning it costs no sharpness.
+    around = _upright(photo, replace(frame, side=frame.side * math.sqrt(2), roll=0.0).box, round(2 * side * math.sqrt(2)))
+    turned = Image.fromarray(around).rotate(frame.roll, Image.Resampling.BICUBIC)
+    margin = (around.shape[0] - 2 * side) // 2
+    inside = turned.crop((margin, margin, margin + 2 * side, margin + 2 * side))
+    return np.asarray(inside.reduce(2), np.uint8)
+
+
+def _upright(photo: NDArray[np.uint8], box: Box, side: int) -> NDArray[np.uint8]:
     height, width = photo.shape
     scale = side / box.width
     columns = _inside(box.x, box.width, width)
@@ -101,11 +165,14 @@ def _read_bytes(path: Path) -> bytes:
 def _to_gray(image: Image.Image) -> Image.Image:
     if image.mode.startswith(("I", "F")):
         return _deep_to_gray(image)
+    return _over_white(image).convert("L")
+
+
+def _over_white(image: Image.Image) -> Image.Image:
     if image.mode == "P" or "A" in image.mode or "a" in image.mode or "transparency" in image.info:
         image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return image.convert("L")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return image
 
 
 def _deep_to_gray(image: Image.Image) -> Image.Image:

@@ -62,6 +62,7 @@ class Labeller:
         checkpoint = read_checkpoint(weights.path, weights.sha256)
         self.title = weights.title
         self.weights = weights
+        self.sha256 = checkpoint.sha256
         self.metadata: dict[str, Any] = checkpoint.metadata
         self.model = _entry(self.metadata, weights.path)
         if model is not None and model != self.model.name:

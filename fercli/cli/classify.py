@@ -2,27 +2,31 @@
 
 import contextlib
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
+from fercli import __version__
 from fercli.cli import console
 from fercli.cli.options import (
     DeepOption,
     DetectorName,
     HogOption,
     ModelOption,
+    OnNoFace,
     OverwriteOption,
     ShallowOption,
     StrictOption,
     WeightsOption,
 )
-from fercli.errors import FercliError
-from fercli.files import MAX_PIXELS, Walk, atomic_write, refuse_existing, refuse_missing
+from fercli.errors import FercliError, UsageError
+from fercli.files import MAX_PIXELS, Kind, Walk, atomic_write, kind_of, refuse_existing, refuse_filled, refuse_missing
 from fercli.labels import LABELS
 from fercli.registry import DEFAULT_MODEL, name_from_flags
 
@@ -36,7 +40,9 @@ def classify(
     ],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", help="Results to write: .csv, .jsonl, or - for CSV on standard output.", show_default=False),
+        typer.Option(
+            "--output", "-o", help="Results to write: .csv, .jsonl, .parquet, or - for CSV on standard output.", show_default=False
+        ),
     ],
     deep: DeepOption = False,
     shallow: ShallowOption = False,
@@ -44,48 +50,154 @@ def classify(
     model: ModelOption = None,
     weights: WeightsOption = None,
     detector: Annotated[
-        DetectorName, typer.Option(help="How to find faces; auto takes images of at most 96 pixels a side whole.")
+        DetectorName,
+        typer.Option(help="How to find faces; auto takes images of at most 96 pixels a side whole and searches larger ones."),
     ] = DetectorName.auto,
+    largest: Annotated[bool, typer.Option("--largest", help="Only the largest face of each photo.")] = False,
+    min_face: Annotated[int, typer.Option(min=0, help="Leave out faces smaller than this, in pixels of the photo.")] = 0,
+    min_confidence: Annotated[
+        float, typer.Option(min=0, max=1, help="Leave the label empty where its probability is lower.")
+    ] = 0.0,
+    on_no_face: Annotated[
+        OnNoFace, typer.Option(help="A photo without a face: a row that says so, the whole photo taken as a face, or nothing.")
+    ] = OnNoFace.row,
+    annotate: Annotated[
+        Path | None, typer.Option(help="Write copies with faces framed and named into this folder.", show_default=False)
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page about the results, such as report.html.", show_default=False)
+    ] = None,
     max_pixels: Annotated[int, typer.Option(min=1, help="Reject photos with more pixels than this.")] = MAX_PIXELS,
     strict: StrictOption = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on where a stopped run with the same output was.")] = False,
     overwrite: OverwriteOption = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but rejects and errors.")] = False,
 ) -> None:
     """Find every face in every photo, and label its expression."""
-    from fercli.records import rows, writer_for
+    from fercli.journal import journal_path, open_journal
+    from fercli.records import rows
+    from fercli.writers import writer_for
 
+    console.set_quiet(quiet)
     to_stdout = str(output) == "-"
     make_writer = writer_for(output)
     name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog)
     refuse_missing(inputs, "give image files or folders of them")
-    if not to_stdout:
-        refuse_existing(output, overwrite=overwrite, inputs=inputs)
-    walk = Walk(inputs)
+    _refuse_outputs(output, annotate, report, inputs, resume=resume, overwrite=overwrite)
     from fercli.inference import Labeller, own_weights, shipped_weights
 
     labeller = Labeller(own_weights(weights) if weights else shipped_weights(name or DEFAULT_MODEL), name)
+    from fercli.classification import Options, ahead
     from fercli.classification import classify as label_photos
-    from fercli.faces import DETECTORS
+    from fercli.faces import detector as new_detector
+    from fercli.pictures import annotate as draw
+    from fercli.report import Report
 
-    tally: Counter[str] = Counter()
-    expressions: Counter[str] = Counter()
-    started = time.monotonic()
-    console.say_on_stop("Stopped; nothing was written.")
-    with _opened(output, to_stdout=to_stdout) as handle, console.progress("photos") as bars:
+    options = Options(largest=largest, min_face=min_face, whole=on_no_face is OnNoFace.whole, max_pixels=max_pixels)
+    settings = {"model": labeller.title, "weights": labeller.sha256, "detector": str(detector), **asdict(options)}
+    settings["fercli"] = __version__
+    walk = Walk(inputs)
+    if annotate:
+        annotate.mkdir(parents=True, exist_ok=True)
+        walk.leave_out(annotate)
+    tally = Tally()
+    summary = Report()
+    with contextlib.ExitStack() as stack:
+        journal = None
+        if not to_stdout:
+            journal = stack.enter_context(open_journal(journal_path(output), settings, resume=resume))
+            console.say_on_stop("Stopped; what was done is kept. Go on with the same command and --resume.")
+        handle = stack.enter_context(_opened(output, to_stdout=to_stdout))
+        bars = stack.enter_context(console.progress("photos"))
         bar = bars.add_task("classify", total=None)
+        stack.enter_context(counted(inputs, lambda total: bars.update(bar, total=total)))
         writer = make_writer(handle)
-        for outcome in label_photos(walk, labeller, DETECTORS[detector](), max_pixels=max_pixels):
-            for row in rows(outcome, labeller.title):
-                writer.write(row)
-            tally[outcome.status] += 1
-            expressions.update(face.label for face in outcome.faces)
+        known = journal.find if journal else lambda _: None
+        outcomes = label_photos(walk, labeller, new_detector(detector), options, known=known)
+        if annotate:
+            outcomes = ahead(lambda outcome: (draw(outcome, annotate, max_pixels), outcome)[1], outcomes, 8)
+        for outcome in outcomes:
+            if journal:
+                journal.add(outcome)
+            if on_no_face is not OnNoFace.skip or outcome.status != "no_face":
+                for row in rows(outcome, labeller.title, min_confidence):
+                    writer.write(row)
+            tally.add(outcome)
             _say_reject(outcome)
             if outcome.reject and strict:
                 raise FercliError("A photo was rejected and --strict allows none; nothing was written.")
-            bars.update(bar, completed=tally.total(), description=f"classify  {expressions.total()} faces")
+            if report:
+                summary.add(outcome)
+            bars.update(bar, completed=tally.photos, description=tally.short())
         _refuse_empty(tally, walk)
-    _report(tally, expressions, walk, output, labeller.title, time.monotonic() - started)
-    if tally["rejected"] or walk.unreadable:
+        writer.close()
+        if report:
+            summary.write(report, settings, max_pixels)
+    _say_end(tally, walk, output, labeller.title)
+    if tally.status["rejected"] or walk.unreadable:
         raise typer.Exit(3)
+
+
+@dataclass
+class Tally:
+    """What the run has come to so far."""
+
+    status: Counter[str] = field(default_factory=Counter)
+    expressions: Counter[str] = field(default_factory=Counter)
+    started: float = field(default_factory=time.monotonic)
+
+    def add(self, outcome: "Outcome") -> None:
+        """Count one outcome."""
+        self.status[outcome.status] += 1
+        self.expressions.update(face.label for face in outcome.faces)
+
+    @property
+    def photos(self) -> int:
+        """How many photos are done."""
+        return self.status.total()
+
+    def short(self) -> str:
+        """Return what stands beside the progress bar."""
+        return f"classify  {self.expressions.total():,} faces, {self.status['rejected']:,} rejected"
+
+
+def _refuse_outputs(
+    output: Path, annotate: Path | None, report: Path | None, inputs: list[Path], *, resume: bool, overwrite: bool
+) -> None:
+    if str(output) == "-":
+        if resume:
+            raise UsageError("Standard output cannot be resumed; write to a file with -o.")
+    else:
+        from fercli.journal import journal_path
+
+        refuse_existing(output, overwrite=overwrite or resume, inputs=inputs)
+        if kind_of(journal_path(output)) is not Kind.MISSING and not (resume or overwrite):
+            raise UsageError(f"A run that was stopped has begun {output}; add --resume to go on, or --overwrite to begin anew.")
+    if annotate:
+        refuse_filled(annotate, overwrite=overwrite or resume)
+    if report:
+        refuse_existing(report, overwrite=overwrite or resume, inputs=inputs)
+
+
+@contextlib.contextmanager
+def counted(inputs: list[Path], tell: Callable[[int], None]) -> Iterator[None]:
+    """Count the photos beside the block's work, for the time left, and `tell` how many there are."""
+    stopped = threading.Event()
+
+    def count() -> None:
+        total = 0
+        for _ in Walk(inputs):
+            total += 1
+            if stopped.is_set():
+                return
+        tell(total)
+
+    thread = threading.Thread(target=count, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
 
 
 @contextlib.contextmanager
@@ -100,32 +212,33 @@ def _opened(output: Path, *, to_stdout: bool) -> Iterator[BinaryIO]:
 
 def _say_reject(outcome: "Outcome") -> None:
     if outcome.reject:
-        console.say(f"reject: {console.name(outcome.path)}: {outcome.reject.code}: {outcome.reject.reason}")
+        console.warn(f"reject: {console.name(outcome.path)}: {outcome.reject.code}: {outcome.reject.reason}")
 
 
-def _refuse_empty(tally: Counter[str], walk: Walk) -> None:
+def _refuse_empty(tally: Tally, walk: Walk) -> None:
     """Raise FercliError if no photo could be read: there is nothing to publish."""
-    if tally["rejected"] and tally.total() == tally["rejected"]:
-        raise FercliError(f"None of the {tally.total()} photos could be read; nothing was written.")
-    if not tally:
+    if tally.status["rejected"] and tally.photos == tally.status["rejected"]:
+        raise FercliError(f"None of the {tally.photos} photos could be read; nothing was written.")
+    if not tally.photos:
         found = f"only {walk.passed_over} of other kinds" if walk.passed_over else "no files"
         raise FercliError(
             f"There are no photos in {', '.join(console.name(path) for path in walk.inputs)}: {found}; nothing was written."
         )
 
 
-def _report(tally: Counter[str], expressions: Counter[str], walk: Walk, output: Path, model: str, seconds: float) -> None:
+def _say_end(tally: Tally, walk: Walk, output: Path, model: str) -> None:
     for folder, reason in walk.unreadable:
-        console.say(f"reject: {console.name(folder)}: unreadable: {reason}")
-    faces = expressions.total()
+        console.warn(f"reject: {console.name(folder)}: unreadable: {reason}")
+    faces, seconds = tally.expressions.total(), time.monotonic() - tally.started
     table = console.table(f"Expressions of {faces:,} faces, by {model}", ["expression", "faces", "share"])
     for label in LABELS:
-        table.add_row(label, f"{expressions[label]:,}", f"{expressions[label] / faces:.1%}" if faces else "–")
+        count = tally.expressions[label]
+        table.add_row(label, f"{count:,}", f"{count / faces:.1%}" if faces else "–")
     console.show(table)
     if walk.passed_over:
         console.say(f"passed over, no photos: {walk.passed_over:,}")
     target = "standard output" if str(output) == "-" else console.name(output)
     console.say(
-        f"{target}: {tally.total():,} photos, {faces:,} faces, {tally['no_face']:,} photos without a face, "
-        f"{tally['rejected']:,} rejected, in {seconds:.1f} s ({tally.total() / seconds:.1f} photos/s)"
+        f"{target}: {tally.photos:,} photos, {faces:,} faces, {tally.status['no_face']:,} photos without a face, "
+        f"{tally.status['rejected']:,} rejected, in {seconds:.1f} s ({tally.photos / seconds:.1f} photos/s)"
     )

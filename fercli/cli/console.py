@@ -61,8 +61,23 @@ def silence_native_libraries() -> None:
         os.dup2(sink.fileno(), 2)
 
 
+_quiet = False
+
+
+def set_quiet(quiet: bool) -> None:
+    """Let `say`, `show` and `progress` print nothing, if so wished."""
+    global _quiet
+    _quiet = quiet
+
+
 def say(text: str = "") -> None:
     """Print a line as it is, control characters made visible."""
+    if not _quiet:
+        warn(text)
+
+
+def warn(text: str) -> None:
+    """Print a line that is not to be missed, also when quiet."""
     _talk().print(safe(text), soft_wrap=True)
 
 
@@ -74,7 +89,8 @@ def error(text: str) -> None:
 
 def show(table: "Table") -> None:
     """Print a table that sums up what was written elsewhere."""
-    _console(stderr=True, width=_ENDLESS).print(table)
+    if not _quiet:
+        _console(stderr=True, width=_ENDLESS).print(table)
 
 
 def show_result(table: "Table") -> None:
@@ -135,4 +151,4 @@ def progress(unit: str) -> "AbstractContextManager[Progress]":
     """Return a block during which bars count `unit`s, on a terminal."""
     from fercli.cli.progress import bars_on
 
-    return bars_on(_talk(), unit)
+    return bars_on(_talk(), unit, hidden=_quiet)

@@ -23,11 +23,20 @@ DATA_DEFAULT = Path("fer2013.npz")
 
 
 class DetectorName(StrEnum):
-    """The detectors of `faces.DETECTORS`; named here, too, so that a usage error does not wait for OpenCV."""
+    """The detectors of `faces.DETECTORS`; named here, too, so that a usage error does not wait for numpy."""
 
     auto = "auto"
     haar = "haar"
+    mtcnn = "mtcnn"
     none = "none"
+
+
+class OnNoFace(StrEnum):
+    """What becomes of a photo in which nobody was found."""
+
+    row = "row"
+    whole = "whole"
+    skip = "skip"
 
 
 class SplitName(StrEnum):

@@ -24,8 +24,8 @@ class _RateColumn(ProgressColumn):
 
 
 @contextlib.contextmanager
-def bars_on(console: Console, unit: str) -> Iterator[Progress]:
-    """Show bars that count `unit`s while the block runs; only on a terminal, and wiped at the end."""
+def bars_on(console: Console, unit: str, *, hidden: bool) -> Iterator[Progress]:
+    """Show bars that count `unit`s while the block runs; only on a terminal, unless `hidden`, and wiped at the end."""
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -37,6 +37,6 @@ def bars_on(console: Console, unit: str) -> Iterator[Progress]:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=not console.is_terminal,
+        disable=hidden or not console.is_terminal,
     ) as bars:
         yield bars

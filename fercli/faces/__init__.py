@@ -1,86 +1,110 @@
-"""Finding faces, in boxes that frame them as FER2013 does: the only module that imports cv2."""
+"""Finding faces, in frames like those of FER2013: one interface, four detectors."""
 
-import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from fercli.images import square_around
-from fercli.records import Box
+from fercli.records import Frame
 
-CROP_SIDE = (
-    96  # an image no larger than this on both sides is a face already: FER2013's own have 48, CK+ and RAF-DB crops 48 to 100
-)
-_SEARCH_SIDE = 1280  # photos are searched at most at this size; a face of 24 pixels there is 1/53 of the photo's longer side
-_SMALLEST_FACE = 24
-# On scikit-image's 26 sample images and two portraits at 12 sizes and brightnesses: all 24 portraits found; beside coins, which
-# do show heads, 1 false face (5 neighbours: 1, and 4 instead of 2 beside the portraits). Equalising the histogram first gave 3.
-_NEIGHBOURS = 6
+CROP_SIDE = 96  # an image no larger on either side is a face already: FER2013's own have 48, CK+ and RAF-DB crops 48 to 100
+QUICK_SIDE, CAREFUL_SIDE = 320, 640  # that photos are shrunk to: faces of 1/16 and of 1/32 of the longer side are seen
+_SAME_FACE = 0.4  # of the two squares' union lies in both
 
 
 @dataclass(frozen=True)
 class Found:
-    """A face's square, and the detector's score, None if the whole image was taken without a search."""
+    """A face's frame, and the detector's score, None if the whole image was taken without a search."""
 
-    box: Box
+    frame: Frame
     score: float | None
 
 
 class Detector(Protocol):
-    """Finds the faces in a photo."""
+    """Finds the faces in photos."""
 
-    def find(self, photo: NDArray[np.uint8]) -> list[Found]:
-        """Return the faces in a grey photo (height, width), from left to right."""
+    def find(self, photos: Sequence[NDArray[np.uint8]]) -> list[list[Found]]:
+        """Return the faces of each grey photo (height, width), each once, from left to right."""
 
 
 class WholeImage:
     """Takes every image as one face: for folders of crops."""
 
-    def find(self, photo: NDArray[np.uint8]) -> list[Found]:
-        """Return the smallest square around the image."""
-        return [Found(square_around(photo), None)]
-
-
-class Haar:
-    """OpenCV's frontal Haar cascade. Its box is the frame that FER2013's faces have."""
-
-    def __init__(self) -> None:
-        path = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
-        self._cascade = cv2.CascadeClassifier(str(path))
-        self._lock = threading.Lock()  # a cascade keeps state while it searches
-
-    def find(self, photo: NDArray[np.uint8]) -> list[Found]:
-        """Return every face of at least 24 pixels, in a photo searched at no more than 1280."""
-        height, width = photo.shape
-        scale = min(1.0, _SEARCH_SIDE / max(height, width))
-        small = photo
-        if scale < 1.0:
-            size = (max(1, round(width * scale)), max(1, round(height * scale)))
-            small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
-        with self._lock:
-            boxes, _, scores = self._cascade.detectMultiScale3(
-                small, scaleFactor=1.1, minNeighbors=_NEIGHBOURS, minSize=(_SMALLEST_FACE, _SMALLEST_FACE), outputRejectLevels=True
-            )
-        found = []
-        for box, score in zip(boxes, scores, strict=True):
-            left, top, size = (round(float(value) / scale) for value in box[:3])
-            found.append(Found(Box(left, top, size, size), float(score)))
-        return sorted(found, key=lambda face: (face.box.x, face.box.y))
+    def find(self, photos: Sequence[NDArray[np.uint8]]) -> list[list[Found]]:
+        """Return the smallest square around each image."""
+        return [[Found(square_around(photo), None)] for photo in photos]
 
 
 class Auto:
-    """Takes an image of at most 96 pixels a side as a face crop, whole, and searches any larger one."""
+    """Takes small images as face crops, whole; searches larger ones quickly, and with more care where that finds nobody."""
 
     def __init__(self) -> None:
-        self._whole, self._search = WholeImage(), Haar()
+        self._ways: dict[int, Detector] = {}
 
-    def find(self, photo: NDArray[np.uint8]) -> list[Found]:
-        """Return the faces found by whichever way fits the image's size."""
-        return (self._whole if max(photo.shape) <= CROP_SIDE else self._search).find(photo)
+    def find(self, photos: Sequence[NDArray[np.uint8]]) -> list[list[Found]]:
+        """Return the faces found by whichever way fits each image."""
+        found: list[list[Found]] = [[] for _ in photos]
+
+        def search(way: Detector, numbers: list[int]) -> None:
+            for number, faces in zip(numbers, way.find([photos[number] for number in numbers]), strict=True):
+                found[number] = faces
+
+        crops = [number for number, photo in enumerate(photos) if max(photo.shape) <= CROP_SIDE]
+        search(WholeImage(), crops)
+        for side in (QUICK_SIDE, CAREFUL_SIDE):
+            left = [number for number, faces in enumerate(found) if not faces]
+            if left:
+                search(self._way(side), left)
+        return found
+
+    def _way(self, side: int) -> Detector:
+        if side not in self._ways:  # loads TensorFlow, which a folder of crops need not wait for
+            self._ways[side] = _mtcnn(side)
+        return self._ways[side]
 
 
-DETECTORS: dict[str, type[Auto] | type[Haar] | type[WholeImage]] = {"auto": Auto, "haar": Haar, "none": WholeImage}
+def _haar() -> Detector:
+    from fercli.faces.haar import Haar
+
+    return Haar()
+
+
+def _mtcnn(side: int) -> Detector:
+    from fercli.faces.mtcnn import Mtcnn
+
+    return Mtcnn(side)
+
+
+DETECTORS: dict[str, Callable[[], Detector]] = {
+    "auto": Auto,
+    "haar": _haar,
+    "mtcnn": lambda: _mtcnn(CAREFUL_SIDE),
+    "none": WholeImage,
+}
+
+
+def detector(name: str) -> Detector:
+    """Return a new detector, one of `DETECTORS` by name; all but `none` and `haar` load TensorFlow."""
+    return DETECTORS[name]()
+
+
+def distinct(found: Sequence[Found]) -> list[Found]:
+    """Return the faces from left to right without second finds of one face: of two that overlap the better score stays."""
+    kept: list[Found] = []
+    for face in sorted(found, key=lambda face: -(face.score or 0.0)):
+        if all(_overlap(face.frame, other.frame) < _SAME_FACE for other in kept):
+            kept.append(face)
+    return sorted(kept, key=lambda face: (face.frame.box.x, face.frame.box.y))
+
+
+def _overlap(first: Frame, second: Frame) -> float:
+    """Return the intersection of two squares, set upright, over their union."""
+    sides = [
+        max(0.0, min(a + first.side / 2, b + second.side / 2) - max(a - first.side / 2, b - second.side / 2))
+        for a, b in ((first.x, second.x), (first.y, second.y))
+    ]
+    shared = sides[0] * sides[1]
+    return shared / (first.side**2 + second.side**2 - shared)

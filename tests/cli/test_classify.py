@@ -85,7 +85,7 @@ def test_the_output_inside_the_input_is_not_read_back(fercli: Run, photos: Path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-o", "r.xlsx"], "end the name in .csv or .jsonl"),
+        (["-o", "r.xlsx"], "end the name in .csv, .jsonl or .parquet"),
         (["-o", "r.csv", "--model", "vgg"], "There is no model 'vgg'; choose one of"),
         (["-o", "r.csv", "--model", "deep", "--hog"], "--model already names the network"),
         (["-o", "r.csv", "--detector", "dlib"], "'dlib' is not one of"),

@@ -1,0 +1,72 @@
+"""Pictures of results: photos with their faces marked, and single faces for the report."""
+
+import base64
+import io
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+
+from fercli.errors import ImageRejected
+from fercli.files import readable, write_atomically
+from fercli.images import read_colour
+from fercli.records import Box, Face, Outcome
+
+THUMBNAIL_SIDE = 96
+_LINE = "#ffcc00"
+
+
+def annotate(outcome: Outcome, folder: Path, max_pixels: int) -> Path | None:
+    """Write an upright JPEG copy of a photo, faces framed and named, into `folder`; return where, None for a reject.
+
+    A photo keeps its place: `a/b.png` becomes `folder/a/b.png.jpg`, and what leads out of the folder, `/` and `..`, is left away.
+    """
+    if outcome.reject:
+        return None
+    try:
+        picture = read_colour(outcome.path, max_pixels)
+    except ImageRejected:
+        return None  # it was readable a moment ago; its row stands
+    for face in outcome.faces:
+        _mark(picture, face)
+    data = io.BytesIO()
+    picture.save(data, "JPEG", quality=90)
+    place = Path(*(part for part in outcome.path.parts if part not in {outcome.path.anchor, ".."}))
+    target = folder / place.with_name(f"{place.name}.jpg")
+    write_atomically(target, data.getvalue())
+    return target
+
+
+def _mark(picture: Image.Image, face: Face) -> None:
+    box, draw = face.box, ImageDraw.Draw(picture)
+    line = max(2, round(max(picture.size) / 400))
+    font = ImageFont.load_default(max(12, round(box.width / 8)))
+    draw.rectangle((box.x, box.y, box.x + box.width - 1, box.y + box.height - 1), outline=_LINE, width=line)
+    text = f"{face.label} {face.confidence:.2f}"
+    left, top, right, bottom = draw.textbbox((0, 0), text, font=font)
+    x = min(max(0, box.x), max(0, picture.width - (right - left) - 2 * line))
+    y = box.y - (bottom - top) - 3 * line
+    if y < 0:  # no room above the face
+        y = max(0, min(box.y + box.height, picture.height - (bottom - top) - 3 * line))
+    draw.rectangle((x, y, x + right - left + 2 * line, y + bottom - top + 3 * line), fill=_LINE)
+    draw.text((x + line - left, y + line - top), text, font=font, fill="black")
+
+
+def thumbnail(path: Path, box: Box, max_pixels: int) -> str:
+    """Return a face in colour as the `data:` address of a small JPEG, with a margin; empty if unreadable."""
+    try:
+        picture = read_colour(path, max_pixels)
+    except ImageRejected:
+        return ""
+    margin = box.width // 6
+    area = (box.x - margin, box.y - margin, box.x + box.width + margin, box.y + box.height + margin)
+    inside = (max(0, area[0]), max(0, area[1]), min(picture.width, area[2]), min(picture.height, area[3]))
+    small = picture.crop(inside)
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    data = io.BytesIO()
+    small.save(data, "JPEG", quality=85)
+    return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
+
+
+def shown_name(path: Path) -> str:
+    """Return a path as text for a page: `readable`, control characters made visible."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in readable(path))

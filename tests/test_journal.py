@@ -1,0 +1,97 @@
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from fercli.errors import IntegrityError
+from fercli.files import identity_of
+from fercli.journal import journal_path, open_journal
+from fercli.records import Box, Face, Outcome, Reject
+
+SETTINGS = {"model": "deep", "detector": "auto"}
+FACE = Face(Box(-1, 2, 30, 30), 0.1 + 0.2, (1 / 3, 0.0, 1e-9, 0.1, 0.2, 0.3, 0.05))
+
+
+class Stop(Exception):
+    pass
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> list[Path]:
+    paths = [tmp_path / os.fsdecode(name) for name in (b"a.jpg", b"caf\xe9.jpg", b"[red]\n.jpg")]
+    for number, path in enumerate(paths):
+        path.write_bytes(b"x" * (number + 1))
+    return paths
+
+
+def stopped(path: Path, outcomes: list[Outcome]) -> None:
+    with contextlib.suppress(Stop), open_journal(path, SETTINGS, resume=False) as journal:
+        for outcome in outcomes:
+            journal.add(outcome)
+        raise Stop
+
+
+def test_what_was_added_is_found_again_to_the_last_bit(tmp_path: Path, photos: list[Path]) -> None:
+    path = journal_path(tmp_path / "r.csv")
+    outcomes = [
+        Outcome(photos[0], (FACE, FACE), identity=identity_of(photos[0])),
+        Outcome(photos[1], identity=identity_of(photos[1])),
+        Outcome(photos[2], reject=Reject("damaged", "it is cut off"), identity=identity_of(photos[2])),
+    ]
+    stopped(path, outcomes)
+    with open_journal(path, SETTINGS, resume=True) as journal:
+        assert [journal.find(photo) for photo in photos] == outcomes
+        assert journal.find(tmp_path / "other.jpg") is None
+    assert not path.exists()
+
+
+def test_a_changed_photo_is_not_known(tmp_path: Path, photos: list[Path]) -> None:
+    path = journal_path(tmp_path / "r.csv")
+    stopped(path, [Outcome(photo, (FACE,), identity=identity_of(photo)) for photo in photos])
+    photos[0].write_bytes(b"another length")
+    os.utime(photos[1], ns=(0, 0))
+    photos[2].unlink()
+    with open_journal(path, SETTINGS, resume=True) as journal:
+        assert [journal.find(photo) for photo in photos] == [None, None, None]
+
+
+def test_a_run_with_other_settings_is_refused(tmp_path: Path, photos: list[Path]) -> None:
+    path = journal_path(tmp_path / "r.csv")
+    stopped(path, [Outcome(photos[0], (FACE,), identity=identity_of(photos[0]))])
+    with (
+        pytest.raises(IntegrityError, match="is of a run with detector auto"),
+        open_journal(path, SETTINGS | {"detector": "haar"}, resume=True),
+    ):
+        pass
+    assert path.exists()
+    with open_journal(path, SETTINGS | {"detector": "haar"}, resume=False) as journal:
+        assert journal.find(photos[0]) is None
+
+
+def test_a_broken_journal_is_refused_and_kept(tmp_path: Path) -> None:
+    path, content = tmp_path / "journal", b"no database at all, but long enough to be read as one" * 10
+    path.write_bytes(content)
+    with pytest.raises(IntegrityError, match="no journal that fercli can read"), open_journal(path, SETTINGS, resume=True):
+        pass
+    assert path.read_bytes() == content
+
+
+def test_an_outcome_that_was_tampered_with_is_refused(tmp_path: Path, photos: list[Path]) -> None:
+    path = journal_path(tmp_path / "r.csv")
+    stopped(path, [Outcome(photos[0], (FACE,), identity=identity_of(photos[0]))])
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE photo SET outcome = '{}'")
+    database.close()
+    with pytest.raises(IntegrityError), open_journal(path, SETTINGS, resume=True) as journal:
+        journal.find(photos[0])
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_run_that_did_nothing_leaves_nothing(tmp_path: Path, photos: list[Path], resume: bool) -> None:
+    path = journal_path(tmp_path / "r.csv")
+    with contextlib.suppress(Stop), open_journal(path, SETTINGS, resume=resume) as journal:
+        journal.add(Outcome(photos[0], reject=Reject("empty", "no bytes"), identity=identity_of(photos[0])))
+        raise Stop
+    assert not path.exists()
