@@ -19,10 +19,10 @@ _STYLE = """
 body{font:16px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1c1c28;background:#fff}
 h1{font-size:1.6rem;margin:0 0 .3rem}h2{font-size:1.15rem;margin:2rem 0 .6rem;border-bottom:1px solid #ddd;padding-bottom:.2rem}
 .facts{color:#555;margin:0 0 1rem}.bar{display:grid;grid-template-columns:6rem 1fr 9rem;gap:.6rem;align-items:center;margin:.2rem 0}
-.bar i{display:block;height:1.1rem;background:#3465a4;border-radius:2px;min-width:1px}.bar b{font-weight:400;color:#555}
+.bar i{display:block;height:1.1rem;background:#3465a4;border-radius:2px}.bar b{font-weight:400;color:#555}
 .faces{display:flex;flex-wrap:wrap;gap:.6rem}figure{margin:0;width:96px;font-size:.72rem;color:#555;overflow-wrap:anywhere}
 figure img,figure span{display:block;width:96px;height:96px;object-fit:cover;border-radius:4px;background:#eee}
-figcaption{max-height:3.4em;overflow:hidden}td{padding:.1rem 1rem .1rem 0;vertical-align:top;overflow-wrap:anywhere}
+figcaption{max-height:4.5em;overflow:hidden}td{padding:.1rem 1rem .1rem 0;vertical-align:top;overflow-wrap:anywhere}
 ul{columns:24rem;padding-left:1.2rem;overflow-wrap:anywhere}
 """
 

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
-from tests.conftest import PHOTOS, Ran
+from fercli.classification import classify
+from tests.conftest import PHOTOS, FakeLabeller, Ran
 
 Run = Callable[..., Ran]
 pytestmark = pytest.mark.usefixtures("fake_labeller")
@@ -121,3 +123,100 @@ def test_promise_18_names_of_all_kinds(fercli: Run, tmp_path: Path) -> None:
     assert names == ["=1+1.png", "[red].png", "caf\\xe9.png", "two\nlines.png", "zz.png", "é.png"]
     assert "[red].png: not_an_image" in ran.talk
     assert "two\\nlines.png: not_an_image" in ran.talk
+
+
+def test_which_faces_and_photos_count(fercli: Run, photos: Path, tmp_path: Path) -> None:
+    two = np.hstack([np.asarray(Image.open(PHOTOS / "astronaut.jpg").convert("L"))[:300]] * 2)
+    Image.fromarray(two).save(photos / "two.png")
+
+    def faces(*options: object) -> list[tuple[str, str]]:
+        assert fercli("classify", photos, "-o", tmp_path / "r.csv", "--overwrite", *options).code == 0
+        return [(Path(line["path"]).name, line["status"]) for line in read(tmp_path / "r.csv")]
+
+    crops = [("bright.png", "ok"), ("dark.png", "ok")]
+    assert faces() == [*crops, ("nobody.png", "no_face"), ("two.png", "ok"), ("two.png", "ok")]
+    assert faces("--largest") == [*crops, ("nobody.png", "no_face"), ("two.png", "ok")]
+    assert faces("--min-face", 60, "--on-no-face", "skip") == [("two.png", "ok")] * 2
+    assert faces("--on-no-face", "whole")[2] == ("nobody.png", "ok")
+    whole = read(tmp_path / "r.csv")[2]
+    assert [whole[name] for name in ("x", "y", "width", "height")] == ["0", "-50", "300", "300"]
+
+
+def test_unsure_labels_are_left_empty(fercli: Run, photos: Path, tmp_path: Path) -> None:
+    assert fercli("classify", photos / "bright.png", "-o", tmp_path / "r.csv", "--min-confidence", 0.8).code == 0
+    (line,) = read(tmp_path / "r.csv")
+    assert (line["label"], line["confidence"], line["reason"]) == ("", "0.7", "no label: the confidence is below 0.8")
+
+
+def test_annotated_copies_and_a_report_inside_the_input_are_not_read_back(fercli: Run, photos: Path) -> None:
+    command = ("classify", photos, "-o", photos / "r.csv", "--annotate", photos / "marked", "--report", photos / "r.html")
+    assert fercli(*command).code == 0
+    first = (photos / "r.csv").read_bytes()
+    copies = sorted((photos / "marked").rglob("*.jpg"))
+    assert [path.name for path in copies] == ["bright.png.jpg", "dark.png.jpg", "nobody.png.jpg"]
+    yellow = np.asarray(Image.open(copies[0]).convert("RGB")).astype(int)
+    assert ((yellow[..., 0] - yellow[..., 2]) > 60).sum() > 100
+    assert "3 photos, 2 faces" in (photos / "r.html").read_text()
+    again = fercli(*command)
+    assert again.code == 2
+    assert "--overwrite" in again.talk
+    assert fercli(*command, "--overwrite").code == 0
+    assert (photos / "r.csv").read_bytes() == first
+
+
+def test_quiet_says_nothing_but_rejects(fercli: Run, photos: Path, tmp_path: Path) -> None:
+    assert fercli("classify", photos, "-o", tmp_path / "r.csv", "--quiet").talk == ""
+    (photos / "bad.jpg").write_text("no image")
+    talk = fercli("classify", photos, "-o", tmp_path / "s.csv", "-q").talk
+    assert talk.splitlines() == [
+        f"reject: {photos / 'bad.jpg'}: not_an_image: its content is not PNG, JPEG, BMP, WebP, GIF or TIFF"
+    ]
+
+
+class Crash(BaseException):
+    pass
+
+
+def test_promises_11_and_20_a_stopped_run_goes_on_and_ends_alike(
+    fercli: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for value in range(40):
+        Image.fromarray(np.full((48, 48), 6 * value, np.uint8)).save(photos / f"{value:02}.png")
+    assert fercli("classify", photos, "-o", tmp_path / "unbroken.csv").code == 0
+    monkeypatch.setattr("fercli.journal._COMMIT_EVERY", 0.0)
+    original, seen = FakeLabeller.label, 0
+
+    def label(self: FakeLabeller, pixels: NDArray[np.uint8], hog: None = None) -> NDArray[np.float32]:
+        nonlocal seen
+        seen += len(pixels)
+        if crash_at and seen > crash_at:
+            raise Crash
+        return original(self, pixels, hog)
+
+    monkeypatch.setattr(FakeLabeller, "label", label)
+    assert classify.__kwdefaults__
+    monkeypatch.setitem(classify.__kwdefaults__, "batch_size", 8)
+    crash_at = 20
+    output = tmp_path / "r.csv"
+    with pytest.raises(Crash):
+        fercli("classify", photos, "-o", output)
+    assert not output.exists()
+    refused = fercli("classify", photos, "-o", output)
+    assert refused.code == 2
+    assert "--resume" in refused.talk
+    other = fercli("classify", photos, "-o", output, "--resume", "--largest")
+    assert other.code == 4
+    assert "is of a run with largest False" in other.talk
+    crash_at, seen = 0, 0
+    assert fercli("classify", photos, "-o", output, "--resume").code == 0
+    assert 0 < seen < 42
+    assert output.read_bytes() == (tmp_path / "unbroken.csv").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "r.csv", "unbroken.csv"]
+
+
+def test_resume_without_anything_to_resume_and_on_standard_output(fercli: Run, photos: Path, tmp_path: Path) -> None:
+    assert fercli("classify", photos, "-o", tmp_path / "r.csv", "--resume").code == 0
+    assert len(read(tmp_path / "r.csv")) == 3
+    ran = fercli("classify", photos, "-o", "-", "--resume")
+    assert ran.code == 2
+    assert "cannot be resumed" in ran.talk

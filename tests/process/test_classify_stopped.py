@@ -1,0 +1,71 @@
+"""Stopping a real classification by every signal, and going on."""
+
+import contextlib
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from fercli.journal import journal_path
+from tests.conftest import synthetic_faces
+
+PHOTOS = 2000  # some seconds' work
+
+
+def classify(root: Path, output: str, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "fercli", "classify", "photos", "-o", output, *more]
+    return subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of photos and the results of an unbroken run."""
+    root = tmp_path_factory.mktemp("stopped")
+    (root / "photos").mkdir()
+    for number, face in enumerate(synthetic_faces(PHOTOS)[0]):
+        Image.fromarray(face).save(root / "photos" / f"{number}.png", compress_level=0)
+    with classify(root, "unbroken.csv") as child:
+        talk = child.communicate(timeout=120)[1]
+    assert child.returncode == 0, talk
+    assert "in" in talk
+    return root
+
+
+def wait_for_work(journal: Path) -> int:
+    """Return how many photos the run has on disk, as soon as there are any."""
+    for _ in range(600):
+        time.sleep(0.05)
+        with (
+            contextlib.suppress(sqlite3.Error),
+            contextlib.closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as database,
+        ):
+            (count,) = database.execute("SELECT count(*) FROM photo").fetchone()
+            if count:
+                return int(count)
+    raise AssertionError("nothing came in")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_promises_11_and_12_stop_and_resume_to_the_same_bytes(root: Path, number: int, code: int) -> None:
+    output = root / f"{number}.csv"
+    with classify(root, output.name) as child:
+        done = wait_for_work(journal_path(output))
+        os.kill(child.pid, number)
+        talk = child.communicate(timeout=60)[1]
+    assert child.returncode == code
+    assert done < PHOTOS
+    assert not output.exists()
+    if code > 0:
+        assert "--resume" in talk
+        assert "Traceback" not in talk
+    with classify(root, output.name, "--resume") as child:
+        talk = child.communicate(timeout=120)[1]
+    assert child.returncode == 0, talk
+    assert output.read_bytes() == (root / "unbroken.csv").read_bytes()
+    assert [path.name for path in root.iterdir() if path.name.startswith(".")] == []
