@@ -95,12 +95,12 @@ def distinct(found: Sequence[Found]) -> list[Found]:
     """Return the faces from left to right without second finds of one face: of two that overlap the better score stays."""
     kept: list[Found] = []
     for face in sorted(found, key=lambda face: -(face.score or 0.0)):
-        if all(_overlap(face.frame, other.frame) < _SAME_FACE for other in kept):
+        if all(overlap(face.frame, other.frame) < _SAME_FACE for other in kept):
             kept.append(face)
     return sorted(kept, key=lambda face: (face.frame.box.x, face.frame.box.y))
 
 
-def _overlap(first: Frame, second: Frame) -> float:
+def overlap(first: Frame, second: Frame) -> float:
     """Return the intersection of two squares, set upright, over their union."""
     sides = [
         max(0.0, min(a + first.side / 2, b + second.side / 2) - max(a - first.side / 2, b - second.side / 2))
