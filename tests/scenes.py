@@ -43,17 +43,17 @@ def background(name: str) -> Image.Image:
         return picture.convert("RGB")
 
 
-def compose(seed: int, *, width: int = 800, height: int = 600, most: int = 3) -> Scene:
-    """Return a scene with up to `most` faces of 1/12 to 1/2 of its height, rolled by up to 40 degrees, lit and noised at random."""
+def compose(seed: int, *, width: int = 800, height: int = 600, most: int = 3, least: float = 1 / 12, roll: float = 40.0) -> Scene:
+    """Return a scene with up to `most` faces of `least` to 1/2 of its height, rolled by up to `roll` degrees, lit and noised."""
     generator = np.random.default_rng(seed)
     picture = background(str(generator.choice(FACE_FREE))).resize((width, height), Image.Resampling.BICUBIC)
     faces: list[Frame] = []
     for place in generator.permutation(most)[: generator.integers(1, most + 1)]:
-        side = float(np.exp(generator.uniform(np.log(height / 12), np.log(min(height / 2, width / most / 1.6)))))
+        side = float(np.exp(generator.uniform(np.log(height * least), np.log(min(height / 2, width / most / 1.6)))))
         x = (place + 0.5) * width / most
         y = float(generator.uniform(0.75 * side, height - 0.75 * side))
         name = str(generator.choice(list(PORTRAITS)))
-        faces.append(paste(picture, name, Frame(x, y, side, float(generator.uniform(-40, 40)))))
+        faces.append(paste(picture, name, Frame(x, y, side, float(generator.uniform(-roll, roll)))))
     return Scene(_lit(picture, generator), tuple(faces))
 
 

@@ -1,3 +1,5 @@
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -6,9 +8,11 @@ import pytest
 from PIL import Image
 
 from fercli import classification
-from fercli.classification import classify
-from fercli.faces import Auto, WholeImage
+from fercli.classification import ahead, classify
+from fercli.faces import Auto, WholeImage, overlap
+from fercli.records import Outcome
 from tests.conftest import PHOTOS, FakeLabeller
+from tests.scenes import FACE_FREE, compose, empty
 
 
 def crops(folder: Path, values: list[int]) -> list[Path]:
@@ -67,3 +71,74 @@ def test_promise_21_outcomes_come_before_the_walk_ends(tmp_path: Path, monkeypat
 
 def test_no_photos() -> None:
     assert list(classify([], FakeLabeller(), WholeImage())) == []  # type: ignore[arg-type]
+
+
+def test_boxes_of_a_large_photo_are_in_its_own_upright_pixels(tmp_path: Path) -> None:
+    large = Image.open(PHOTOS / "astronaut.jpg").resize((5120, 5120)).transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn clockwise to see it upright
+    large.save(tmp_path / "large.jpg", exif=exif)
+    (outcome,) = classify([tmp_path / "large.jpg"], FakeLabeller(), Auto())  # type: ignore[arg-type]
+    (face,) = outcome.faces
+    assert face.box.x + face.box.width / 2 == pytest.approx(2240, abs=60)
+    assert face.box.y + face.box.height / 2 == pytest.approx(1130, abs=60)
+    assert face.box.width == pytest.approx(1095, abs=90)
+
+
+def test_what_is_known_is_passed_on_in_its_place(tmp_path: Path) -> None:
+    paths = crops(tmp_path, [250, 5, 120])
+    known = Outcome(paths[1])
+    labeller = FakeLabeller()
+    found = list(classify(paths, labeller, WholeImage(), known={paths[1]: known}.get))  # type: ignore[arg-type]
+    assert [outcome.status for outcome in found] == ["ok", "no_face", "ok"]
+    assert found[1] is known
+    assert sum(labeller.batches) == 2
+
+
+def test_ahead_keeps_order_and_never_runs_further_than_told() -> None:
+    taken = done = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        for number in range(200):
+            taken += 1
+            yield number
+
+    def work(number: int) -> int:
+        time.sleep(0.002 * (number % 3))
+        return number
+
+    for result in ahead(work, items(), 10):
+        assert result == done
+        done += 1
+        assert taken - done < 10
+    assert done == 200
+
+
+def test_an_error_in_a_thread_reaches_the_consumer_and_ends_the_threads() -> None:
+    def work(number: int) -> int:
+        if number == 5:
+            raise RuntimeError("five")
+        return number
+
+    results = ahead(work, range(1000), 8)
+    with pytest.raises(RuntimeError, match="five"):
+        list(results)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fercli")]
+
+
+def test_composed_scenes_faces_are_found_with_their_frames() -> None:
+    scenes = [compose(seed, roll=15) for seed in range(12)]
+    found = Auto().find([scene.gray for scene in scenes])
+    true = [face for scene in scenes for face in scene.faces]
+    hits = [
+        any(overlap(face.frame, known) > 0.5 for face in faces)
+        for scene, faces in zip(scenes, found, strict=True)
+        for known in scene.faces
+    ]
+    assert sum(hits) >= 0.9 * len(true)
+    assert sum(map(len, found)) <= len(true)
+
+
+def test_no_face_is_found_where_there_is_none() -> None:
+    assert Auto().find([empty(name).gray for name in FACE_FREE]) == [[]] * len(FACE_FREE)

@@ -16,7 +16,7 @@ from fercli.images import shrunk
 
 SMALLEST_FACE = 20  # in a photo shrunk to the side that is searched: what the first network was trained to see
 _BATCH = 16
-_BOX_COLUMNS = 6  # photo, left, top, right, bottom, score; then five x and five y
+_BOX_COLUMNS = 6
 # The package's order of landmarks is that of `framing.TEMPLATE`.
 _STAGES = ((StagePNet, "pnet", None), (StageRNet, "rnet", 24), (StageONet, "onet", 48))
 
@@ -51,12 +51,14 @@ class Mtcnn:
             found[number].append(Found(frame_around(points.tolist()), float(face[_BOX_COLUMNS - 1])))
         return [distinct(faces) for faces in found]
 
-    def _cascade(self, canvases: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _cascade(self, canvases: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Return a row a face: photo, left, top, right, bottom, score, then five x and five y."""
         shapes = np.array([canvases.shape[1:]] * len(canvases))
+        images = (tf.cast(canvases[..., None], tf.float32) - 127.5) / 128.0  # one tensor: the stages would copy an array each time
         faces: Any = None
         for stage in self._stages:
             try:
-                faces = stage(bboxes_batch=faces, images_normalized=canvases, images_oshapes=shapes, min_face_size=SMALLEST_FACE)
+                faces = stage(bboxes_batch=faces, images_normalized=images, images_oshapes=shapes, min_face_size=SMALLEST_FACE)
             except tf.errors.InvalidArgumentError:  # the stages' own sign that nothing was left to look at
                 return np.empty((0, 16))
             if len(faces) == 0:
@@ -65,16 +67,22 @@ class Mtcnn:
         return result
 
 
-def _on_canvas(pixels: NDArray[np.uint8], side: int) -> NDArray[np.float32]:
-    """Return grey pixels as the networks take them (side, side, 3), -1 to 1, in the upper left of a black canvas."""
-    canvas = np.full((side, side), -127.5 / 128, np.float32)
-    canvas[: pixels.shape[0], : pixels.shape[1]] = (pixels.astype(np.float32) - 127.5) / 128
-    return np.repeat(canvas[..., None], 3, axis=2)
+def _on_canvas(pixels: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+    """Return grey pixels in the upper left of a black canvas (side, side)."""
+    canvas = np.zeros((side, side), np.uint8)
+    canvas[: pixels.shape[0], : pixels.shape[1]] = pixels
+    return canvas
 
 
 def _stage(kind: Any, name: str, size: int | None) -> Any:
     # By full path: for a bare name the package would first unpickle a file of that name in the current folder.
-    stage = kind(weights=str(files("mtcnn") / "assets" / "weights" / f"{name}.lz4"))
+    path = str(files("mtcnn") / "assets" / "weights" / f"{name}.lz4")
+    stage = kind(weights=path)
+    # Our photos are grey, so that the first kernels, added up over the colours, need one channel.
+    kernel, *others = stage.model.get_weights()
+    network = type(stage.model)()
+    network.build((None, size, size, 1))
+    network.set_weights([kernel.sum(axis=2, keepdims=True), *others])
     # Traced once for any size: the package's eager calls take three times as long.
-    stage._model = tf.function(stage.model.call, input_signature=[tf.TensorSpec((None, size, size, 3), tf.float32)])
+    stage._model = tf.function(network.call, input_signature=[tf.TensorSpec((None, size, size, 1), tf.float32)])
     return stage

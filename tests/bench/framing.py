@@ -63,11 +63,11 @@ def main() -> None:
             best = max(faces, key=lambda face: overlap(face.frame, true), default=None)
             if best and overlap(best.frame, true) > SAME:
                 rows[name].append((number, crop(scene, best.frame, 48)))
-    for name, faces in rows.items():
-        numbers = np.array([number for number, _ in faces])
-        labels = labeller.label(np.stack([face for _, face in faces])).argmax(axis=1)
+    for name, cuts in rows.items():
+        numbers = np.array([number for number, _ in cuts])
+        labels = labeller.label(np.stack([face for _, face in cuts])).argmax(axis=1)
         same, right = (labels == wanted[numbers]).mean(), (labels == chosen.labels[numbers]).mean()
-        print(f"{name:11}  {len(faces) / len(scenes):6.1%}  {same:22.1%}  {right:22.1%}")
+        print(f"{name:11}  {len(cuts) / len(scenes):6.1%}  {same:22.1%}  {right:22.1%}")
 
 
 if __name__ == "__main__":
