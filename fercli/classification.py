@@ -69,13 +69,14 @@ def classify(
     """
     pending: list[_Work] = []
     crops: list[NDArray[np.uint8]] = []
+    enough = 1  # the first results at once, then whole batches
     loaded = ahead(lambda path: _load(path, known, options.max_pixels), paths, 2 * PHOTOS_TOGETHER)
     while together := list(islice(loaded, PHOTOS_TOGETHER)):
         crops += _find_faces(together, detector, options, labeller.model.input_size)
         pending += together
-        if len(crops) >= batch_size or len(pending) >= PHOTOS_IN_FLIGHT:
+        if len(crops) >= enough or len(pending) >= PHOTOS_IN_FLIGHT:
             yield from _labelled(pending, crops, labeller)
-            pending, crops = [], []
+            pending, crops, enough = [], [], batch_size
     yield from _labelled(pending, crops, labeller)
 
 

@@ -84,6 +84,9 @@ def classify(
     name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog)
     refuse_missing(inputs, "give image files or folders of them")
     _refuse_outputs(output, annotate, report, inputs, resume=resume, overwrite=overwrite)
+    if resume and kind_of(output) is Kind.FILE and kind_of(journal_path(output)) is Kind.MISSING:
+        console.say(f"{console.name(output)} is complete, nothing is left to do; --overwrite does it all again.")
+        return
     from fercli.inference import Labeller, own_weights, shipped_weights
 
     labeller = Labeller(own_weights(weights) if weights else shipped_weights(name or DEFAULT_MODEL), name)
@@ -96,10 +99,9 @@ def classify(
     options = Options(largest=largest, min_face=min_face, whole=on_no_face is OnNoFace.whole, max_pixels=max_pixels)
     settings = {"model": labeller.title, "weights": labeller.sha256, "detector": str(detector), **asdict(options)}
     settings["fercli"] = __version__
-    walk = Walk(inputs)
     if annotate:
         annotate.mkdir(parents=True, exist_ok=True)
-        walk.leave_out(annotate)
+    walk, counting = (_walk(inputs, annotate) for _ in range(2))
     tally = Tally()
     summary = Report()
     with contextlib.ExitStack() as stack:
@@ -110,7 +112,7 @@ def classify(
         handle = stack.enter_context(_opened(output, to_stdout=to_stdout))
         bars = stack.enter_context(console.progress("photos"))
         bar = bars.add_task("classify", total=None)
-        stack.enter_context(counted(inputs, lambda total: bars.update(bar, total=total)))
+        stack.enter_context(counted(counting, lambda total: bars.update(bar, total=total)))
         writer = make_writer(handle)
         known = journal.find if journal else lambda _: None
         outcomes = label_photos(walk, labeller, new_detector(detector), options, known=known)
@@ -179,14 +181,21 @@ def _refuse_outputs(
         refuse_existing(report, overwrite=overwrite or resume, inputs=inputs)
 
 
+def _walk(inputs: list[Path], annotate: Path | None) -> Walk:
+    walk = Walk(inputs)
+    if annotate:
+        walk.leave_out(annotate)
+    return walk
+
+
 @contextlib.contextmanager
-def counted(inputs: list[Path], tell: Callable[[int], None]) -> Iterator[None]:
+def counted(walk: Walk, tell: Callable[[int], None]) -> Iterator[None]:
     """Count the photos beside the block's work, for the time left, and `tell` how many there are."""
     stopped = threading.Event()
 
     def count() -> None:
         total = 0
-        for _ in Walk(inputs):
+        for _ in walk:
             total += 1
             if stopped.is_set():
                 return

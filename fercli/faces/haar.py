@@ -1,6 +1,5 @@
 """OpenCV's Haar cascades: the only module that imports cv2."""
 
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,7 +22,8 @@ class Haar:
     """The frontal cascade. Its box is the frame that FER2013's faces have."""
 
     def __init__(self) -> None:
-        self._own = threading.local()  # a cascade keeps state while it searches
+        path = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
+        self._cascade = cv2.CascadeClassifier(str(path))
 
     def find(self, photos: Sequence[NDArray[np.uint8]]) -> list[list[Found]]:
         """Return every face of at least 24 pixels, in photos searched at no more than 1280."""
@@ -32,7 +32,7 @@ class Haar:
     def _find(self, photo: NDArray[np.uint8]) -> list[Found]:
         small = shrunk(photo, SEARCH_SIDE)
         scale = max(small.shape) / max(photo.shape)
-        boxes, _, scores = self._cascade().detectMultiScale3(
+        boxes, _, scores = self._cascade.detectMultiScale3(
             small, scaleFactor=1.1, minNeighbors=_NEIGHBOURS, minSize=(_SMALLEST_FACE, _SMALLEST_FACE), outputRejectLevels=True
         )
         found = []
@@ -40,10 +40,3 @@ class Haar:
             left, top, size = (round(float(value) / scale) for value in box[:3])
             found.append(Found(Frame.of(Box(left, top, size, size)), float(score)))
         return distinct(found)
-
-    def _cascade(self) -> cv2.CascadeClassifier:
-        if not hasattr(self._own, "cascade"):
-            path = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
-            self._own.cascade = cv2.CascadeClassifier(str(path))
-        cascade: cv2.CascadeClassifier = self._own.cascade
-        return cascade

@@ -1,6 +1,5 @@
 """MTCNN (Zhang et al. 2016), by the networks and stages of the package of that name: the only module that imports it."""
 
-import threading
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
@@ -30,7 +29,6 @@ class Mtcnn:
     def __init__(self, side: int) -> None:
         self._side = side
         self._stages = [_stage(kind, name, size) for kind, name, size in _STAGES]
-        self._lock = threading.Lock()  # TensorFlow uses all cores for one batch already
 
     def find(self, photos: Sequence[NDArray[np.uint8]]) -> list[list[Found]]:
         """Return the faces in each photo; all are searched on one canvas size, `_BATCH` at a time."""
@@ -42,8 +40,7 @@ class Mtcnn:
     def _find(self, photos: Sequence[NDArray[np.uint8]]) -> list[list[Found]]:
         small = [shrunk(photo, self._side) for photo in photos]
         scales = [max(few.shape) / max(photo.shape) for few, photo in zip(small, photos, strict=True)]
-        with self._lock:
-            faces = self._cascade(np.stack([_on_canvas(pixels, self._side) for pixels in small]))
+        faces = self._cascade(np.stack([_on_canvas(pixels, self._side) for pixels in small]))
         found: list[list[Found]] = [[] for _ in photos]
         for face in faces:
             number = int(face[0])

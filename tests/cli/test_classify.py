@@ -217,6 +217,9 @@ def test_promises_11_and_20_a_stopped_run_goes_on_and_ends_alike(
 def test_resume_without_anything_to_resume_and_on_standard_output(fercli: Run, photos: Path, tmp_path: Path) -> None:
     assert fercli("classify", photos, "-o", tmp_path / "r.csv", "--resume").code == 0
     assert len(read(tmp_path / "r.csv")) == 3
+    ran = fercli("classify", photos, "-o", tmp_path / "r.csv", "--resume")
+    assert ran.code == 0
+    assert "is complete, nothing is left to do" in ran.talk
     ran = fercli("classify", photos, "-o", "-", "--resume")
     assert ran.code == 2
     assert "cannot be resumed" in ran.talk
