@@ -19,12 +19,12 @@ from fercli.files import Identity, identity_of
 from fercli.records import Box, Face, Outcome, Reject
 
 _COMMIT_EVERY = 1.0  # seconds; what is newer is lost with the process
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS run (settings TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS photo (
-    path BLOB PRIMARY KEY, size INTEGER, changed INTEGER, readable INTEGER, outcome TEXT NOT NULL
-) WITHOUT ROWID;
-"""
+_EMPTY = ("DROP TABLE IF EXISTS run", "DROP TABLE IF EXISTS photo")
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS run (settings TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS photo"
+    " (path BLOB PRIMARY KEY, size INTEGER, changed INTEGER, readable INTEGER, outcome TEXT NOT NULL) WITHOUT ROWID",
+)
 
 
 def journal_path(output: Path) -> Path:
@@ -35,13 +35,20 @@ def journal_path(output: Path) -> Path:
 class Journal:
     """Outcomes by path, of one run; see `open_journal`."""
 
-    def __init__(self, path: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, path: Path, settings: dict[str, Any], *, resume: bool) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._database = sqlite3.connect(path, isolation_level=None, check_same_thread=False)  # transactions are ours to begin
-        self._database.executescript(_SCHEMA)
-        self._database.execute("BEGIN")
-        self._refuse_other(settings)
+        # Transactions are ours to begin; the file stays locked between them, so that two runs never share it.
+        self._database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._database.execute("BEGIN EXCLUSIVE")
+            for statement in _SCHEMA if resume else (*_EMPTY, *_SCHEMA):
+                self._database.execute(statement)
+            self._refuse_other(settings)
+        except BaseException:
+            self._database.close()
+            raise
         self._committed = time.monotonic()
 
     def find(self, path: Path) -> Outcome | None:
@@ -65,7 +72,7 @@ class Journal:
             self._database.execute("REPLACE INTO photo VALUES (?, ?, ?, ?, ?)", row)
             if time.monotonic() - self._committed > _COMMIT_EVERY:
                 self._database.execute("COMMIT")
-                self._database.execute("BEGIN")
+                self._database.execute("BEGIN EXCLUSIVE")
                 self._committed = time.monotonic()
 
     def close(self) -> bool:
@@ -93,13 +100,11 @@ def open_journal(path: Path, settings: dict[str, Any], *, resume: bool) -> Itera
     """Open the journal at `path` to go on, or a new one; it outlives the block only if an exception ends that and it holds work.
 
     `settings` is all that an outcome depends on besides the photo, as JSON values. Raises IntegrityError if the journal is of a
-    run with others or is none, FercliError if it cannot be written.
+    run with others or is none, FercliError if it cannot be written or another run is using it.
     """
     try:
-        if not resume:
-            _remove(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        journal = Journal(path, settings)
+        journal = _opened(path, settings, resume=resume)
         finished = False
         try:
             yield journal
@@ -108,9 +113,21 @@ def open_journal(path: Path, settings: dict[str, Any], *, resume: bool) -> Itera
             if not journal.close() or finished:
                 _remove(path)
     except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+            raise FercliError(f"{path} is in use by another run of fercli; wait for it or name another output.") from error
         raise FercliError(f"{path} cannot be written ({error}); free some space, or write the results elsewhere.") from error
     except sqlite3.DatabaseError as error:
         raise _no_journal(path, error) from error
+
+
+def _opened(path: Path, settings: dict[str, Any], *, resume: bool) -> Journal:
+    try:
+        return Journal(path, settings, resume=resume)
+    except sqlite3.DatabaseError as error:
+        if resume or error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
+            raise
+    _remove(path)  # a broken one is not to be resumed, so that it may go
+    return Journal(path, settings, resume=resume)
 
 
 def _text_of(outcome: Outcome) -> str:

@@ -69,6 +69,10 @@ class Face:
         """The probability of `label`."""
         return max(self.probabilities)
 
+    def sure_label(self, min_confidence: float) -> str | None:
+        """Return the label, or None if its probability is below `min_confidence`."""
+        return self.label if self.confidence >= min_confidence else None
+
 
 @dataclass(frozen=True)
 class Reject:
@@ -110,16 +114,16 @@ def rows(outcome: Outcome, model: str, min_confidence: float = 0.0) -> Iterator[
     elif not outcome.faces:
         yield common | {"reason": "no face was found"}
     for number, face in enumerate(outcome.faces, start=1):
-        unsure = face.confidence < min_confidence
+        label = face.sure_label(min_confidence)
         yield common | {
             "face": number,
-            "reason": f"no label: the confidence is below {min_confidence:g}" if unsure else None,
+            "reason": None if label else f"no label: the confidence is below {min_confidence:g}",
             "x": face.box.x,
             "y": face.box.y,
             "width": face.box.width,
             "height": face.box.height,
             "detection_score": None if face.detection_score is None else round(face.detection_score, 3),
-            "label": None if unsure else face.label,
+            "label": label,
             "confidence": round(face.confidence, 4),
             **{name: round(value, 4) for name, value in zip(LABELS, face.probabilities, strict=True)},
         }

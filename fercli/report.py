@@ -29,8 +29,10 @@ ul{columns:24rem;padding-left:1.2rem;overflow-wrap:anywhere}
 
 @dataclass
 class Report:
-    """What the page will show, gathered outcome by outcome in bounded memory."""
+    """What the page will show, gathered outcome by outcome in bounded memory; faces below `min_confidence` are only counted."""
 
+    min_confidence: float = 0.0
+    unsure: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     photos: Counter[str] = field(default_factory=Counter)
     no_face: list[Path] = field(default_factory=list)
@@ -45,6 +47,9 @@ class Report:
         elif outcome.status == "no_face" and len(self.no_face) < NAMES_SHOWN:
             self.no_face.append(outcome.path)
         for face in outcome.faces:
+            if face.sure_label(self.min_confidence) is None:
+                self.unsure += 1
+                continue
             self.counts[face.label] += 1
             best = self._best.setdefault(face.label, [])
             heapq.heappush(best, (face.confidence, -self.counts[face.label], outcome.path, face.box))  # of equals the first stays
@@ -56,7 +61,7 @@ class Report:
         write_atomically(path, "\n".join(self._page(settings, max_pixels)).encode("utf-8", "replace"))
 
     def _page(self, settings: Mapping[str, object], max_pixels: int) -> list[str]:
-        faces = self.counts.total()
+        faces = self.counts.total() + self.unsure
         facts = f"{self.photos.total():,} photos, {faces:,} faces, {self.photos['no_face']:,} photos without a face, "
         lines = [
             "<!doctype html>",
@@ -73,6 +78,10 @@ class Report:
             share = f"{count:,} ({count / faces:.1%})" if faces else "0"
             lines.append(
                 f'<div class="bar"><span>{label}</span><i style="width:{100 * count / most:.2f}%"></i><b>{share}</b></div>'
+            )
+        if self.unsure:
+            lines.append(
+                f'<p class="facts">{self.unsure:,} faces have no label: their confidence is below {self.min_confidence:g}.</p>'
             )
         for label in LABELS:
             lines += self._contact_sheet(label, max_pixels)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fercli.errors import IntegrityError
+from fercli.errors import FercliError, IntegrityError
 from fercli.files import identity_of
 from fercli.journal import journal_path, open_journal
 from fercli.records import Box, Face, Outcome, Reject
@@ -76,6 +76,20 @@ def test_a_broken_journal_is_refused_and_kept(tmp_path: Path) -> None:
     with pytest.raises(IntegrityError, match="no journal that fercli can read"), open_journal(path, SETTINGS, resume=True):
         pass
     assert path.read_bytes() == content
+    with open_journal(path, SETTINGS, resume=False):
+        pass
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_promise_23_a_journal_in_use_is_left_alone(tmp_path: Path, photos: list[Path], resume: bool) -> None:
+    path = journal_path(tmp_path / "r.csv")
+    outcome = Outcome(photos[0], (FACE,), identity=identity_of(photos[0]))
+    with open_journal(path, SETTINGS, resume=False) as journal:
+        journal.add(outcome)
+        with pytest.raises(FercliError, match="in use by another run"), open_journal(path, SETTINGS, resume=resume):
+            pass
+        assert journal.find(photos[0]) == outcome
 
 
 def test_an_outcome_that_was_tampered_with_is_refused(tmp_path: Path, photos: list[Path]) -> None:

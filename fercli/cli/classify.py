@@ -2,11 +2,8 @@
 
 import contextlib
 import sys
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
@@ -25,9 +22,9 @@ from fercli.cli.options import (
     StrictOption,
     WeightsOption,
 )
+from fercli.cli.tally import Tally, counted
 from fercli.errors import FercliError, UsageError
 from fercli.files import MAX_PIXELS, Kind, Walk, atomic_write, kind_of, refuse_existing, refuse_filled, refuse_missing
-from fercli.labels import LABELS
 from fercli.registry import DEFAULT_MODEL, name_from_flags
 
 if TYPE_CHECKING:
@@ -102,8 +99,8 @@ def classify(
     if annotate:
         annotate.mkdir(parents=True, exist_ok=True)
     walk, counting = (_walk(inputs, annotate) for _ in range(2))
-    tally = Tally()
-    summary = Report()
+    tally = Tally(min_confidence)
+    summary = Report(min_confidence)
     with contextlib.ExitStack() as stack:
         journal = None
         if not to_stdout:
@@ -130,37 +127,14 @@ def classify(
                 raise FercliError("A photo was rejected and --strict allows none; nothing was written.")
             if report:
                 summary.add(outcome)
-            bars.update(bar, completed=tally.photos, description=tally.short())
-        _refuse_empty(tally, walk)
+            bars.update(bar, completed=tally.photos, description=tally.text())
+        tally.refuse_empty(walk)
         writer.close()
         if report:
-            summary.write(report, settings, max_pixels)
-    _say_end(tally, walk, output, labeller.title)
+            summary.write(report, settings | {"min_confidence": min_confidence}, max_pixels)
+    tally.say_end(walk, output, labeller.title)
     if tally.status["rejected"] or walk.unreadable:
         raise typer.Exit(3)
-
-
-@dataclass
-class Tally:
-    """What the run has come to so far."""
-
-    status: Counter[str] = field(default_factory=Counter)
-    expressions: Counter[str] = field(default_factory=Counter)
-    started: float = field(default_factory=time.monotonic)
-
-    def add(self, outcome: "Outcome") -> None:
-        """Count one outcome."""
-        self.status[outcome.status] += 1
-        self.expressions.update(face.label for face in outcome.faces)
-
-    @property
-    def photos(self) -> int:
-        """How many photos are done."""
-        return self.status.total()
-
-    def short(self) -> str:
-        """Return what stands beside the progress bar."""
-        return f"classify  {self.expressions.total():,} faces, {self.status['rejected']:,} rejected"
 
 
 def _refuse_outputs(
@@ -189,27 +163,6 @@ def _walk(inputs: list[Path], annotate: Path | None) -> Walk:
 
 
 @contextlib.contextmanager
-def counted(walk: Walk, tell: Callable[[int], None]) -> Iterator[None]:
-    """Count the photos beside the block's work, for the time left, and `tell` how many there are."""
-    stopped = threading.Event()
-
-    def count() -> None:
-        total = 0
-        for _ in walk:
-            total += 1
-            if stopped.is_set():
-                return
-        tell(total)
-
-    thread = threading.Thread(target=count, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stopped.set()
-
-
-@contextlib.contextmanager
 def _opened(output: Path, *, to_stdout: bool) -> Iterator[BinaryIO]:
     if to_stdout:
         yield sys.stdout.buffer
@@ -222,32 +175,3 @@ def _opened(output: Path, *, to_stdout: bool) -> Iterator[BinaryIO]:
 def _say_reject(outcome: "Outcome") -> None:
     if outcome.reject:
         console.warn(f"reject: {console.name(outcome.path)}: {outcome.reject.code}: {outcome.reject.reason}")
-
-
-def _refuse_empty(tally: Tally, walk: Walk) -> None:
-    """Raise FercliError if no photo could be read: there is nothing to publish."""
-    if tally.status["rejected"] and tally.photos == tally.status["rejected"]:
-        raise FercliError(f"None of the {tally.photos} photos could be read; nothing was written.")
-    if not tally.photos:
-        found = f"only {walk.passed_over} of other kinds" if walk.passed_over else "no files"
-        raise FercliError(
-            f"There are no photos in {', '.join(console.name(path) for path in walk.inputs)}: {found}; nothing was written."
-        )
-
-
-def _say_end(tally: Tally, walk: Walk, output: Path, model: str) -> None:
-    for folder, reason in walk.unreadable:
-        console.warn(f"reject: {console.name(folder)}: unreadable: {reason}")
-    faces, seconds = tally.expressions.total(), time.monotonic() - tally.started
-    table = console.table(f"Expressions of {faces:,} faces, by {model}", ["expression", "faces", "share"])
-    for label in LABELS:
-        count = tally.expressions[label]
-        table.add_row(label, f"{count:,}", f"{count / faces:.1%}" if faces else "–")
-    console.show(table)
-    if walk.passed_over:
-        console.say(f"passed over, no photos: {walk.passed_over:,}")
-    target = "standard output" if str(output) == "-" else console.name(output)
-    console.say(
-        f"{target}: {tally.photos:,} photos, {faces:,} faces, {tally.status['no_face']:,} photos without a face, "
-        f"{tally.status['rejected']:,} rejected, in {seconds:.1f} s ({tally.photos / seconds:.1f} photos/s)"
-    )

@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -143,7 +144,11 @@ def test_which_faces_and_photos_count(fercli: Run, photos: Path, tmp_path: Path)
 
 
 def test_unsure_labels_are_left_empty(fercli: Run, photos: Path, tmp_path: Path) -> None:
-    assert fercli("classify", photos / "bright.png", "-o", tmp_path / "r.csv", "--min-confidence", 0.8).code == 0
+    page = tmp_path / "r.html"
+    ran = fercli("classify", photos / "bright.png", "-o", tmp_path / "r.csv", "--min-confidence", 0.8, "--report", page)
+    assert ran.code == 0
+    assert re.search(r"\(unsure\) +1 +100.0%", ran.talk)
+    assert "1 faces have no label: their confidence is below 0.8" in page.read_text()
     (line,) = read(tmp_path / "r.csv")
     assert (line["label"], line["confidence"], line["reason"]) == ("", "0.7", "no label: the confidence is below 0.8")
 

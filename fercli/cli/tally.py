@@ -1,0 +1,93 @@
+"""What a run of `fercli classify` comes to: counted on the way, said at the end."""
+
+import contextlib
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fercli.cli import console
+from fercli.errors import FercliError
+from fercli.files import Walk
+from fercli.labels import LABELS
+
+if TYPE_CHECKING:
+    from fercli.records import Outcome
+
+UNSURE = "(unsure)"
+
+
+@dataclass
+class Tally:
+    """What the run has come to so far; faces below `min_confidence` count as unsure."""
+
+    min_confidence: float = 0.0
+    status: Counter[str] = field(default_factory=Counter)
+    expressions: Counter[str] = field(default_factory=Counter)
+    started: float = field(default_factory=time.monotonic)
+
+    def add(self, outcome: "Outcome") -> None:
+        """Count one outcome."""
+        self.status[outcome.status] += 1
+        self.expressions.update(face.sure_label(self.min_confidence) or UNSURE for face in outcome.faces)
+
+    @property
+    def photos(self) -> int:
+        """How many photos are done."""
+        return self.status.total()
+
+    def text(self) -> str:
+        """Return what stands beside the progress bar."""
+        return f"classify  {self.expressions.total():,} faces, {self.status['rejected']:,} rejected"
+
+    def refuse_empty(self, walk: Walk) -> None:
+        """Raise FercliError if no photo could be read: there is nothing to publish."""
+        if self.status["rejected"] and self.photos == self.status["rejected"]:
+            raise FercliError(f"None of the {self.photos} photos could be read; nothing was written.")
+        if not self.photos:
+            found = f"only {walk.passed_over} of other kinds" if walk.passed_over else "no files"
+            raise FercliError(
+                f"There are no photos in {', '.join(console.name(path) for path in walk.inputs)}: {found}; nothing was written."
+            )
+
+    def say_end(self, walk: Walk, output: Path, model: str) -> None:
+        """Print what the whole run came to."""
+        for folder, reason in walk.unreadable:
+            console.warn(f"reject: {console.name(folder)}: unreadable: {reason}")
+        faces, seconds = self.expressions.total(), time.monotonic() - self.started
+        table = console.table(f"Expressions of {faces:,} faces, by {model}", ["expression", "faces", "share"])
+        for label in (*LABELS, UNSURE) if self.expressions[UNSURE] else LABELS:
+            count = self.expressions[label]
+            table.add_row(label, f"{count:,}", f"{count / faces:.1%}" if faces else "–")
+        console.show(table)
+        if walk.passed_over:
+            console.say(f"passed over, no photos: {walk.passed_over:,}")
+        target = "standard output" if str(output) == "-" else console.name(output)
+        console.say(
+            f"{target}: {self.photos:,} photos, {faces:,} faces, {self.status['no_face']:,} photos without a face, "
+            f"{self.status['rejected']:,} rejected, in {seconds:.1f} s ({self.photos / seconds:.1f} photos/s)"
+        )
+
+
+@contextlib.contextmanager
+def counted(walk: Walk, tell: Callable[[int], None]) -> Iterator[None]:
+    """Count the photos beside the block's work, for the time left, and `tell` how many there are."""
+    stopped = threading.Event()
+
+    def count() -> None:
+        total = 0
+        for _ in walk:
+            total += 1
+            if stopped.is_set():
+                return
+        tell(total)
+
+    thread = threading.Thread(target=count, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stopped.set()
