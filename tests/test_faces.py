@@ -33,6 +33,13 @@ def test_two_faces_from_left_to_right_and_nobody() -> None:
     assert Haar().find([np.full((300, 300), 90, np.uint8)]) == [[]]
 
 
+def test_a_tight_crop_has_its_face_in_place() -> None:
+    crop = read_gray(PHOTOS / "grace_hopper.jpg")[115:315, 165:365]
+    ((found,),) = Haar().find([crop])
+    assert (found.frame.x, found.frame.y) == pytest.approx((101, 100), abs=20)
+    assert found.frame.side == pytest.approx(221, abs=45)
+
+
 def test_auto_takes_crops_whole_and_searches_photos() -> None:
     photo = read_gray(PHOTOS / "astronaut.jpg")
     cropped, searched, nobody = Auto().find([photo[60:156, 177:273], photo, np.zeros((97, 20), np.uint8)])
