@@ -159,6 +159,11 @@ def write_json(path: Path, value: object) -> None:
     write_atomically(path, json.dumps(value, indent=2).encode() + b"\n")
 
 
+def remove(path: Path) -> None:
+    """Remove a file of ours, if it is there."""
+    path.unlink(missing_ok=True)
+
+
 def _open_locked(temporary: Path, path: Path) -> BinaryIO:
     while True:
         handle = os.fdopen(os.open(temporary, os.O_RDWR | os.O_CREAT, 0o666), "w+b", closefd=True)

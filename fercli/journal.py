@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fercli.errors import FercliError, IntegrityError
-from fercli.files import Identity, identity_of
+from fercli.files import Identity, identity_of, remove
 from fercli.records import Box, Face, Outcome, Reject
 
 _COMMIT_EVERY = 1.0  # seconds; what is newer is lost with the process
@@ -147,4 +147,4 @@ def _no_journal(path: Path, error: Exception) -> IntegrityError:
 
 def _remove(path: Path) -> None:
     for name in (path, path.with_name(f"{path.name}-journal")):  # the second is SQLite's own, of a transaction that was killed
-        name.unlink(missing_ok=True)
+        remove(name)

@@ -2,42 +2,10 @@ import numpy as np
 import pytest
 
 from fercli.cli.options import DetectorName
-from fercli.faces import DETECTORS, Auto, WholeImage
-from fercli.faces.haar import Haar
+from fercli.faces import DETECTORS, Auto, Found, WholeImage, distinct, overlap
 from fercli.images import read_gray
-from fercli.records import Box
+from fercli.records import Box, Frame
 from tests.conftest import PHOTOS
-
-
-@pytest.mark.parametrize(("photo", "centre"), [("astronaut.jpg", (223, 113)), ("grace_hopper.jpg", (264, 215))])
-def test_haar_finds_the_face(photo: str, centre: tuple[int, int]) -> None:
-    ((found,),) = Haar().find([read_gray(PHOTOS / photo)])
-    middle = (found.frame.box.x + found.frame.box.width / 2, found.frame.box.y + found.frame.box.height / 2)
-    assert np.hypot(middle[0] - centre[0], middle[1] - centre[1]) < 0.15 * found.frame.box.width
-    assert found.score is not None
-
-
-def test_a_large_photo_is_searched_smaller_and_the_box_is_in_its_own_pixels() -> None:
-    photo = read_gray(PHOTOS / "astronaut.jpg")
-    large = np.kron(photo, np.ones((5, 5), np.uint8))
-    small_find, large_find = (max(faces, key=lambda face: face.score or 0) for faces in Haar().find([photo, large]))
-    assert large_find.frame.box.x == pytest.approx(5 * small_find.frame.box.x, abs=40)
-    assert large_find.frame.box.width == pytest.approx(5 * small_find.frame.box.width, abs=60)
-
-
-def test_two_faces_from_left_to_right_and_nobody() -> None:
-    photo = read_gray(PHOTOS / "astronaut.jpg")[:300]
-    (found,) = Haar().find([np.hstack([photo, photo])])
-    assert len(found) == 2
-    assert found[1].frame.box.x - found[0].frame.box.x == pytest.approx(512, abs=10)
-    assert Haar().find([np.full((300, 300), 90, np.uint8)]) == [[]]
-
-
-def test_a_tight_crop_has_its_face_in_place() -> None:
-    crop = read_gray(PHOTOS / "grace_hopper.jpg")[115:315, 165:365]
-    ((found,),) = Haar().find([crop])
-    assert (found.frame.x, found.frame.y) == pytest.approx((101, 100), abs=20)
-    assert found.frame.side == pytest.approx(221, abs=45)
 
 
 def test_auto_takes_crops_whole_and_searches_photos() -> None:
@@ -48,14 +16,16 @@ def test_auto_takes_crops_whole_and_searches_photos() -> None:
     assert nobody == []
 
 
-@pytest.mark.parametrize("shape", [(1, 97), (97, 1), (3, 65_000), (65_000, 3), (23, 23), (1, 1)])
-def test_promise_13_strips_and_specks_have_no_face_and_no_error(shape: tuple[int, int]) -> None:
-    assert Haar().find([np.full(shape, 9, np.uint8)]) == [[]]
-
-
 def test_whole_image_is_the_square_around_it() -> None:
     assert WholeImage().find([np.zeros((40, 60), np.uint8)])[0][0].frame.box == Box(0, -10, 60, 60)
 
 
 def test_the_command_line_names_the_same_detectors() -> None:
     assert set(DetectorName) == set(DETECTORS)
+
+
+def test_one_face_found_twice_is_one() -> None:
+    faces = [Found(Frame(100, 100, 80), 0.9), Found(Frame(104, 98, 90), 0.95), Found(Frame(30, 100, 60), 0.5)]
+    assert distinct(faces) == [faces[2], faces[1]]
+    assert overlap(Frame(0, 0, 10), Frame(5, 0, 10)) == pytest.approx(1 / 3)
+    assert overlap(Frame(0, 0, 10), Frame(50, 0, 10)) == 0
