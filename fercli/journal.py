@@ -8,9 +8,8 @@ import json
 import os
 import sqlite3
 import threading
-import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +48,9 @@ class Journal:
         except BaseException:
             self._database.close()
             raise
-        self._committed = time.monotonic()
+        self._failure: sqlite3.Error | None = None
+        self._closed = threading.Event()
+        threading.Thread(target=self._commit_regularly, daemon=True).start()
 
     def find(self, path: Path) -> Outcome | None:
         """Return what is known of the photo, unless its file has changed since. Any thread may ask."""
@@ -66,21 +67,32 @@ class Journal:
         """Keep an outcome, on disk within a second; one of a file that could not be asked for its identity is not kept."""
         if outcome.identity is None:
             return
-        identity, text = outcome.identity, _text_of(outcome)
+        row = (os.fsencode(outcome.path), *astuple(outcome.identity), outcome.reject is None, _text_of(outcome))
         with self._lock:
-            row = (os.fsencode(outcome.path), identity.size, identity.changed, outcome.reject is None, text)
+            if self._failure:
+                raise self._failure
             self._database.execute("REPLACE INTO photo VALUES (?, ?, ?, ?, ?)", row)
-            if time.monotonic() - self._committed > _COMMIT_EVERY:
-                self._database.execute("COMMIT")
-                self._database.execute("BEGIN EXCLUSIVE")
-                self._committed = time.monotonic()
 
     def close(self) -> bool:
         """Bring everything to the disk and let go; return whether there is any work to keep, rejects aside."""
-        holds_work = self._database.execute("SELECT 1 FROM photo WHERE readable LIMIT 1").fetchone() is not None
-        self._database.execute("COMMIT")
-        self._database.close()
+        self._closed.set()
+        with self._lock:
+            holds_work = self._database.execute("SELECT 1 FROM photo WHERE readable LIMIT 1").fetchone() is not None
+            self._database.execute("COMMIT")
+            self._database.close()
         return holds_work
+
+    def _commit_regularly(self) -> None:
+        while not self._closed.wait(_COMMIT_EVERY):
+            with self._lock:
+                if self._closed.is_set():
+                    return
+                try:
+                    self._database.execute("COMMIT")
+                    self._database.execute("BEGIN EXCLUSIVE")
+                except sqlite3.Error as error:  # such as a full disk: for `add` to tell
+                    self._failure = error
+                    return
 
     def _refuse_other(self, settings: dict[str, Any]) -> None:
         row = self._database.execute("SELECT settings FROM run").fetchone()
@@ -113,7 +125,7 @@ def open_journal(path: Path, settings: dict[str, Any], *, resume: bool) -> Itera
             if not journal.close() or finished:
                 _remove(path)
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
             raise FercliError(f"{path} is in use by another run of fercli; wait for it or name another output.") from error
         raise FercliError(f"{path} cannot be written ({error}); free some space, or write the results elsewhere.") from error
     except sqlite3.DatabaseError as error:

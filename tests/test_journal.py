@@ -1,6 +1,7 @@
 import contextlib
 import os
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -109,3 +110,29 @@ def test_a_run_that_did_nothing_leaves_nothing(tmp_path: Path, photos: list[Path
         journal.add(Outcome(photos[0], reject=Reject("empty", "no bytes"), identity=identity_of(photos[0])))
         raise Stop
     assert not path.exists()
+
+
+def test_what_was_added_is_on_disk_soon_even_if_nothing_follows(
+    tmp_path: Path, photos: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fercli.journal._COMMIT_EVERY", 0.01)
+    path, copy = journal_path(tmp_path / "r.csv"), tmp_path / "copy"
+    outcome = Outcome(photos[0], (FACE,), identity=identity_of(photos[0]))
+    with open_journal(path, SETTINGS, resume=False) as journal:
+        journal.add(outcome)
+        time.sleep(0.3)
+        copy.write_bytes(path.read_bytes())  # as after kill -9
+    with open_journal(copy, SETTINGS, resume=True) as journal:
+        assert journal.find(photos[0]) == outcome
+
+
+def test_a_disk_that_fills_up_stops_the_run(tmp_path: Path, photos: list[Path]) -> None:
+    outcome = Outcome(photos[0], (FACE,), identity=identity_of(photos[0]))
+
+    def run() -> None:
+        with open_journal(journal_path(tmp_path / "r.csv"), SETTINGS, resume=False) as journal:
+            journal._failure = sqlite3.OperationalError("database or disk is full")
+            journal.add(outcome)
+
+    with pytest.raises(FercliError, match="cannot be written"):
+        run()

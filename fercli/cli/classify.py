@@ -121,6 +121,8 @@ def classify(
             if on_no_face is not OnNoFace.skip or outcome.status != "no_face":
                 for row in rows(outcome, labeller.title, min_confidence):
                     writer.write(row)
+                if to_stdout:
+                    handle.flush()  # whoever reads the stream need not wait for a buffer to fill
             tally.add(outcome)
             _say_reject(outcome)
             if outcome.reject and strict:

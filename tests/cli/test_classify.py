@@ -188,7 +188,6 @@ def test_promises_11_and_20_a_stopped_run_goes_on_and_ends_alike(
     for value in range(40):
         Image.fromarray(np.full((48, 48), 6 * value, np.uint8)).save(photos / f"{value:02}.png")
     assert fercli("classify", photos, "-o", tmp_path / "unbroken.csv").code == 0
-    monkeypatch.setattr("fercli.journal._COMMIT_EVERY", 0.0)
     original, seen = FakeLabeller.label, 0
 
     def label(self: FakeLabeller, pixels: NDArray[np.uint8], hog: None = None) -> NDArray[np.float32]:
