@@ -86,9 +86,7 @@ def model_card(
         ]
     lines += [line for caption, file in figures.items() for line in (f"![{caption}]({file})", "")]
     lines += ["## How it was trained", ""]
-    rates = [block.dropout for block in model.network.convolutions] + [block.dropout for block in model.network.affines]
     facts = {
-        "dropout, by layer": ", ".join(f"{rate:g}" for rate in rates),
         "recipe": ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in recipe.items()),
         "epochs done": f"{len(history)} of {recipe['epochs']}; kept: epoch {metadata['epoch']}, the best on validation",
         "duration": f"{sum(epoch.seconds for epoch in history) / 60:.0f} minutes",
@@ -96,13 +94,19 @@ def model_card(
         "versions": ", ".join(f"{key} {value}" for key, value in metadata["versions"].items()),
         "data set": f"FER2013, digest {metadata['dataset']}",
     }
+    changed = _changed_since(metadata)
+    if not changed:
+        facts["dropout, by layer"] = ", ".join(f"{rate:g}" for rate in model.network.dropout)
     lines += [f"- {key}: {value}" for key, value in facts.items()]
     command = f"fercli train --model {model.name}" + "".join(
         f" --{key.replace('_', '-')} {recipe[key]}"
         for key in ("epochs", "batch_size", "learning_rate", "l2", "seed", "precision")
         if recipe[key] != getattr(model.recipe, key)
     )
-    lines += ["", "Again, after `fercli prepare fer2013.csv`:", "", f"    {command}", ""]
+    if changed:
+        lines += ["", f"No command gives these weights again: the registry's recipe has changed since, in its {changed}.", ""]
+    else:
+        lines += ["", "Again, after `fercli prepare fer2013.csv`:", "", f"    {command}", ""]
     if recipe["epochs"] != model.recipe.epochs:
         lines += [f"The registry's recipe has {model.recipe.epochs} epochs; these weights had {recipe['epochs']}.", ""]
     tried = [choice for choice in choices if MODELS[choice.model].network == model.network]
@@ -114,6 +118,16 @@ def model_card(
         ]
         lines += [*_table(header, body), ""]
     return "\n".join([*lines, "## What it is not for", "", _LIMITS, ""])
+
+
+def _changed_since(metadata: dict[str, Any]) -> str:
+    """Name what the weights were trained with and no option of `train` can ask for, where the registry now has another value."""
+    model = MODELS[metadata["model"]]
+    then = {name: metadata["recipe"][name] for name in ("optimizer", "schedule", "momentum")}
+    then["dropout"] = metadata.get("dropout", list(model.network.dropout))
+    now = {name: getattr(model.recipe, name) for name in ("optimizer", "schedule", "momentum")}
+    now["dropout"] = list(model.network.dropout)
+    return ", ".join(f"{name} ({then[name]} then)" for name in then if then[name] != now[name])
 
 
 def _overall(measures: Sequence[Measures]) -> list[list[str]]:

@@ -38,6 +38,11 @@ class PaperNetwork:
     convolutions: tuple[Convolution, ...]
     affines: tuple[Affine, ...]
 
+    @property
+    def dropout(self) -> tuple[float, ...]:
+        """The dropout rate of each block, in order."""
+        return (*(block.dropout for block in self.convolutions), *(block.dropout for block in self.affines))
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -101,10 +106,10 @@ DEEP = PaperNetwork(
     convolutions=(
         Convolution(filters=64, size=3, pool=True, dropout=0.1),
         Convolution(filters=128, size=5, pool=True, dropout=0.1),
-        Convolution(filters=512, size=3, pool=True, dropout=0.1),
-        Convolution(filters=512, size=3, pool=True, dropout=0.1),
+        Convolution(filters=512, size=3, pool=True, dropout=0.2),
+        Convolution(filters=512, size=3, pool=True, dropout=0.2),
     ),
-    affines=(Affine(units=256, dropout=0.25), Affine(units=512, dropout=0.5)),
+    affines=(Affine(units=256, dropout=0.5), Affine(units=512, dropout=0.5)),
 )
 
 # Learning rate, L2, epochs and batch size are the paper's; it does not name the optimizer.

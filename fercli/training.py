@@ -200,6 +200,7 @@ class Trainer:
             "input": {"pixels": ["uint8", self.model.input_size, self.model.input_size], "hog": self.model.uses_hog},
             "mean": "mean/mean",
             "recipe": asdict(self.recipe),
+            "dropout": self.model.network.dropout,
             "dataset": self.dataset.meta["digest"],
             "device": device_name(),
             "versions": {

@@ -11,6 +11,7 @@ from fercli.labels import LABELS
 from fercli.registry import MODELS
 
 METADATA = {
+    "model": "deep",
     "epoch": 2,
     "recipe": asdict(MODELS["deep"].recipe) | {"epochs": 2, "batch_size": 64},
     "device": "cpu, 2 cores",
@@ -45,3 +46,15 @@ def test_the_card_says_how_good_how_trained_and_what_not_for() -> None:
     assert "optimizer=sgd" not in card  # another network's
     assert "- dropout, by layer: 0.1, " in card
     assert "What it is not for" in card
+
+
+def test_a_card_of_another_recipe_promises_no_command() -> None:
+    labels = np.arange(7, dtype=np.uint8)
+    result = Evaluation(
+        "deep", "deep", "test", 10, 5.0, measure(labels, labels.astype(np.int64), None), np.zeros((7, 7), np.float32)
+    )
+    metadata = METADATA | {"recipe": METADATA["recipe"] | {"optimizer": "rmsprop"}, "dropout": [0.9] * 6}  # type: ignore[operator]
+    card = model_card([result], metadata, [Epoch(1, 1, 1, 1, 1, 1, 60.0)], {})
+    assert "the registry's recipe has changed since, in its optimizer (rmsprop then), dropout ([0.9" in card
+    assert "fercli train --model" not in card
+    assert "dropout, by layer" not in card
