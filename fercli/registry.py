@@ -138,6 +138,7 @@ MODELS: dict[str, Model] = {
             parameters=18_902_023,
             recipe=SHALLOW_RECIPE,
             published=SHALLOW_PUBLISHED,
+            sha256="dad9596927aa9c1e550debea9ad612fdb18a2d333c75362157423e1d6b815b37",
         ),
         Model(
             name="shallow-hog",
