@@ -149,6 +149,7 @@ MODELS: dict[str, Model] = {
             parameters=19_311_623,
             recipe=SHALLOW_RECIPE,
             published=SHALLOW_PUBLISHED,
+            sha256="b895d1b53cb762ec46e4279ea24713607c36ed8aa560c7b5e9f1e00f2a4a3239",
         ),
         Model(
             name="deep",
