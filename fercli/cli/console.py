@@ -90,12 +90,20 @@ def error(text: str) -> None:
 def show(table: "Table") -> None:
     """Print a table that sums up what was written elsewhere."""
     if not _quiet:
-        _console(stderr=True, width=_ENDLESS).print(table)
+        _print(table, stderr=True)
 
 
 def show_result(table: "Table") -> None:
     """Print a table that is what the command was called for."""
-    _console(stderr=False, width=_ENDLESS).print(table)
+    _print(table, stderr=False)
+
+
+def _print(table: "Table", *, stderr: bool) -> None:
+    console = _console(stderr=stderr, width=_ENDLESS)
+    title, table.title = table.title, None  # Rich would break it at the table's width
+    if title:
+        console.print(title, style="italic")
+    console.print(table)
 
 
 def say_result(text: str) -> None:
@@ -129,7 +137,6 @@ def table(title: str, columns: Sequence[str]) -> "Table":
 
     result = Table(
         title=title,
-        title_justify="left",
         box=SIMPLE_HEAD,
         padding=(0, 0, 0, 1),
         pad_edge=False,
