@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 
 WORK_SIDE = 2560  # photos are held at most this large: a face found at 1/4 of it still has the 48 pixels that a network sees
 PHOTOS_TOGETHER = 16  # searched for faces in one go
-PHOTOS_IN_FLIGHT = 512
+PHOTOS_IN_FLIGHT = 64  # what a stop may cost
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ def classify(
     """Yield what is known of each photo, in the order of `paths`.
 
     Photos are read by as many threads as there are cores, searched `PHOTOS_TOGETHER` at a time, and their faces labelled
-    `batch_size` at a time; at most twice `PHOTOS_TOGETHER` photos are in memory, and crops of `PHOTOS_IN_FLIGHT`. A photo that
-    cannot be read becomes an outcome with the reason. What `known` returns for a path is passed on instead of working.
+    `batch_size` at a time; at most three times `PHOTOS_TOGETHER` photos are in memory, and crops of `PHOTOS_IN_FLIGHT`. A photo
+    that cannot be read becomes an outcome with the reason. What `known` returns for a path is passed on instead of working.
     """
     pending: list[_Work] = []
     crops: list[NDArray[np.uint8]] = []

@@ -1,4 +1,4 @@
-"""Image files to grey pixels, upright: one function for every command, and the only module that imports PIL."""
+"""Image files to grey pixels, upright: one function for every command; with `pictures`, the only module that imports PIL."""
 
 import io
 import math
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 
 from fercli.errors import ImageRejected
 from fercli.files import MAX_PIXELS, Kind, has_image_signature, kind_of
@@ -23,6 +23,12 @@ _SIDE_LIMIT = 65_500  # libjpeg's own limit; also keeps thin, endless images out
 _DECODER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, NotImplementedError,
                    OverflowError, struct.error, MemoryError, AttributeError, ZeroDivisionError)  # fmt: skip
 
+# What sets a picture upright that is stored with an EXIF orientation.
+_TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+          5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+          8: Image.Transpose.ROTATE_90}  # fmt: skip
+
+warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd metadata; the pixels are what counts
 Image.MAX_IMAGE_PIXELS = None  # `read_gray` has its own limit, checked before anything is decoded
 
 
@@ -47,31 +53,38 @@ def read_photo(path: Path, max_pixels: int = MAX_PIXELS, least_side: int | None 
     than that, at a fraction of the time. Raises ImageRejected for anything that is not a whole image within the limits.
     """
     data = _read_bytes(path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow warns of odd metadata; the pixels are what counts
-        with _opened(data, max_pixels) as image:
-            try:
-                width = image.width
-                if image.format == "JPEG" and image.mode in {"RGB", "L"}:
-                    _set_draft(image, least_side)
-                scale = image.width / width
-                return Photo(np.asarray(_to_gray(ImageOps.exif_transpose(image)), np.uint8), scale)
-            except _DECODER_ERRORS as error:
-                raise ImageRejected("damaged", f"it is cut off or broken ({_sentence(error)})") from error
+    with _opened(data, max_pixels) as image:
+        try:
+            width = image.width
+            if image.format in {"JPEG", "MPO"} and image.mode in {"RGB", "L"}:  # MPO: a phone's JPEG with a second picture inside
+                _set_draft(image, least_side)
+            scale = image.width / width
+            return Photo(np.asarray(_to_gray(_upright_by_exif(image)), np.uint8), scale)
+        except _DECODER_ERRORS as error:
+            raise ImageRejected("damaged", f"it is cut off or broken ({_sentence(error)})") from error
 
 
 def read_colour(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Return the first frame of an image file in RGB, upright; errors as `read_photo`."""
     data = _read_bytes(path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        with _opened(data, max_pixels) as image:
-            try:
-                upright = ImageOps.exif_transpose(image)
-                gray = upright.mode.startswith(("I", "F", "L", "1"))
-                return (_to_gray(upright) if gray else _over_white(upright)).convert("RGB")
-            except _DECODER_ERRORS as error:
-                raise ImageRejected("damaged", f"it is cut off or broken ({_sentence(error)})") from error
+    with _opened(data, max_pixels) as image:
+        try:
+            upright = _upright_by_exif(image)
+            gray = upright.mode.startswith(("I", "F", "L", "1"))
+            picture = (_to_gray(upright) if gray else _over_white(upright)).convert("RGB")
+        except _DECODER_ERRORS as error:
+            raise ImageRejected("damaged", f"it is cut off or broken ({_sentence(error)})") from error
+    picture.info = {}  # comments and the like must not reach a copy
+    return picture
+
+
+def _upright_by_exif(image: Image.Image) -> Image.Image:
+    image.load()
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except _DECODER_ERRORS:  # broken metadata around whole pixels
+        return image
+    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
 
 
 def _opened(data: bytes, max_pixels: int) -> Image.Image:

@@ -9,20 +9,20 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, astuple
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from fercli.errors import FercliError, IntegrityError
-from fercli.files import Identity, identity_of, remove
-from fercli.records import Box, Face, Outcome, Reject
+from fercli.files import identity_of, remove
+from fercli.records import Box, Face, Outcome
 
 _COMMIT_EVERY = 1.0  # seconds; what is newer is lost with the process
 _EMPTY = ("DROP TABLE IF EXISTS run", "DROP TABLE IF EXISTS photo")
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS run (settings TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS photo"
-    " (path BLOB PRIMARY KEY, size INTEGER, changed INTEGER, readable INTEGER, outcome TEXT NOT NULL) WITHOUT ROWID",
+    # Times as text: nanoseconds of the year 2300 do not fit SQLite's integers.
+    "CREATE TABLE IF NOT EXISTS photo (path BLOB PRIMARY KEY, size INTEGER, changed TEXT, faces TEXT NOT NULL) WITHOUT ROWID",
 )
 
 
@@ -55,31 +55,33 @@ class Journal:
     def find(self, path: Path) -> Outcome | None:
         """Return what is known of the photo, unless its file has changed since. Any thread may ask."""
         with self._lock:
-            row = self._database.execute("SELECT size, changed, outcome FROM photo WHERE path = ?", (os.fsencode(path),)).fetchone()
-        if row is None or identity_of(path) != Identity(row[0], row[1]):
+            row = self._database.execute("SELECT size, changed, faces FROM photo WHERE path = ?", (os.fsencode(path),)).fetchone()
+        identity = identity_of(path)
+        if row is None or identity is None or (row[0], row[1]) != (identity.size, str(identity.changed)):
             return None
         try:
-            return _outcome_of(path, row[2], Identity(row[0], row[1]))
+            return Outcome(path, _faces_of(row[2]), identity=identity)
         except (KeyError, TypeError, ValueError) as error:
             raise _no_journal(self._path, error) from error
 
     def add(self, outcome: Outcome) -> None:
-        """Keep an outcome, on disk within a second; one of a file that could not be asked for its identity is not kept."""
-        if outcome.identity is None:
+        """Keep an outcome, on disk within a second; a reject is not kept, for what was in its way may pass."""
+        if outcome.identity is None or outcome.reject:
             return
-        row = (os.fsencode(outcome.path), *astuple(outcome.identity), outcome.reject is None, _text_of(outcome))
+        faces = json.dumps([asdict(face) for face in outcome.faces])
+        row = (os.fsencode(outcome.path), outcome.identity.size, str(outcome.identity.changed), faces)
         with self._lock:
             if self._failure:
                 raise self._failure
-            self._database.execute("REPLACE INTO photo VALUES (?, ?, ?, ?, ?)", row)
+            self._database.execute("REPLACE INTO photo VALUES (?, ?, ?, ?)", row)
 
-    def close(self) -> bool:
-        """Bring everything to the disk and let go; return whether there is any work to keep, rejects aside."""
+    def close(self, *, keep: bool) -> bool:
+        """Let go, with everything on the disk if it is to be kept; return whether there is anything."""
         self._closed.set()
-        with self._lock:
-            holds_work = self._database.execute("SELECT 1 FROM photo WHERE readable LIMIT 1").fetchone() is not None
-            self._database.execute("COMMIT")
-            self._database.close()
+        with self._lock, contextlib.closing(self._database):
+            holds_work = self._database.execute("SELECT 1 FROM photo LIMIT 1").fetchone() is not None
+            if keep and self._database.in_transaction:
+                self._database.execute("COMMIT")
         return holds_work
 
     def _commit_regularly(self) -> None:
@@ -108,21 +110,22 @@ class Journal:
 
 
 @contextlib.contextmanager
-def open_journal(path: Path, settings: dict[str, Any], *, resume: bool) -> Iterator[Journal]:
-    """Open the journal at `path` to go on, or a new one; it outlives the block only if an exception ends that and it holds work.
+def open_journal(path: Path, settings: dict[str, Any], *, resume: bool, keep: bool = False) -> Iterator[Journal]:
+    """Open the journal at `path` to go on, or a new one; it outlives the block only if an exception ends that.
 
+    Even then it goes if it holds no work, unless `keep` says that its being there tells of the stop.
     `settings` is all that an outcome depends on besides the photo, as JSON values. Raises IntegrityError if the journal is of a
     run with others or is none, FercliError if it cannot be written or another run is using it.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(path.parent)
         journal = _opened(path, settings, resume=resume)
         finished = False
         try:
             yield journal
             finished = True
         finally:
-            if not journal.close() or finished:
+            if (not journal.close(keep=not finished) and not keep) or finished:
                 _remove(path)
     except sqlite3.OperationalError as error:
         if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
@@ -135,22 +138,24 @@ def open_journal(path: Path, settings: dict[str, Any], *, resume: bool) -> Itera
 def _opened(path: Path, settings: dict[str, Any], *, resume: bool) -> Journal:
     try:
         return Journal(path, settings, resume=resume)
-    except sqlite3.DatabaseError as error:
-        if resume or error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
-            raise
+    except sqlite3.OperationalError:  # in use, or the disk is full
+        raise
+    except (sqlite3.DatabaseError, ValueError) as error:
+        if resume:
+            raise _no_journal(path, error) from error
     _remove(path)  # a broken one is not to be resumed, so that it may go
     return Journal(path, settings, resume=resume)
 
 
-def _text_of(outcome: Outcome) -> str:
-    reject = asdict(outcome.reject) if outcome.reject else None
-    return json.dumps({"faces": [asdict(face) for face in outcome.faces], "reject": reject})
+def _faces_of(text: str) -> tuple[Face, ...]:
+    return tuple(Face(Box(**face["box"]), face["detection_score"], tuple(face["probabilities"])) for face in json.loads(text))
 
 
-def _outcome_of(path: Path, text: str, identity: Identity) -> Outcome:
-    stored = json.loads(text)
-    faces = tuple(Face(Box(**face["box"]), face["detection_score"], tuple(face["probabilities"])) for face in stored["faces"])
-    return Outcome(path, faces, Reject(**stored["reject"]) if stored["reject"] else None, identity)
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FercliError(f"{folder} cannot be made ({error.strerror or error}); name another place for the results.") from error
 
 
 def _no_journal(path: Path, error: Exception) -> IntegrityError:

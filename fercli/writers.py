@@ -15,7 +15,7 @@ from fercli.records import COLUMNS
 
 
 class Writer(Protocol):
-    """Writes rows to a binary stream; `close` ends the file, but leaves the stream open."""
+    """Writes rows to a binary stream; `close`, which may be called again, ends the file, but leaves the stream open."""
 
     def write(self, row: dict[str, object]) -> None:
         """Append one row, with the keys `COLUMNS`."""
@@ -77,6 +77,7 @@ class ParquetWriter:
         self._table_of: Callable[[list[dict[str, object]]], Any] = lambda rows: pyarrow.Table.from_pylist(rows, schema)
         self._writer = parquet.ParquetWriter(handle, schema, compression="zstd")
         self._rows: list[dict[str, object]] = []
+        self._closed = False
 
     def write(self, row: dict[str, object]) -> None:
         """Append one row."""
@@ -85,7 +86,10 @@ class ParquetWriter:
             self._flush()
 
     def close(self) -> None:
-        """Write the last group and the footer."""
+        """Write the last group and the footer, once."""
+        if self._closed:
+            return
+        self._closed = True
         if self._rows:
             self._flush()
         self._writer.close()

@@ -39,11 +39,11 @@ def test_what_was_added_is_found_again_to_the_last_bit(tmp_path: Path, photos: l
     outcomes = [
         Outcome(photos[0], (FACE, FACE), identity=identity_of(photos[0])),
         Outcome(photos[1], identity=identity_of(photos[1])),
-        Outcome(photos[2], reject=Reject("damaged", "it is cut off"), identity=identity_of(photos[2])),
     ]
-    stopped(path, outcomes)
+    reject = Outcome(photos[2], reject=Reject("unreadable", "Permission denied"), identity=identity_of(photos[2]))
+    stopped(path, [*outcomes, reject])
     with open_journal(path, SETTINGS, resume=True) as journal:
-        assert [journal.find(photo) for photo in photos] == outcomes
+        assert [journal.find(photo) for photo in photos] == [*outcomes, None]
         assert journal.find(tmp_path / "other.jpg") is None
     assert not path.exists()
 
@@ -97,7 +97,7 @@ def test_an_outcome_that_was_tampered_with_is_refused(tmp_path: Path, photos: li
     path = journal_path(tmp_path / "r.csv")
     stopped(path, [Outcome(photos[0], (FACE,), identity=identity_of(photos[0]))])
     with sqlite3.connect(path) as database:
-        database.execute("UPDATE photo SET outcome = '{}'")
+        database.execute("UPDATE photo SET faces = '[{}]'")
     database.close()
     with pytest.raises(IntegrityError), open_journal(path, SETTINGS, resume=True) as journal:
         journal.find(photos[0])
@@ -109,6 +109,37 @@ def test_a_run_that_did_nothing_leaves_nothing(tmp_path: Path, photos: list[Path
     with contextlib.suppress(Stop), open_journal(path, SETTINGS, resume=resume) as journal:
         journal.add(Outcome(photos[0], reject=Reject("empty", "no bytes"), identity=identity_of(photos[0])))
         raise Stop
+    assert not path.exists()
+
+
+def test_a_stop_over_an_old_output_leaves_word_of_it(tmp_path: Path) -> None:
+    path = journal_path(tmp_path / "r.csv")
+    with contextlib.suppress(Stop), open_journal(path, SETTINGS, resume=False, keep=True):
+        raise Stop
+    assert path.exists()
+    with open_journal(path, SETTINGS, resume=True, keep=True):
+        pass
+    assert not path.exists()
+
+
+def test_a_file_of_the_year_2300_is_kept(tmp_path: Path, photos: list[Path]) -> None:
+    path = journal_path(tmp_path / "r.csv")
+    os.utime(photos[0], ns=(0, 10_413_792_000_000_000_000))
+    outcome = Outcome(photos[0], (FACE,), identity=identity_of(photos[0]))
+    stopped(path, [outcome])
+    with open_journal(path, SETTINGS, resume=True) as journal:
+        assert journal.find(photos[0]) == outcome
+
+
+@pytest.mark.parametrize("size", [100, 4096, 8192])
+def test_a_journal_cut_off_is_refused_but_may_be_begun_anew(tmp_path: Path, photos: list[Path], size: int) -> None:
+    path = journal_path(tmp_path / "r.csv")
+    stopped(path, [Outcome(photo, (FACE,) * 50, identity=identity_of(photo)) for photo in photos])
+    path.write_bytes(path.read_bytes()[:size])
+    with pytest.raises(IntegrityError), open_journal(path, SETTINGS, resume=True) as journal:
+        journal.find(photos[0])
+    with open_journal(path, SETTINGS, resume=False) as journal:
+        assert journal.find(photos[0]) is None
     assert not path.exists()
 
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from fercli.labels import LABELS
 from fercli.pictures import annotate, shown_name, thumbnail
@@ -47,7 +47,7 @@ def test_copies_stay_inside_the_folder_and_rejects_have_none(tmp_path: Path, mon
     (tmp_path / "photo.jpg").write_bytes((PHOTOS / "astronaut.jpg").read_bytes())
     monkeypatch.chdir(tmp_path / "in")
     marked = annotate(Outcome(Path("../photo.jpg")), Path("out"), LIMIT)
-    assert marked == Path("out/photo.jpg.jpg")
+    assert marked == Path("out/__up__/photo.jpg.jpg")
     absolute = annotate(Outcome(tmp_path / "photo.jpg"), Path("out"), LIMIT)
     assert absolute
     assert absolute.resolve().is_relative_to(tmp_path / "in" / "out")
@@ -55,8 +55,29 @@ def test_copies_stay_inside_the_folder_and_rejects_have_none(tmp_path: Path, mon
     assert annotate(Outcome(Path("gone.jpg")), Path("out"), LIMIT) is None
 
 
+def test_long_names_are_shortened_and_stay_distinct(tmp_path: Path) -> None:
+    copies = set()
+    for last in "ab":
+        path = tmp_path / f"{'é' * 120}{last}.png"
+        Image.new("L", (9, 9)).save(path)
+        copies.add(annotate(Outcome(path), tmp_path / "out", LIMIT))
+    assert len(copies) == 2
+
+
+def test_comments_do_not_reach_copies_and_unsure_faces_are_named_so(tmp_path: Path) -> None:
+    extra = PngImagePlugin.PngInfo()
+    extra.add_text("comment", "secret" * 20_000)
+    Image.new("L", (400, 300), 40).save(tmp_path / "a.png", pnginfo=extra)
+    face = Face(Box(100, 100, 90, 90), 0.9, HAPPY)
+    copies = [annotate(Outcome(tmp_path / "a.png", (face,)), tmp_path / str(least), LIMIT, least) for least in (0.0, 0.99)]
+    sure, unsure = (copy.read_bytes() for copy in copies if copy)
+    assert sure != unsure
+    assert b"secret" not in sure
+
+
 def test_a_thumbnail_of_what_cannot_be_read_is_empty(tmp_path: Path) -> None:
     assert thumbnail(tmp_path / "gone.jpg", Box(0, 0, 5, 5), LIMIT) == ""
+    assert thumbnail(PHOTOS / "astronaut.jpg", Box(900, 900, 50, 50), LIMIT) == ""
     assert thumbnail(PHOTOS / "astronaut.jpg", Box(-50, -50, 80, 80), LIMIT).startswith("data:image/jpeg;base64,")
 
 

@@ -89,6 +89,7 @@ def test_parquet_has_types_and_nulls_over_several_groups(monkeypatch: pytest.Mon
         for row in rows(outcome, "deep"):
             writer.write(row)
     writer.close()
+    writer.close()
     data.seek(0)
     file = parquet.ParquetFile(data)
     assert file.num_row_groups == 3

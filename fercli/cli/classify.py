@@ -81,7 +81,8 @@ def classify(
     name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog)
     refuse_missing(inputs, "give image files or folders of them")
     _refuse_outputs(output, annotate, report, inputs, resume=resume, overwrite=overwrite)
-    if resume and kind_of(output) is Kind.FILE and kind_of(journal_path(output)) is Kind.MISSING:
+    replacing = not to_stdout and kind_of(output) is Kind.FILE
+    if resume and replacing and not (overwrite or annotate or report) and kind_of(journal_path(output)) is Kind.MISSING:
         console.say(f"{console.name(output)} is complete, nothing is left to do; --overwrite does it all again.")
         return
     from fercli.inference import Labeller, own_weights, shipped_weights
@@ -104,17 +105,19 @@ def classify(
     with contextlib.ExitStack() as stack:
         journal = None
         if not to_stdout:
-            journal = stack.enter_context(open_journal(journal_path(output), settings, resume=resume))
+            journal = stack.enter_context(open_journal(journal_path(output), settings, resume=resume, keep=replacing))
             console.say_on_stop("Stopped; what was done is kept. Go on with the same command and --resume.")
         handle = stack.enter_context(_opened(output, to_stdout=to_stdout))
         bars = stack.enter_context(console.progress("photos"))
         bar = bars.add_task("classify", total=None)
-        stack.enter_context(counted(counting, lambda total: bars.update(bar, total=total)))
+        if not bars.disable:
+            stack.enter_context(counted(counting, lambda total: bars.update(bar, total=total)))
         writer = make_writer(handle)
+        stack.callback(writer.close)  # before its handle is closed, also when the run is stopped
         known = journal.find if journal else lambda _: None
         outcomes = label_photos(walk, labeller, new_detector(detector), options, known=known)
         if annotate:
-            outcomes = ahead(lambda outcome: (draw(outcome, annotate, max_pixels), outcome)[1], outcomes, 8)
+            outcomes = ahead(lambda outcome: (draw(outcome, annotate, max_pixels, min_confidence), outcome)[1], outcomes, 8)
         for outcome in outcomes:
             if journal:
                 journal.add(outcome)
@@ -126,7 +129,10 @@ def classify(
             tally.add(outcome)
             _say_reject(outcome)
             if outcome.reject and strict:
-                raise FercliError("A photo was rejected and --strict allows none; nothing was written.")
+                raise FercliError(
+                    f"{console.name(outcome.path)} was rejected and --strict allows none, so that no results were published; "
+                    "take it away or leave --strict away, and go on with --resume."
+                )
             if report:
                 summary.add(outcome)
             bars.update(bar, completed=tally.photos, description=tally.text())
@@ -154,6 +160,8 @@ def _refuse_outputs(
     if annotate:
         refuse_filled(annotate, overwrite=overwrite or resume)
     if report:
+        if report.resolve() == output.resolve():
+            raise UsageError(f"{report} cannot be both the results and the report; name two files.")
         refuse_existing(report, overwrite=overwrite or resume, inputs=inputs)
 
 

@@ -46,11 +46,12 @@ class Tally:
     def refuse_empty(self, walk: Walk) -> None:
         """Raise FercliError if no photo could be read: there is nothing to publish."""
         if self.status["rejected"] and self.photos == self.status["rejected"]:
-            raise FercliError(f"None of the {self.photos} photos could be read; nothing was written.")
+            raise FercliError(f"None of the {self.photos} photos could be read; no results were published.")
         if not self.photos:
             found = f"only {walk.passed_over} of other kinds" if walk.passed_over else "no files"
             raise FercliError(
-                f"There are no photos in {', '.join(console.name(path) for path in walk.inputs)}: {found}; nothing was written."
+                f"There are no photos in {', '.join(console.name(path) for path in walk.inputs)}: {found}; "
+                "no results were published."
             )
 
     def say_end(self, walk: Walk, output: Path, model: str) -> None:
