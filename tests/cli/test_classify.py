@@ -1,7 +1,9 @@
 import csv
+import gc
 import json
 import os
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
+from pyarrow import parquet
 
 from fercli.classification import classify
 from tests.conftest import PHOTOS, FakeLabeller, Ran
@@ -93,6 +96,7 @@ def test_the_output_inside_the_input_is_not_read_back(fercli: Run, photos: Path)
         (["-o", "r.csv", "--model", "deep", "--hog"], "--model already names the network"),
         (["-o", "r.csv", "--detector", "dlib"], "'dlib' is not one of"),
         ([], "Missing option"),
+        (["-o", "r.csv", "--report", "./r.csv"], "cannot be both the results and the report"),
         (["-o", "r.csv", "nowhere"], "nowhere does not exist"),
     ],
 )
@@ -224,6 +228,37 @@ def test_resume_without_anything_to_resume_and_on_standard_output(fercli: Run, p
     ran = fercli("classify", photos, "-o", tmp_path / "r.csv", "--resume")
     assert ran.code == 0
     assert "is complete, nothing is left to do" in ran.talk
+    assert fercli("classify", photos, "-o", tmp_path / "r.csv", "--resume", "--report", tmp_path / "r.html").code == 0
+    assert "3 photos, 2 faces" in (tmp_path / "r.html").read_text()
     ran = fercli("classify", photos, "-o", "-", "--resume")
     assert ran.code == 2
     assert "cannot be resumed" in ran.talk
+
+
+def test_a_run_stopped_over_an_old_output_is_not_called_complete(
+    fercli: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "r.csv").write_text("old")
+
+    def label(*_: object) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeLabeller, "label", label)
+        with pytest.raises(Crash):
+            fercli("classify", photos, "-o", tmp_path / "r.csv", "--overwrite")
+    assert (tmp_path / "r.csv").read_text() == "old"
+    assert fercli("classify", photos, "-o", tmp_path / "r.csv", "--resume").code == 0
+    assert len(read(tmp_path / "r.csv")) == 3
+
+
+def test_a_stopped_parquet_run_is_quiet(fercli: Run, photos: Path, tmp_path: Path) -> None:
+    (photos / "bad.jpg").write_text("no image")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ran = fercli("classify", photos, "-o", tmp_path / "r.parquet", "--strict")
+        gc.collect()
+    assert ran.code == 1
+    assert "bad.jpg was rejected and --strict allows none" in ran.talk
+    assert fercli("classify", photos, "-o", tmp_path / "r.parquet", "--resume").code == 3
+    assert parquet.read_table(tmp_path / "r.parquet").num_rows == 4
