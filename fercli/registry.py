@@ -171,6 +171,7 @@ MODELS: dict[str, Model] = {
             parameters=4_685_831,
             recipe=DEEP_RECIPE,
             published=DEEP_PUBLISHED,
+            sha256="328807bd064fe6b126fa07dd6da4372650674397529276c374ced4ed84ea933b",
         ),
     )
 }
