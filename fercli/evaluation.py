@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -49,6 +49,7 @@ class Evaluation:
     images_per_second: float
     measures: Measures
     probabilities: NDArray[np.float32]
+    training: dict[str, Any] = field(default_factory=dict)  # the recipe and dropout it was trained with, if known
 
     @property
     def headline(self) -> str:
@@ -66,7 +67,8 @@ class Comparison:
     """What HOG changed, on the same images: `difference` is accuracy with it minus without it, from -1 to 1.
 
     `gained` images only the model with HOG labels right, `lost` only the one without; `interval` is Wald's for paired shares,
-    95 %; `p_value` is McNemar's exact test that gains and losses are equally likely (McNemar 1947).
+    95 %; `p_value` is McNemar's exact test that gains and losses are equally likely (McNemar 1947). Where the two were
+    `trained_differently`, in the parts of the recipe named, HOG need not be what made the difference.
     """
 
     without: str
@@ -76,6 +78,7 @@ class Comparison:
     gained: int
     lost: int
     p_value: float
+    trained_differently: tuple[str, ...]
 
 
 def evaluate(labeller: Labeller, dataset: Dataset, name: str) -> Evaluation:
@@ -98,6 +101,7 @@ def evaluate(labeller: Labeller, dataset: Dataset, name: str) -> Evaluation:
         images_per_second=round(len(split) / seconds, 1),
         measures=measure(split.labels, probabilities.argmax(axis=1), split.leaked if trained_here else None),
         probabilities=probabilities,
+        training=labeller.metadata.get("recipe", {}) | {"dropout": labeller.metadata.get("dropout")},
     )
 
 
@@ -156,6 +160,9 @@ def _compare(without: Evaluation, with_hog: Evaluation, labels: NDArray[np.uint8
         gained=gained,
         lost=lost,
         p_value=mcnemar(gained, lost),
+        trained_differently=tuple(
+            name for name in with_hog.training if with_hog.training[name] != without.training.get(name, with_hog.training[name])
+        ),
     )
 
 

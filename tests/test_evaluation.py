@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,6 +76,9 @@ def test_what_hog_gave_on_the_same_images() -> None:
     half = 1.96 * (4 - 4 / 10) ** 0.5 / 10
     assert found.interval == pytest.approx((0.2 - half, 0.2 + half), abs=1e-4)
     assert found.p_value == mcnemar(3, 1)
+    assert found.trained_differently == ()
+    longer, shorter = replace(hybrid, training={"epochs": 7, "l2": 0.1}), replace(plain, training={"epochs": 10, "l2": 0.1})
+    assert compare_hog([longer, shorter], labels)[0].trained_differently == ("epochs",)
 
 
 def test_evaluate_measures_the_labeller(dataset: Dataset) -> None:

@@ -191,6 +191,8 @@ def _show_hog(comparison: "Comparison", split: str) -> None:
     table.add_row("images right only with HOG", f"{comparison.gained:,}")
     table.add_row("images right only without", f"{comparison.lost:,}")
     table.add_row("McNemar's exact test, p", f"{comparison.p_value:.2g}")
+    if comparison.trained_differently:
+        table.add_row("trained differently, in", ", ".join(name.replace("_", " ") for name in comparison.trained_differently))
     console.show_result(table)
 
 
