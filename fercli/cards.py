@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from fercli.evaluation import Evaluation, Measures
 from fercli.files import write_atomically
 from fercli.history import Epoch
 from fercli.labels import LABELS
+from fercli.recipes import Recipe, recipe_from, summary
 from fercli.registry import MODELS
 
 CHOICES = "choices.csv"  # beside the cards
@@ -50,6 +51,8 @@ def read_choices(path: Path) -> list[Choice]:
         ]
 
 
+_OPTIONS = ("epochs", "batch_size", "learning_rate", "l2", "seed", "precision", "votes")  # of the recipe, that `train` takes
+
 _LIMITS = """\
 - The networks see a tight, upright, frontal crop of a face. Posed studio portraits, strong head turns, masks and glasses, and
   crops with another frame than FER2013's give worse labels than the figures above.
@@ -72,7 +75,7 @@ def model_card(
     of the `choices` those of the same layers are quoted.
     """
     model = MODELS[evaluations[0].model]
-    recipe = metadata["recipe"]
+    recipe = recipe_from(metadata["recipe"])
     lines = [f"# {model.name}", "", f"{model.summary.capitalize()}; {evaluations[0].parameters:,} parameters.", ""]
     lines += ["## How good it is", ""]
     lines += _table(["measure", *(item.split for item in evaluations)], _overall([item.measures for item in evaluations]))
@@ -87,8 +90,8 @@ def model_card(
     lines += [line for caption, file in figures.items() for line in (f"![{caption}]({file})", "")]
     lines += ["## How it was trained", ""]
     facts = {
-        "recipe": ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in recipe.items()),
-        "epochs done": f"{len(history)} of {recipe['epochs']}; kept: epoch {metadata['epoch']}, the best on validation",
+        "recipe": summary(asdict(recipe)),
+        "epochs done": f"{len(history)} of {recipe.epochs}; kept: epoch {metadata['epoch']}, the best on validation",
         "duration": f"{sum(epoch.seconds for epoch in history) / 60:.0f} minutes",
         "device": metadata.get("device", "unknown"),
         "versions": ", ".join(f"{key} {value}" for key, value in metadata["versions"].items()),
@@ -99,16 +102,17 @@ def model_card(
         facts["dropout, by layer"] = ", ".join(f"{rate:g}" for rate in model.network.dropout)
     lines += [f"- {key}: {value}" for key, value in facts.items()]
     command = f"fercli train --model {model.name}" + "".join(
-        f" --{key.replace('_', '-')} {recipe[key]}"
-        for key in ("epochs", "batch_size", "learning_rate", "l2", "seed", "precision")
-        if recipe[key] != getattr(model.recipe, key)
+        f" --{key.replace('_', '-')} {getattr(recipe, key)}"
+        for key in _OPTIONS
+        if getattr(recipe, key) != getattr(model.recipe, key)
     )
     if changed:
         lines += ["", f"No command gives these weights again: the registry's recipe has changed since, in its {changed}.", ""]
     else:
-        lines += ["", "Again, after `fercli prepare fer2013.csv`:", "", f"    {command}", ""]
-    if recipe["epochs"] != model.recipe.epochs:
-        lines += [f"The registry's recipe has {model.recipe.epochs} epochs; these weights had {recipe['epochs']}.", ""]
+        ferplus = " --ferplus fer2013new.csv" if recipe.votes else ""
+        lines += ["", f"Again, after `fercli prepare fer2013.csv{ferplus}`:", "", f"    {command}", ""]
+    if recipe.epochs != model.recipe.epochs:
+        lines += [f"The registry's recipe has {model.recipe.epochs} epochs; these weights had {recipe.epochs}.", ""]
     tried = [choice for choice in choices if MODELS[choice.model].network == model.network]
     if tried:
         lines += ["The sources leave the optimizer, its decay and dropout open. Tried in short runs, each a whole schedule:", ""]
@@ -123,11 +127,11 @@ def model_card(
 def _changed_since(metadata: dict[str, Any]) -> str:
     """Name what the weights were trained with and no option of `train` can ask for, where the registry now has another value."""
     model = MODELS[metadata["model"]]
-    then = {name: metadata["recipe"][name] for name in ("optimizer", "schedule", "momentum")}
-    then["dropout"] = metadata.get("dropout", list(model.network.dropout))
-    now = {name: getattr(model.recipe, name) for name in ("optimizer", "schedule", "momentum")}
-    now["dropout"] = list(model.network.dropout)
-    return ", ".join(f"{name} ({then[name]} then)" for name in then if then[name] != now[name])
+    recipe = recipe_from(metadata["recipe"])
+    names = [field.name for field in fields(Recipe) if field.name not in _OPTIONS]
+    then = {name: getattr(recipe, name) for name in names} | {"dropout": metadata.get("dropout", list(model.network.dropout))}
+    now = {name: getattr(model.recipe, name) for name in names} | {"dropout": list(model.network.dropout)}
+    return ", ".join(f"{name.replace('_', ' ')} ({then[name]} then)" for name in then if then[name] != now[name])
 
 
 def _overall(measures: Sequence[Measures]) -> list[list[str]]:
@@ -137,6 +141,9 @@ def _overall(measures: Sequence[Measures]) -> list[list[str]]:
         ["leak-free accuracy", *(_percent(item.leak_free_accuracy) for item in measures)],
         ["balanced accuracy", *(_percent(item.balanced_accuracy) for item in measures)],
         ["macro-F1", *(_percent(item.macro_f1) for item in measures)],
+        ["as the crowd (FER+)", *(_percent(item.crowd_agreement) for item in measures)],
+        ["calibration error", *(_percent(item.calibration_error) for item in measures)],
+        ["before calibration", *(_percent(item.calibration_error_before) for item in measures)],
         ["images (leaked)", *(f"{item.images:,} ({item.leaked or 0:,})" for item in measures)],
     ]
 

@@ -2,7 +2,8 @@
 
 Keys: `train_pixels` (N,48,48) uint8 with the flips behind the originals, `train_labels` (N,) uint8, `train_rows` (N,) int64, the
 source row of each image; the same for `validation_` and `test_`, with `_leaked` (N,) bool, true where a training image has the
-same pixels; optionally `_hog` (N,800) float32 for all three; `mean` (48,48) float32 of the training pixels; `meta`, JSON text.
+same pixels; optionally `_hog` (N,800) float32 and `_votes` (N,10) uint8, how often the crowd of FER+ voted for each of
+`labels.VOTES`, for all three; `mean` (48,48) float32 of the training pixels; `meta`, JSON text.
 """
 
 import hashlib
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 
 from fercli.errors import FercliError, IntegrityError, UsageError
 from fercli.files import Kind, atomic_write, kind_of
-from fercli.labels import LABELS
+from fercli.labels import LABELS, VOTES
 from fercli.registry import HOG_LENGTH, SIDE
 
 _IDENTITY = ("_pixels", "_labels", "_rows")  # the arrays that `Dataset.digest` covers; each other has a digest of its own
@@ -34,14 +35,15 @@ class Split:
     rows: NDArray[np.int64]
     leaked: NDArray[np.bool_]
     hog: NDArray[np.float32] | None = None
+    votes: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, index: NDArray[Any]) -> "Split":
-        """Return the images that `index`, positions or a mask, selects."""
-        hog = None if self.hog is None else self.hog[index]
-        return Split(self.pixels[index], self.labels[index], self.rows[index], self.leaked[index], hog)
+    def take(self, index: NDArray[Any] | slice) -> "Split":
+        """Return the images that `index`, positions, a mask or a slice, selects."""
+        arrays = (getattr(self, item.name) for item in fields(self))
+        return Split(*(None if array is None else array[index] for array in arrays))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,11 @@ class Dataset:
     def split(self, name: str) -> Split:
         """Return the split called `name`, one of `SPLITS`."""
         return {"train": self.train, "validation": self.validation, "test": self.test}[name]
+
+    @property
+    def originals(self) -> Split:
+        """The training images without their mirrored copies."""
+        return self.train.take(slice(len(self.train) // 2)) if self.meta.get("flips") else self.train
 
     def digest(self) -> str:
         """Return the data set's identity, the SHA-256 of all pixels, labels and rows; the rest follows from these."""
@@ -111,7 +118,7 @@ def _from_archive(archive: zipfile.ZipFile, path: Path, *, hog: bool) -> Dataset
             raise ValueError(f"the digest of {key} differs")
         return array
 
-    splits = {name: _read_split(read, name, hog=hog) for name in SPLITS}
+    splits = {name: _read_split(read, name, hog=hog, votes=f"{name}_votes" in digests) for name in SPLITS}
     mean = read("mean", np.float32, (SIDE, SIDE))
     if not (np.isfinite(mean).all() and mean.min() >= 0 and mean.max() <= 255):
         raise ValueError("mean is not between 0 and 255")
@@ -135,7 +142,7 @@ def _sha256(*arrays: NDArray[Any]) -> str:
     return total.hexdigest()
 
 
-def _read_split(read: Callable[[str, type, tuple[int | None, ...]], NDArray[Any]], name: str, *, hog: bool) -> Split:
+def _read_split(read: Callable[[str, type, tuple[int | None, ...]], NDArray[Any]], name: str, *, hog: bool, votes: bool) -> Split:
     labels = read(f"{name}_labels", np.uint8, (None,))
     count = len(labels)
     if count == 0 or labels.max() >= len(LABELS):
@@ -149,4 +156,5 @@ def _read_split(read: Callable[[str, type, tuple[int | None, ...]], NDArray[Any]
         rows=read(f"{name}_rows", np.int64, (count,)),
         leaked=read(f"{name}_leaked", np.bool_, (count,)),
         hog=features,
+        votes=read(f"{name}_votes", np.uint8, (count, len(VOTES))) if votes else None,
     )

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.calibration import expected_calibration_error, tempered
 from fercli.dataset import Dataset
 from fercli.inference import BATCH, Labeller
 from fercli.labels import LABELS
 from fercli.registry import MODELS
 
+SURE_VOTES = 8
 _Z = 1.959964  # of the normal distribution, two-sided 95 %
 
 
@@ -25,6 +27,8 @@ class Measures:
 
     `confusion` counts images, true label by row, predicted by column; `per_class` is its diagonal's share of each row (the
     paper's per-class accuracy, that is recall), NaN-free: a class without images has None. `interval` is Wilson's, 95 %.
+    `crowd_agreement` is the share of labels equal to the crowd's majority on the `crowd_images` of which at least `SURE_VOTES` of
+    ten people (FER+) said the same; None without votes. The calibration error is the expected one, with the temperature and before.
     """
 
     images: int
@@ -36,6 +40,10 @@ class Measures:
     balanced_accuracy: float
     leaked: int | None
     leak_free_accuracy: float | None
+    crowd_images: int | None = None
+    crowd_agreement: float | None = None
+    calibration_error: float | None = None
+    calibration_error_before: float | None = None
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,7 @@ class Evaluation:
     model: str
     split: str
     parameters: int
+    multiply_adds: int
     images_per_second: float
     measures: Measures
     probabilities: NDArray[np.float32]
@@ -58,7 +67,9 @@ class Evaluation:
 
     def summary(self) -> dict[str, Any]:
         """Return everything but the predictions, as JSON values."""
-        values = {name: getattr(self, name) for name in ("title", "model", "split", "parameters", "images_per_second")}
+        values = {
+            name: getattr(self, name) for name in ("title", "model", "split", "parameters", "multiply_adds", "images_per_second")
+        }
         return values | asdict(self.measures)
 
 
@@ -93,13 +104,22 @@ def evaluate(labeller: Labeller, dataset: Dataset, name: str) -> Evaluation:
     started = time.perf_counter()
     probabilities = labeller.label(split.pixels, hog)
     seconds = time.perf_counter() - started
+    measures = measure(split.labels, probabilities.argmax(axis=1), split.leaked if trained_here else None)
+    crowd_images, crowd_agreement = agreement_with_crowd(probabilities.argmax(axis=1), split.votes)
     return Evaluation(
         title=labeller.title,
         model=labeller.model.name,
         split=name,
         parameters=labeller.parameters,
+        multiply_adds=labeller.multiply_adds,
         images_per_second=round(len(split) / seconds, 1),
-        measures=measure(split.labels, probabilities.argmax(axis=1), split.leaked if trained_here else None),
+        measures=replace(
+            measures,
+            crowd_images=crowd_images,
+            crowd_agreement=crowd_agreement,
+            calibration_error=expected_calibration_error(probabilities, split.labels),
+            calibration_error_before=expected_calibration_error(tempered(probabilities, 1 / labeller.temperature), split.labels),
+        ),
         probabilities=probabilities,
         training=labeller.metadata.get("recipe", {}) | {"dropout": labeller.metadata.get("dropout")},
     )
@@ -126,6 +146,14 @@ def measure(labels: NDArray[np.uint8], predicted: NDArray[np.int64], leaked: NDA
         leaked=None if leaked is None else int(leaked.sum()),
         leak_free_accuracy=float(clean.mean()) if len(clean) else None,
     )
+
+
+def agreement_with_crowd(predicted: NDArray[np.int64], votes: NDArray[np.uint8] | None) -> tuple[int | None, float | None]:
+    """Return how many images the crowd is sure of, from votes (N, len(VOTES)), and the share of these labelled (N,) alike."""
+    if votes is None:
+        return None, None
+    sure = votes[:, : len(LABELS)].max(axis=1) >= SURE_VOTES
+    return int(sure.sum()), float((predicted == votes.argmax(axis=1))[sure].mean()) if sure.any() else None
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:

@@ -1,5 +1,6 @@
 """A trained network, ready to label faces: what `evaluate` and `classify` share."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -7,12 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.calibration import HIGHEST, LOWEST, tempered
 from fercli.checkpoints import assign, read_checkpoint, weights_of
 from fercli.errors import IntegrityError, UsageError
 from fercli.files import Kind, kind_of, readable
 from fercli.registry import MODELS, Model, card_path, find_model, weights_path
 
 BATCH = 128
+SHIFTS = ((0, 0), (0, 2), (0, -2), (2, 0), (-2, 0))  # pixels down and across, for test-time augmentation
 RUNS = Path("runs")
 RUN_WEIGHTS = "model.safetensors"
 RUN_HISTORY = "history.csv"
@@ -53,25 +56,29 @@ def all_weights(runs: Path = RUNS) -> list[WeightsFile]:
 
 
 class Labeller:
-    """A network with its weights: faces in, probabilities out.
+    """A network with its weights: faces in, probabilities out, calibrated by the temperature stored with the weights.
 
-    Raises UsageError for a missing file and IntegrityError for one that is broken, tampered with, or not of `model`.
+    With `tta`, test-time augmentation, each answer is the mean over the views of a face that `views` gives, at as many times the
+    cost. Raises UsageError for a missing file and IntegrityError for one that is broken, tampered with, or not of `model`.
     """
 
-    def __init__(self, weights: WeightsFile, model: str | None = None) -> None:
+    def __init__(self, weights: WeightsFile, model: str | None = None, *, tta: bool = False) -> None:
         checkpoint = read_checkpoint(weights.path, weights.sha256)
-        self.title = weights.title
+        self.title = weights.title + ("+tta" if tta else "")
+        self.tta = tta
         self.weights = weights
         self.sha256 = checkpoint.sha256
         self.metadata: dict[str, Any] = checkpoint.metadata
         self.model = _entry(self.metadata, weights.path)
+        self.temperature = _temperature(self.metadata, weights.path)
         if model is not None and model != self.model.name:
             raise UsageError(f"{weights.path} holds a {self.model.name} network, not {model}; leave the model's name away.")
-        from fercli.networks import build  # Keras takes seconds to import; a broken file is told before
+        from fercli.networks import build, multiply_adds  # Keras takes seconds to import; a broken file is told before
 
         self._network = build(self.model)
         assign(weights_of(self._network), checkpoint.tensors, weights.path)
         self.parameters: int = self._network.count_params()
+        self.multiply_adds = multiply_adds(self._network) * (2 * len(SHIFTS) if tta else 1)
 
     def features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """Return the HOG features (N,800) of faces (N,48,48), or None if the network takes none."""
@@ -83,6 +90,12 @@ class Labeller:
 
     def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Return the probabilities (N,7), rows summing to 1, of faces (N,48,48); features as from `features`, or computed."""
+        if not self.tta:
+            return tempered(self._label_view(pixels, hog), self.temperature)
+        seen = [self._label_view(view, hog if number == 0 else None) for number, view in enumerate(views(pixels))]
+        return tempered(np.mean(seen, axis=0, dtype=np.float32), self.temperature)
+
+    def _label_view(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None) -> NDArray[np.float32]:
         if hog is None:
             hog = self.features(pixels)
         parts = [self._label_batch(pixels[start : start + BATCH], hog, start) for start in range(0, len(pixels), BATCH)]
@@ -97,6 +110,23 @@ class Labeller:
             inputs = {name: np.repeat(values, 2, axis=0) for name, values in inputs.items()}
         result: NDArray[np.float32] = self._network.predict_on_batch(inputs)
         return result[:count]
+
+
+def views(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """Yield the faces (N,H,W) as they are, then shifted as `SHIFTS` says with their borders repeated, and all these mirrored."""
+    far = max(abs(step) for shift in SHIFTS for step in shift)
+    height, width = pixels.shape[1:]
+    padded = np.pad(pixels, ((0, 0), (far, far), (far, far)), mode="edge")
+    for mirrored in (padded, padded[:, :, ::-1]):
+        for down, across in SHIFTS:
+            yield np.ascontiguousarray(mirrored[:, far - down : far - down + height, far - across : far - across + width])
+
+
+def _temperature(metadata: dict[str, Any], path: Path) -> float:
+    value = metadata.get("temperature", 1.0)
+    if not isinstance(value, float) or not LOWEST <= value <= HIGHEST:
+        raise IntegrityError(f"{path} has the temperature {value!r}, not a number from {LOWEST} to {HIGHEST}; train again.")
+    return value
 
 
 def _entry(metadata: dict[str, Any], path: Path) -> Model:

@@ -2,6 +2,9 @@
 
 LABELS: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
+# What the crowd of FER+ could vote for: an index into this tuple is one into LABELS, too, if it is below their number.
+VOTES: tuple[str, ...] = (*LABELS, "contempt", "unknown", "not a face")
+
 _SYNONYMS = {
     "anger": "angry",
     "disgusted": "disgust",

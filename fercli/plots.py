@@ -28,7 +28,7 @@ def plot_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
         loss.plot(epochs, [line.val_loss for line in history], "-", marker=marks[1], **style)
         accuracy.plot(epochs, [100 * line.accuracy for line in history], "--", marker=marks[0], **style)
         accuracy.plot(epochs, [100 * line.val_accuracy for line in history], "-", marker=marks[1], label=name, **style)
-    loss.set(xlabel="epoch", ylabel="cross-entropy loss, with L2")
+    loss.set(xlabel="epoch", ylabel="cross-entropy loss (training: as its recipe adds to it)")
     accuracy.set(xlabel="epoch", ylabel="accuracy (%)")
     for axes in (loss, accuracy):
         axes.grid(alpha=0.3)
@@ -73,6 +73,21 @@ def plot_confusion(title: str, confusion: Sequence[Sequence[int]], labels: Seque
     axes.set_xticks(positions, labels, rotation=45, ha="right")
     axes.set_yticks(positions, labels)
     axes.set(xlabel="predicted", ylabel="true", title=title)
+    _save(figure, path)
+
+
+def plot_reliability(title: str, bins: Sequence[tuple[float, float, float]], path: Path) -> None:
+    """Draw accuracy by confidence, 0 to 1, as `calibration.reliability` gives them; a point's area is its share of the images."""
+    figure = Figure(figsize=(5, 5), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 100], [0, 100], "--", color="gray", label="confidence as good as it says")
+    points = ([100 * value for value in values] for values in zip(*bins, strict=True))
+    confidence, accuracy, shares = points
+    axes.plot(confidence, accuracy, color="C0")
+    axes.scatter(confidence, accuracy, [10 + 10 * share for share in shares], color="C0", label="measured; area by images")
+    axes.set(xlabel="confidence (%)", ylabel="accuracy (%)", xlim=(0, 100), ylim=(0, 100), title=title, aspect="equal")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper left")
     _save(figure, path)
 
 

@@ -19,6 +19,7 @@ from fercli.files import Kind, kind_of
 from fercli.labels import LABELS
 from fercli.registry import HOG_LENGTH
 from fercli.sources import Faces, RejectedRow, read_faces
+from fercli.votes import votes_of
 
 REJECT_SHARE = 0.01
 _HOG_CHUNK = 500
@@ -50,6 +51,7 @@ class Preparation:
 def prepare(
     source: Path,
     *,
+    ferplus: Path | None = None,
     flips: bool = True,
     hog: bool = True,
     drop_leaked: bool = False,
@@ -61,10 +63,11 @@ def prepare(
 ) -> Preparation:
     """Read `source` and make the data set that training and evaluation share.
 
-    `flips` doubles the training images by their mirror images. `drop_leaked` leaves out of training what is pixel-identical to
-    a validation or test image, so that those stay whole and comparable. A missing validation split is drawn from the training
-    images: `validation_share` of each class, by `seed`. HOG is computed in so many `processes`; with more than one, a calling
-    script needs `if __name__ == "__main__"`. `on_progress` receives a stage's name, the work done and its total.
+    `ferplus` names FER+'s file, whose votes are added. `flips` doubles the training images by their mirror images.
+    `drop_leaked` leaves out of training what is pixel-identical to a validation or test image, so that those stay whole and
+    comparable. A missing validation split is drawn from the training images: `validation_share` of each class, by `seed`. HOG is
+    computed in so many `processes`; with more than one, a calling script needs `if __name__ == "__main__"`. `on_progress` receives
+    a stage's name, the work done and its total.
 
     Raises FercliError for a source that cannot be used, for any reject if `strict`, and for over 1 % of rejects.
     """
@@ -72,6 +75,8 @@ def prepare(
         source_digest = hasher.submit(_file_digest, source)
         faces = read_faces(source, lambda row: on_progress("rows", row, None))
     _refuse_rejects(faces, source, strict=strict)
+    if ferplus:
+        faces.votes = votes_of(faces, ferplus)
     drawn = None
     if not (faces.splits == "validation").any():
         drawn = validation_share
@@ -90,6 +95,7 @@ def prepare(
     meta: dict[str, Any] = {
         "source": source.name,
         "source_sha256": source_digest.result(),
+        "ferplus": ferplus and ferplus.name,
         "flips": flips,
         "dropped_leaked": dropped,
         "validation_drawn": None if drawn is None else {"share": drawn, "seed": seed},
@@ -145,13 +151,13 @@ def _find_duplicates(faces: Faces, *, drop_leaked: bool) -> tuple[Faces, Duplica
     leaking = np.zeros(len(group), bool)
     leaking[group[leaked]] = True
     keep = ~(leaking[group] & (faces.splits == "train"))
-    kept = replace(faces, pixels=faces.pixels[keep], labels=faces.labels[keep], splits=faces.splits[keep], rows=faces.rows[keep])
-    return kept, duplicates, np.zeros(keep.sum(), bool), int((~keep).sum())
+    return faces.take(keep), duplicates, np.zeros(keep.sum(), bool), int((~keep).sum())
 
 
 def _split(faces: Faces, leaked: NDArray[np.bool_], name: str) -> Split:
     chosen = faces.splits == name
-    return Split(faces.pixels[chosen], faces.labels[chosen], faces.rows[chosen], leaked[chosen])
+    part = faces.take(chosen)
+    return Split(part.pixels, part.labels, part.rows, leaked[chosen], votes=part.votes)
 
 
 def _with_flips(split: Split) -> Split:
@@ -160,6 +166,7 @@ def _with_flips(split: Split) -> Split:
         labels=np.tile(split.labels, 2),
         rows=np.tile(split.rows, 2),
         leaked=np.tile(split.leaked, 2),
+        votes=None if split.votes is None else np.tile(split.votes, (2, 1)),
     )
 
 

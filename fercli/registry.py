@@ -3,11 +3,12 @@
 A new network is one builder in `networks` and one record here; every command and every test that walks `MODELS` then has it.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fercli.errors import UsageError
 from fercli.labels import LABELS
+from fercli.recipes import Augmentation, Recipe
 
 SIDE = 48  # of a face, in pixels: FER2013's
 HOG_LENGTH = 800  # features of a face, as `hog` computes them
@@ -45,21 +46,21 @@ class PaperNetwork:
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How a model is trained. `--resume` refuses any change of it.
+class ResidualNetwork:
+    """Arguments of the residual networks: a convolution, stages of so many (filters, blocks), each at half the side, mean, affine.
 
-    The learning rate falls to zero along a cosine over all epochs, or stays `constant`; `l2` weighs the squared kernels.
+    `squeeze` is by how much squeeze-and-excitation narrows the channels, 0 for none.
     """
 
-    optimizer: str
-    learning_rate: float
-    l2: float
-    epochs: int
-    batch_size: int
-    schedule: str = "cosine"
-    momentum: float = 0.9
-    seed: int = 0
-    precision: str = "float32"
+    stem: int
+    stages: tuple[tuple[int, int], ...]
+    squeeze: int
+    head_dropout: float
+
+    @property
+    def dropout(self) -> tuple[float, ...]:
+        """The dropout rate before the last layer."""
+        return (self.head_dropout,)
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,7 @@ class Model:
 
     name: str
     summary: str
-    builder: str
-    network: PaperNetwork
+    network: PaperNetwork | ResidualNetwork
     uses_hog: bool
     parameters: int
     recipe: Recipe
@@ -126,13 +126,28 @@ DEEP_PUBLISHED = (
     Published("re-implementation", "deep", 60.18, 62.77, (46.07, 60.71, 49.00, 79.57, 53.09, 77.15, 61.26)),
 )
 
+COMPACT = ResidualNetwork(stem=64, stages=((64, 1), (128, 2), (256, 2)), squeeze=16, head_dropout=0.2)
+AUGMENTATION = Augmentation(flip=True, rotation=11, scale=0.12, shift=0.12, brightness=0.1, contrast=0.2, erasing=0.5)
+COMPACT_RECIPE = Recipe(
+    optimizer="sgd",
+    learning_rate=0.1,
+    l2=2.5e-4,
+    epochs=60,
+    batch_size=128,
+    precision="mixed_bfloat16",
+    warmup_epochs=2,
+    label_smoothing=0.1,
+    votes=0.4,
+    average=0.999,
+    augmentation=AUGMENTATION,
+)
+
 MODELS: dict[str, Model] = {
     model.name: model
     for model in (
         Model(
             name="shallow",
             summary="the paper's shallow network: 2 convolutions, 1 dense layer",
-            builder="paper",
             network=SHALLOW,
             uses_hog=False,
             parameters=18_902_023,
@@ -143,7 +158,6 @@ MODELS: dict[str, Model] = {
         Model(
             name="shallow-hog",
             summary="the shallow network, HOG features joined before its dense layer",
-            builder="paper",
             network=SHALLOW,
             uses_hog=True,
             parameters=19_311_623,
@@ -154,7 +168,6 @@ MODELS: dict[str, Model] = {
         Model(
             name="deep",
             summary="the paper's deep network: 4 convolutions, 2 dense layers",
-            builder="paper",
             network=DEEP,
             uses_hog=False,
             parameters=4_481_031,
@@ -165,7 +178,6 @@ MODELS: dict[str, Model] = {
         Model(
             name="deep-hog",
             summary="the deep network, HOG features joined before its dense layers",
-            builder="paper",
             network=DEEP,
             uses_hog=True,
             parameters=4_685_831,
@@ -173,10 +185,19 @@ MODELS: dict[str, Model] = {
             published=DEEP_PUBLISHED,
             sha256="328807bd064fe6b126fa07dd6da4372650674397529276c374ced4ed84ea933b",
         ),
+        Model(
+            name="compact",
+            summary="a residual network with squeeze-and-excitation, small enough for a laptop",
+            network=COMPACT,
+            uses_hog=False,
+            parameters=2_734_523,
+            recipe=COMPACT_RECIPE,
+        ),
     )
 }
 
-DEFAULT_MODEL = "deep"
+DEFAULT_MODEL = "deep"  # of classify
+DEFAULT_TO_TRAIN = "deep"  # the paper's, which needs nothing but its data set
 
 
 def find_model(name: str) -> Model:
@@ -200,11 +221,6 @@ def name_from_flags(*, model: str | None, deep: bool, shallow: bool, hog: bool |
             raise UsageError("--model already names the network; leave --deep, --shallow, --hog and --no-hog away.")
         return find_model(model).name
     return ("shallow" if shallow else "deep") + ("-hog" if hog else "") if chosen else None
-
-
-def with_overrides(recipe: Recipe, **overrides: object) -> Recipe:
-    """Return the recipe with the values that are not None in place of its own."""
-    return replace(recipe, **{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
 
 
 def weights_folder() -> Path:

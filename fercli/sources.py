@@ -2,7 +2,7 @@
 
 import csv
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +59,12 @@ class Faces:
     rows: NDArray[np.int64]
     rejected: list[RejectedRow] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
+    votes: NDArray[np.uint8] | None = None
+
+    def take(self, keep: NDArray[np.bool_]) -> "Faces":
+        """Return the faces of a mask (N,)."""
+        arrays = {name: getattr(self, name) for name in ("pixels", "labels", "splits", "rows", "votes")}
+        return replace(self, **{name: array[keep] for name, array in arrays.items() if array is not None})
 
 
 class _Collector:

@@ -1,5 +1,6 @@
 """A recipe and a data set to a trained network: one checkpoint an epoch, exact resume, the best epoch kept."""
 
+import contextlib
 import math
 import platform
 import time
@@ -10,17 +11,22 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from fercli import __version__
+from fercli.batches import Batches, targets
+from fercli.calibration import cross_entropy, fit_temperature
 from fercli.checkpoints import Checkpoint, assign, read_checkpoint, save_weights, state_of, tensors_of, write_checkpoint
-from fercli.dataset import Dataset, Split
+from fercli.dataset import Dataset
 from fercli.errors import IntegrityError, TrainingDiverged, UsageError
 from fercli.files import Kind, exclusive, kind_of, write_json
 from fercli.history import Epoch, write_history
 from fercli.inference import RUN_HISTORY, RUN_WEIGHTS
 from fercli.networks import backend_name, build, device_name
+from fercli.networks.augmentation import Augment
 from fercli.plots import plot_curves
-from fercli.registry import Model, Recipe
+from fercli.recipes import Augmentation, Recipe, recipe_from
+from fercli.registry import Model
 
 CHECKPOINT = "checkpoint.safetensors"
 CURVES = "curves.png"
@@ -38,23 +44,6 @@ class Step:
     steps: int
     loss: float
     accuracy: float
-
-
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """The images of a split in a given order, batch by batch, as the network takes them."""
-
-    def __init__(self, split: Split, order: np.ndarray[Any, Any], batch_size: int) -> None:
-        super().__init__()
-        self._split, self._order, self._batch_size = split, order, batch_size
-
-    def __len__(self) -> int:
-        return math.ceil(len(self._order) / self._batch_size)
-
-    def __getitem__(self, number: int) -> tuple[dict[str, Any], Any]:
-        start = number * self._batch_size
-        batch = self._split.take(self._order[start : start + self._batch_size])
-        inputs = {"pixels": batch.pixels} | ({} if batch.hog is None else {"hog": batch.hog})
-        return inputs, batch.labels
 
 
 class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
@@ -99,16 +88,20 @@ class Trainer:
         keras.utils.set_random_seed(recipe.seed)
         self.network = build(model, l2=recipe.l2, precision=recipe.precision)
         self.network.get_layer("mean").mean.assign(dataset.mean)
-        self._steps = math.ceil(len(dataset.train) / recipe.batch_size)
+        self._images = dataset.originals if recipe.augmentation else dataset.train
+        self._targets = targets(self._images, recipe.votes)
+        self._steps = math.ceil(len(self._images) / recipe.batch_size)
         # Training on the logits is steadier than on probabilities; the layers, and so the weights, are the same.
-        self._trainee = keras.Model(self.network.inputs, self.network.get_layer("logits").output)
+        self._logits = keras.Model(self.network.inputs, self.network.get_layer("logits").output)
+        self._trainee = self._augmented(recipe.augmentation) if recipe.augmentation else self._logits
+        self._optimizer = _optimizer(recipe, self._steps)
         self._trainee.compile(
-            optimizer=_optimizer(recipe, self._steps),
-            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            optimizer=self._optimizer,
+            loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
+            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
             jit_compile="auto" if keras.backend.backend() != "tensorflow" else False,  # XLA on CPU is many times slower here
         )
-        self._trainee.optimizer.build(self._trainee.trainable_variables)
+        self._optimizer.build(self._trainee.trainable_variables)
         if checkpoint:
             self._restore(checkpoint)
 
@@ -124,6 +117,11 @@ class Trainer:
                 self._write_checkpoint()
                 self._write_outputs()
                 yield epoch
+
+    @property
+    def images(self) -> int:
+        """How many images an epoch shows."""
+        return len(self._images)
 
     @property
     def best(self) -> Epoch:
@@ -147,49 +145,84 @@ class Trainer:
                 f"{path} belongs to another model or data set ({stored.get('model')}); "
                 "start anew with --overwrite or another --out."
             )
+        if stored.get("votes") != self._votes_digest():
+            raise IntegrityError(f"{path} was trained with other votes of the crowd; prepare the data set with the same FER+ file.")
         was_recipe = asdict(_recipe_of(checkpoint, path))
         changed = [name for name, value in asdict(self.recipe).items() if was_recipe[name] != value]
         if changed:
             was = ", ".join(f"{name} {was_recipe[name]}" for name in changed)
             raise UsageError(f"{path} was trained with {was}; resume with the same values, or start anew with --overwrite.")
-        assign(state_of(self._trainee, self._trainee.optimizer), checkpoint.tensors, path)
+        assign(state_of(self._trainee, self._optimizer), checkpoint.tensors, path)
         try:
             self.history = [Epoch(**line) for line in stored["history"]]
         except (KeyError, TypeError) as error:
             raise IntegrityError(f"{path} holds no history that this version knows ({error}).") from error
 
+    def _augmented(self, augmentation: Augmentation) -> keras.Model:
+        pixels, *others = self.network.inputs
+        return keras.Model(self.network.inputs, self._logits([Augment(augmentation)(pixels), *others]))
+
     def _train_epoch(self, number: int) -> Epoch:
         started = time.monotonic()
-        order = np.random.default_rng([self.recipe.seed, number]).permutation(len(self.dataset.train))
+        recipe = self.recipe
+        order = np.random.default_rng([recipe.seed, number]).permutation(len(self._images))
         watch = _Watch(number, self._steps, self._on_step)
-        batches = Batches(self.dataset.train, order, self.recipe.batch_size)
+        seed = (recipe.seed, number)
+        batches = Batches(self._images, self._targets, order, recipe.batch_size, mixup=recipe.mixup, seed=seed)
         logs = self._trainee.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[watch]).history
-        validation = self.dataset.validation
-        result = self._trainee.evaluate(Batches(validation, np.arange(len(validation)), 256), verbose=0, return_dict=True)
-        if not math.isfinite(result["loss"]):  # the epoch's last step may have broken the weights after its own loss was computed
-            raise TrainingDiverged(f"The validation loss became {result['loss']} after epoch {number}. {_WHAT_TO_DO}")
+        logits, labels = self._validate(), self.dataset.validation.labels
+        val_loss = cross_entropy(logits, labels)
+        if not math.isfinite(val_loss):  # the epoch's last step may have broken the weights after its own loss was computed
+            raise TrainingDiverged(f"The validation loss became {val_loss} after epoch {number}. {_WHAT_TO_DO}")
         return Epoch(
             epoch=number,
             loss=logs["loss"][0],
             accuracy=logs["accuracy"][0],
-            val_loss=result["loss"],
-            val_accuracy=result["accuracy"],
-            learning_rate=float(keras.ops.convert_to_numpy(self._trainee.optimizer.learning_rate)),
+            val_loss=val_loss,
+            val_accuracy=float((logits.argmax(axis=1) == labels).mean()),
+            learning_rate=float(keras.ops.convert_to_numpy(self._optimizer.learning_rate)),
             seconds=round(time.monotonic() - started, 2),
         )
+
+    def _validate(self) -> NDArray[np.float32]:
+        """Return the validation images' logits (N,7) from the weights that would be kept."""
+        validation = self.dataset.validation
+        with self._averaged():
+            batches = Batches(validation, targets(validation), np.arange(len(validation)), 256)
+            logits: NDArray[np.float32] = self._logits.predict(batches, verbose=0)
+        return logits
+
+    @contextlib.contextmanager
+    def _averaged(self) -> Iterator[None]:
+        """Inside, the network has the moving averages of its weights, if the recipe keeps any."""
+        if not self.recipe.average:
+            yield
+            return
+        variables = self._trainee.trainable_variables
+        raw = [keras.ops.convert_to_numpy(variable.value) for variable in variables]
+        # Keras has no public name for these; its own callback that swaps them does so by sums that round.
+        for variable, average in zip(variables, self._optimizer._model_variables_moving_average, strict=True):
+            variable.assign(average)
+        try:
+            yield
+        finally:
+            for variable, value in zip(variables, raw, strict=True):
+                variable.assign(value)
 
     def _write_outputs(self) -> None:
         """Write everything but the checkpoint, which comes first: what is missing here follows from it, not the reverse."""
         metadata = self._metadata() | {"epoch": self.best.epoch, "validation_accuracy": self.best.val_accuracy}
         if self.best is self.history[-1]:
-            save_weights(self.network, metadata, self.folder / RUN_WEIGHTS)
+            metadata["temperature"] = fit_temperature(self._validate(), self.dataset.validation.labels)
+            with self._averaged():
+                save_weights(self.network, metadata, self.folder / RUN_WEIGHTS)
         write_history(self.history, self.folder / RUN_HISTORY)
         plot_curves({self.model.name: self.history}, self.folder / CURVES)
         summary = metadata | {"epochs_done": len(self.history), "seconds": round(sum(epoch.seconds for epoch in self.history), 1)}
         write_json(self.folder / METRICS, summary)
 
     def _write_checkpoint(self) -> None:
-        tensors = tensors_of(state_of(self._trainee, self._trainee.optimizer))
+        tensors = tensors_of(state_of(self._trainee, self._optimizer))
         metadata = self._metadata() | {"history": [asdict(epoch) for epoch in self.history]}
         write_checkpoint(Checkpoint(tensors, metadata), self.folder / CHECKPOINT)
 
@@ -202,6 +235,7 @@ class Trainer:
             "recipe": asdict(self.recipe),
             "dropout": self.model.network.dropout,
             "dataset": self.dataset.meta["digest"],
+            "votes": self._votes_digest(),
             "device": device_name(),
             "versions": {
                 "fercli": __version__,
@@ -211,6 +245,9 @@ class Trainer:
             },
         }
 
+    def _votes_digest(self) -> str | None:
+        return self.dataset.meta["sha256"]["train_votes"] if self.recipe.votes else None
+
 
 def stored_recipe(folder: Path) -> Recipe:
     """Return the recipe of the run in `folder`, so that `--resume` need not repeat it; errors as in `read_checkpoint`."""
@@ -219,8 +256,8 @@ def stored_recipe(folder: Path) -> Recipe:
 
 def _recipe_of(checkpoint: Checkpoint, path: Path) -> Recipe:
     try:
-        return Recipe(**checkpoint.metadata["recipe"])
-    except (KeyError, TypeError) as error:
+        return recipe_from(checkpoint.metadata["recipe"])
+    except (KeyError, TypeError, AttributeError) as error:
         raise IntegrityError(f"{path} holds no recipe that this version knows ({error}).") from error
 
 
@@ -234,7 +271,18 @@ def _read_to_resume(folder: Path) -> Checkpoint:
 def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
     rate: Any = recipe.learning_rate
     if recipe.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(rate, decay_steps=recipe.epochs * steps)
+        warmup = min(round(recipe.warmup_epochs * steps), recipe.epochs * steps // 2)
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0 if warmup else rate,
+            decay_steps=recipe.epochs * steps - warmup,
+            warmup_target=rate if warmup else None,
+            warmup_steps=warmup,
+        )
+    average = {"use_ema": True, "ema_momentum": recipe.average} if recipe.average else {}
     if recipe.optimizer == "adam":
-        return keras.optimizers.Adam(rate)
-    return keras.optimizers.SGD(rate, momentum=recipe.momentum, nesterov=True)
+        optimizer = keras.optimizers.Adam(rate, **average)
+    else:
+        optimizer = keras.optimizers.SGD(rate, momentum=recipe.momentum, nesterov=True, **average)
+    # At the end of `fit`, that is of each epoch here, Keras would put the averages in place of the weights that train.
+    optimizer.finalize_variable_values = lambda _: None
+    return optimizer

@@ -45,6 +45,19 @@ def csv_text(train: int = 42, validation: int = 14, test: int = 21, seed: int = 
     return "\n".join([HEADER, *map(row, labels, pixels, usages)]) + "\n"
 
 
+def ferplus_text(train: int = 42, validation: int = 14, test: int = 21) -> str:
+    """FER+'s file for `csv_text`: nine of ten people agree with the label, one knows nothing."""
+    names = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+    columns = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
+    labels = synthetic_faces(train + validation + test)[1]
+    usages = ["Training"] * train + ["PublicTest"] * validation + ["PrivateTest"] * test
+    lines = [f"Usage,Image name,{','.join(columns)}"]
+    for usage, label in zip(usages, labels, strict=True):
+        counts = {names[label]: 9, "unknown": 1}
+        lines.append(f"{usage},,{','.join(str(counts.get(name, 0)) for name in columns)}")
+    return "\n".join(lines) + "\n"
+
+
 @pytest.fixture
 def csv_file(tmp_path: Path) -> Path:
     """The small FER2013 as a file."""
@@ -55,10 +68,11 @@ def csv_file(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """The small FER2013, prepared with HOG, with its digest as after reading."""
+    """The small FER2013, prepared with HOG and the crowd's votes, with its digest as after reading."""
     folder = tmp_path_factory.mktemp("data")
     (folder / "small.csv").write_text(csv_text())
-    write_dataset(prepare(folder / "small.csv").dataset, folder / "small.npz")
+    (folder / "votes.csv").write_text(ferplus_text())
+    write_dataset(prepare(folder / "small.csv", ferplus=folder / "votes.csv").dataset, folder / "small.npz")
     return read_dataset(folder / "small.npz", hog=True)
 
 
@@ -112,10 +126,12 @@ class FakeLabeller:
 
     title = "fake"
     parameters = 1
+    multiply_adds = 1
+    temperature = 1.0
     sha256 = "0"
     metadata: dict[str, object] = {}  # noqa: RUF012 (never changed)
 
-    def __init__(self, weights: object = None, *_: object) -> None:
+    def __init__(self, weights: object = None, *_: object, tta: bool = False) -> None:
         self.weights = weights
         self.model: Model = MODELS["deep"]
         self.batches: list[int] = []

@@ -32,7 +32,7 @@ def test_choices_survive_a_round_trip(tmp_path: Path) -> None:
 def test_the_card_says_how_good_how_trained_and_what_not_for() -> None:
     labels = np.arange(14, dtype=np.uint8) % 7
     predicted = np.where(labels == 3, 4, labels)
-    result = Evaluation("deep", "deep", "test", 10, 5.0, measure(labels, predicted, labels == 0), np.zeros((14, 7), np.float32))
+    result = Evaluation("deep", "deep", "test", 10, 20, 5.0, measure(labels, predicted, labels == 0), np.zeros((14, 7), np.float32))
     history = [Epoch(1, 1, 1, 1, 1, 1, 60.0), Epoch(2, 1, 1, 1, 1, 1, 60.0)]
     card = model_card([result], METADATA, history, {"curves": "c.png"}, CHOICES)
     assert "| accuracy | 85.71 % |" in card
@@ -51,7 +51,7 @@ def test_the_card_says_how_good_how_trained_and_what_not_for() -> None:
 def test_a_card_of_another_recipe_promises_no_command() -> None:
     labels = np.arange(7, dtype=np.uint8)
     result = Evaluation(
-        "deep", "deep", "test", 10, 5.0, measure(labels, labels.astype(np.int64), None), np.zeros((7, 7), np.float32)
+        "deep", "deep", "test", 10, 20, 5.0, measure(labels, labels.astype(np.int64), None), np.zeros((7, 7), np.float32)
     )
     metadata = METADATA | {"recipe": METADATA["recipe"] | {"optimizer": "rmsprop"}, "dropout": [0.9] * 6}  # type: ignore[operator]
     card = model_card([result], metadata, [Epoch(1, 1, 1, 1, 1, 1, 60.0)], {})

@@ -33,7 +33,14 @@ def test_round_trip(dataset: Dataset, path: Path) -> None:
 
 def test_the_format_is_the_documented_one(path: Path) -> None:
     shown = {key: (value.dtype.str, value.shape[1:]) for key, value in arrays(path).items() if key != "meta"}
-    each = {"pixels": ("|u1", (48, 48)), "labels": ("|u1", ()), "rows": ("<i8", ()), "leaked": ("|b1", ()), "hog": ("<f4", (800,))}
+    each = {
+        "pixels": ("|u1", (48, 48)),
+        "labels": ("|u1", ()),
+        "rows": ("<i8", ()),
+        "leaked": ("|b1", ()),
+        "hog": ("<f4", (800,)),
+        "votes": ("|u1", (10,)),
+    }
     want = {f"{split}_{key}": value for split in ("train", "validation", "test") for key, value in each.items()}
     assert shown == want | {"mean": ("<f4", (48,))}
     assert json.loads(str(arrays(path)["meta"]))["source"] == "small.csv"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fercli.dataset import Dataset
-from fercli.evaluation import Evaluation, compare_hog, evaluate, mcnemar, measure, wilson_interval
+from fercli.evaluation import Evaluation, agreement_with_crowd, compare_hog, evaluate, mcnemar, measure, wilson_interval
 from fercli.inference import Labeller, shipped_weights
 from fercli.registry import MODELS, card_path
 from tests.conftest import FakeLabeller
@@ -62,7 +62,7 @@ def test_mcnemar_of_many_images_neither_overflows_nor_underflows() -> None:
 def _evaluation(model: str, predicted: list[int]) -> Evaluation:
     labels = np.zeros(len(predicted), np.uint8)
     measures = measure(labels, np.array(predicted), None)
-    return Evaluation(model, model, "test", 1, 1.0, measures, np.eye(7, dtype=np.float32)[predicted])
+    return Evaluation(model, model, "test", 1, 1, 1.0, measures, np.eye(7, dtype=np.float32)[predicted])
 
 
 def test_what_hog_gave_on_the_same_images() -> None:
@@ -90,6 +90,20 @@ def test_evaluate_measures_the_labeller(dataset: Dataset) -> None:
     summary = result.summary()
     assert summary["accuracy"] == result.measures.accuracy
     assert "probabilities" not in summary
+    assert summary["crowd_images"] == 21
+    assert summary["crowd_agreement"] == pytest.approx(result.measures.accuracy)  # there, the crowd agrees with the labels
+    assert 0 <= summary["calibration_error"] == summary["calibration_error_before"]
+
+
+def test_agreement_with_a_crowd_that_is_sure() -> None:
+    votes = np.zeros((4, 10), np.uint8)
+    votes[0, 3] = 10
+    votes[1, [3, 4]] = 7, 3  # not sure
+    votes[2, [5, 8]] = 8, 2
+    votes[3, 9] = 10  # sure of no face
+    assert agreement_with_crowd(np.array([3, 3, 0, 0]), votes) == (2, 0.5)
+    assert agreement_with_crowd(np.array([3, 3, 0, 0]), None) == (None, None)
+    assert agreement_with_crowd(np.array([3, 3, 0, 0]), votes * 0) == (0, None)
 
 
 @pytest.mark.parametrize("name", [model.name for model in MODELS.values() if model.sha256])

@@ -1,12 +1,14 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fercli.checkpoints import save_weights
+from fercli.calibration import tempered
+from fercli.checkpoints import read_checkpoint, save_weights, write_checkpoint
 from fercli.errors import IntegrityError, UsageError
-from fercli.inference import BATCH, Labeller, all_weights, own_weights, shipped_weights
+from fercli.inference import BATCH, SHIFTS, Labeller, all_weights, own_weights, shipped_weights, views
 from fercli.networks import build
 from fercli.registry import DEFAULT_MODEL, MODELS
 from tests.conftest import synthetic_faces
@@ -31,6 +33,48 @@ def test_labels_do_not_depend_on_batches(run: Path) -> None:
     assert np.abs(alone - together[[0, BATCH, -1]]).max() < 1e-5
     assert np.array_equal(labeller.label(faces, labeller.features(faces)), together)
     assert labeller.label(faces[:0]).shape == (0, 7)
+
+
+def test_views_are_shifted_with_their_borders_and_mirrored() -> None:
+    faces = synthetic_faces(3)[0]
+    seen = list(views(faces))
+    assert len(seen) == 2 * len(SHIFTS)
+    assert (seen[0] == faces).all()
+    assert (seen[len(SHIFTS)] == faces[:, :, ::-1]).all()
+    for (down, across), view in zip(SHIFTS, seen, strict=False):
+        assert view.shape == faces.shape
+        assert (view[:, 10 + down, 20 + across] == faces[:, 10, 20]).all()
+    lower = seen[SHIFTS.index((2, 0))]
+    assert (lower[:, 0] == faces[:, 0]).all()
+    assert (lower[:, 1] == faces[:, 0]).all()
+
+
+def test_test_time_augmentation_is_the_mean_over_the_views(run: Path) -> None:
+    plain, several = Labeller(own_weights(run)), Labeller(own_weights(run), tta=True)
+    faces = synthetic_faces(4)[0]
+    mean = np.mean([plain.label(view) for view in views(faces)], axis=0)
+    assert np.abs(several.label(faces) - mean).max() < 1e-5
+    assert np.abs(several.label(faces, several.features(faces)) - mean).max() < 1e-5
+    assert several.title == f"{run}+tta"
+    assert several.multiply_adds == 10 * plain.multiply_adds
+    assert several.label(faces[:0]).shape == (0, 7)
+
+
+def test_the_stored_temperature_is_applied(run: Path, tmp_path: Path) -> None:
+    checkpoint = read_checkpoint(run / "model.safetensors")
+    write_checkpoint(replace(checkpoint, metadata=METADATA | {"temperature": 2.0}), tmp_path / "w.safetensors")
+    faces = synthetic_faces(4)[0]
+    plain, cooler = Labeller(own_weights(run)), Labeller(own_weights(tmp_path / "w.safetensors"))
+    assert np.allclose(cooler.label(faces), tempered(plain.label(faces), 2.0), atol=1e-6)
+    assert cooler.label(faces).max() < plain.label(faces).max()
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, 1e9, "hot", None, float("nan")])
+def test_a_temperature_beyond_reason_is_refused(temperature: object, run: Path, tmp_path: Path) -> None:
+    checkpoint = read_checkpoint(run / "model.safetensors")
+    write_checkpoint(replace(checkpoint, metadata=METADATA | {"temperature": temperature}), tmp_path / "w.safetensors")
+    with pytest.raises(IntegrityError, match="temperature"):
+        Labeller(own_weights(tmp_path / "w.safetensors"))
 
 
 def test_names_of_weights(run: Path) -> None:

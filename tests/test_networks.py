@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -10,9 +11,11 @@ from fercli.checkpoints import assign, read_checkpoint, save_weights, weights_of
 from fercli.dataset import Dataset
 from fercli.errors import IntegrityError
 from fercli.hog import hog_features
-from fercli.networks import BUILDERS, build
+from fercli.networks import BUILDERS, build, multiply_adds
+from fercli.networks.augmentation import Augment
 from fercli.networks.layers import BatchNormalization
-from fercli.registry import MODELS
+from fercli.recipes import Augmentation
+from fercli.registry import MODELS, ResidualNetwork
 from tests.conftest import synthetic_faces
 
 FACES = synthetic_faces(5)[0]
@@ -25,7 +28,7 @@ def inputs(uses_hog: bool) -> dict[str, object]:
 @pytest.mark.parametrize("name", MODELS)
 def test_every_entry_builds_and_survives_a_round_trip_through_float16(name: str, tmp_path: Path) -> None:
     model = MODELS[name]
-    assert model.builder in BUILDERS
+    assert type(model.network) in BUILDERS
     network = build(model, l2=model.recipe.l2)
     assert network.count_params() == model.parameters
     network.get_layer("mean").mean.assign(np.full((48, 48), 99.5, np.float32))
@@ -123,6 +126,92 @@ def test_other_backends_give_the_same_answer_where_installed(backend: str, tmp_p
     environment = {"KERAS_BACKEND": backend, "PATH": "", "HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-c", code, tmp_path], check=True, env=environment)
     assert np.abs(np.load(tmp_path / "out.npy") - network.predict_on_batch(inputs(uses_hog=True))).max() < 1e-3
+
+
+def test_multiply_adds_by_hand() -> None:
+    convolutions = 48 * 48 * 9 * 32 + 48 * 48 * 9 * 32 * 64
+    assert multiply_adds(build(MODELS["shallow"])) == convolutions + 24 * 24 * 64 * 512 + 512 * 7
+
+
+def test_without_squeeze_a_residual_network_has_fewer_weights() -> None:
+    model = MODELS["compact"]
+    assert isinstance(model.network, ResidualNetwork)
+    plain = build(replace(model, network=replace(model.network, squeeze=0)))
+    assert plain.count_params() < model.parameters
+    assert not [layer for layer in plain.layers if "excite" in layer.name]
+
+
+def test_a_residual_block_begins_as_its_shortcut() -> None:
+    network = build(MODELS["compact"])
+    block = keras.Model(network.inputs, [network.get_layer(f"stage2_block{number}_relu").output for number in (1, 2)])
+    before, after = block.predict_on_batch([FACES])
+    assert np.allclose(before, after, atol=1e-5)
+    assert before.std() > 0
+
+
+def augmented(**bounds: float) -> tuple[np.ndarray, np.ndarray]:
+    faces = np.repeat(FACES, 40, axis=0)
+    return faces, keras.ops.convert_to_numpy(Augment(Augmentation(**bounds))(faces, training=True))  # type: ignore[arg-type]
+
+
+def test_nothing_is_augmented_outside_training_or_by_nothing() -> None:
+    assert (keras.ops.convert_to_numpy(Augment(Augmentation(rotation=90, erasing=1))(FACES)) == FACES).all()
+    faces, same = augmented()
+    assert same.dtype == np.uint8
+    assert (faces == same).all()
+
+
+def test_half_of_the_images_are_mirrored_and_exactly() -> None:
+    faces, seen = augmented(flip=True)
+    mirrored = (seen == faces[:, :, ::-1]).all(axis=(1, 2))
+    kept = (seen == faces).all(axis=(1, 2))
+    assert (mirrored | kept).all()
+    assert 0.35 < mirrored.mean() < 0.65
+
+
+def test_a_shift_moves_by_its_share_of_the_side_at_most() -> None:
+    spot = np.zeros((200, 48, 48), np.uint8)
+    spot[:, 24, 24] = 255
+    seen = keras.ops.convert_to_numpy(Augment(Augmentation(shift=0.125))(spot, training=True)).astype(float)
+    places = np.stack(np.meshgrid(np.arange(48), np.arange(48), indexing="ij"))
+    centres = (seen[:, None] * places).sum(axis=(2, 3)) / seen.sum(axis=(1, 2))[:, None] - 24
+    assert 5 < np.abs(centres).max() < 6.1
+    assert np.abs(centres.mean(axis=0)).max() < 1
+
+
+def test_a_turn_and_a_scale_keep_the_middle() -> None:
+    image = np.zeros((100, 49, 49), np.uint8)
+    image[:, 24, 10:39] = 250  # a level line through the middle
+    for bounds, moved in ((Augmentation(rotation=30), True), (Augmentation(scale=0.3), False)):
+        seen = keras.ops.convert_to_numpy(Augment(bounds)(image, training=True))
+        assert (seen[:, 24, 24] > 200).all()
+        assert (seen[:, 23:26, 33].max(axis=1) < 50).any() == moved  # the line's end left its row, or did not
+    lengths = (seen[:, 24] > 125).sum(axis=1)
+    assert 20 <= lengths.min() < 24
+    assert 34 < lengths.max() <= 39
+
+
+def test_light_changes_the_level_and_the_spread_of_all_pixels_alike() -> None:
+    gray = np.full((100, 48, 48), 100, np.uint8)
+    brighter = keras.ops.convert_to_numpy(Augment(Augmentation(brightness=0.1))(gray, training=True)).astype(int)
+    assert (brighter.std(axis=(1, 2)) == 0).all()
+    assert 20 < np.abs(brighter[:, 0, 0] - 100).max() <= 26
+    faces, spread = augmented(contrast=0.2)
+    ratios = spread.std(axis=(1, 2)) / faces.std(axis=(1, 2))
+    assert 0.75 < ratios.min() < 0.9
+    assert 1.02 < ratios.max() < 1.25
+
+
+def test_an_erased_rectangle_is_even_and_in_its_share_of_the_images() -> None:
+    faces, seen = augmented(erasing=0.5)
+    changed = faces != seen
+    erased = changed.any(axis=(1, 2))
+    assert 0.35 < erased.mean() < 0.65
+    shares = changed[erased].mean(axis=(1, 2))
+    assert shares.min() > 0.005
+    assert shares.max() < 0.27
+    for face, where in zip(seen[erased], changed[erased], strict=True):
+        assert len(np.unique(face[where])) == 1
 
 
 def test_the_fused_normalisation_trains_as_keras_does() -> None:

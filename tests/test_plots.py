@@ -6,7 +6,7 @@ from PIL import Image
 
 from fercli.history import Epoch
 from fercli.labels import LABELS
-from fercli.plots import plot_confusion, plot_curves, plot_per_class
+from fercli.plots import plot_confusion, plot_curves, plot_per_class, plot_reliability
 
 
 def colours(path: Path) -> int:
@@ -36,6 +36,15 @@ def test_accuracy_per_class_is_as_high_as_its_bars(tmp_path: Path) -> None:
         image = np.asarray(Image.open(tmp_path / "p.png").convert("RGB")).astype(int)
         blue.append(int((image[..., 2] - image[..., 0] > 100).sum()))
     assert blue[1] / blue[0] == pytest.approx(2, abs=0.1)
+
+
+def test_reliability_shows_how_many_images_a_point_stands_for(tmp_path: Path) -> None:
+    blue = []
+    for share in (0.1, 0.5):
+        plot_reliability("one", [(0.3, 0.2, share), (0.9, 0.8, share)], tmp_path / "r.png")
+        image = np.asarray(Image.open(tmp_path / "r.png").convert("RGB")).astype(int)
+        blue.append(int((image[..., 2] - image[..., 0] > 100).sum()))
+    assert blue[1] > blue[0] + 200
 
 
 def test_promise_22_the_same_picture_twice(tmp_path: Path) -> None:

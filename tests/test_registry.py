@@ -1,5 +1,6 @@
 import hashlib
-from dataclasses import asdict, replace
+import json
+from dataclasses import asdict
 
 import pytest
 
@@ -8,24 +9,25 @@ from fercli.labels import LABELS
 from fercli.registry import (
     DEFAULT_MODEL,
     MODELS,
-    Affine,
-    Convolution,
     Model,
+    PaperNetwork,
+    ResidualNetwork,
     card_path,
     find_model,
     name_from_flags,
     weights_path,
-    with_overrides,
 )
 
 
 def test_the_papers_four_as_published() -> None:
-    shapes = {name: [(c.filters, c.size, c.pool) for c in model.network.convolutions] for name, model in MODELS.items()}
+    networks = {name: model.network for name, model in MODELS.items() if isinstance(model.network, PaperNetwork)}
+    shapes = {name: [(c.filters, c.size, c.pool) for c in network.convolutions] for name, network in networks.items()}
     shallow = [(32, 3, False), (64, 3, True)]
     deep = [(64, 3, True), (128, 5, True), (512, 3, True), (512, 3, True)]
     assert shapes == {"shallow": shallow, "shallow-hog": shallow, "deep": deep, "deep-hog": deep}
-    for name, model in MODELS.items():
-        assert [a.units for a in model.network.affines] == ([512] if "shallow" in name else [256, 512])
+    for name, network in networks.items():
+        model = MODELS[name]
+        assert [a.units for a in network.affines] == ([512] if "shallow" in name else [256, 512])
         assert model.uses_hog == name.endswith("-hog")
         recipe = model.recipe
         assert (recipe.learning_rate, recipe.l2) == ((0.001, 1e-6) if "shallow" in name else (0.01, 1e-7))
@@ -61,16 +63,16 @@ def test_flags_that_exclude_each_other_and_unknown_models_are_usage_errors() -> 
         find_model("vgg")
 
 
-def test_overrides_leave_out_none() -> None:
-    recipe = MODELS["deep"].recipe
-    assert with_overrides(recipe, epochs=None, seed=5) == replace(recipe, seed=5)
-
-
 def test_records_are_plain_data() -> None:
     for model in MODELS.values():
         assert asdict(model)["name"] == model.name
-        assert all(isinstance(block, Convolution) for block in model.network.convolutions)
-        assert all(isinstance(block, Affine) for block in model.network.affines)
+        assert json.loads(json.dumps(asdict(model)))["recipe"]["seed"] == model.recipe.seed
+
+
+def test_the_compact_network_is_small() -> None:
+    model = MODELS["compact"]
+    assert model.parameters <= 3_000_000
+    assert isinstance(model.network, ResidualNetwork)
 
 
 def test_the_default_is_shipped() -> None:

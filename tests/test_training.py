@@ -2,15 +2,17 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
+from fercli.calibration import fit_temperature
 from fercli.checkpoints import read_checkpoint
 from fercli.dataset import Dataset
 from fercli.errors import FercliError, IntegrityError, TrainingDiverged, UsageError
 from fercli.history import Epoch, read_history
 from fercli.inference import Labeller, own_weights
-from fercli.registry import MODELS, Affine, Convolution, PaperNetwork
+from fercli.registry import MODELS, Affine, Convolution, PaperNetwork, ResidualNetwork
 from fercli.training import Step, Trainer, stored_recipe
 
 # The entry's grammar with few filters: a test of the trainer, not of the paper's networks.
@@ -153,3 +155,89 @@ def test_overwrite_starts_anew(dataset: Dataset, tmp_path: Path) -> None:
     (second,) = Trainer(MODEL, recipe, dataset, tmp_path, overwrite=True)
     assert same([first], [second])
     assert first.learning_rate == pytest.approx(0.001)
+
+
+# Everything that a recipe can ask for, on a residual network with few filters.
+RICH_MODEL = replace(MODELS["compact"], network=ResidualNetwork(stem=4, stages=((4, 1), (8, 1)), squeeze=2, head_dropout=0.1))
+RICH = replace(RICH_MODEL.recipe, epochs=3, batch_size=16, precision="float32", average=0.9, mixup=0.2)
+
+
+@pytest.fixture(scope="module")
+def rich_run(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Epoch]]:
+    folder = tmp_path_factory.mktemp("rich")
+    return folder, list(Trainer(RICH_MODEL, RICH, dataset, folder))
+
+
+def test_an_augmented_epoch_shows_the_originals_alone(dataset: Dataset, tmp_path: Path) -> None:
+    trainer = Trainer(RICH_MODEL, RICH, dataset, tmp_path)
+    assert trainer.images == 42 == len(dataset.train) // 2
+    assert Trainer(RICH_MODEL, replace(RICH, augmentation=None), dataset, tmp_path).images == 84
+
+
+def test_the_rate_warms_up_and_falls(rich_run: tuple[Path, list[Epoch]]) -> None:
+    rates = [epoch.learning_rate for epoch in rich_run[1]]
+    # Three steps an epoch; half of all are warm-up, though two of the three epochs are asked for.
+    assert rates[0] == pytest.approx(0.1 * 3 / 4, rel=1e-4)
+    assert rates[1] == pytest.approx(0.1 * (1 + np.cos(np.pi * 2 / 5)) / 2, rel=1e-4)
+    assert rates[2] == pytest.approx(0, abs=1e-8)
+
+
+def test_promise_11_averages_and_augmentation_resume_exactly(
+    rich_run: tuple[Path, list[Epoch]], dataset: Dataset, tmp_path: Path
+) -> None:
+    folder, history = rich_run
+    for epoch in Trainer(RICH_MODEL, RICH, dataset, tmp_path):
+        if epoch.epoch == 1:
+            break
+    assert same(list(Trainer(RICH_MODEL, RICH, dataset, tmp_path, resume=True)), history[1:])
+    ours, theirs = (read_checkpoint(path / "checkpoint.safetensors").tensors for path in (tmp_path, folder))
+    assert [name for name in ours if "average" in name]
+    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_the_averages_are_what_is_kept_and_the_weights_go_on(rich_run: tuple[Path, list[Epoch]]) -> None:
+    folder, history = rich_run
+    checkpoint = read_checkpoint(folder / "checkpoint.safetensors").tensors
+    kept = read_checkpoint(folder / "model.safetensors").tensors
+    averages = {name: tensor for name, tensor in checkpoint.items() if name.endswith("logits_kernel_average")}
+    (average,) = averages.values()
+    raw = checkpoint["model/logits/kernel"]
+    assert np.abs(average - raw).max() > 1e-3
+    if max(history, key=lambda epoch: epoch.val_accuracy) is history[-1]:
+        assert np.abs(kept["logits/kernel"] - average).max() < 1e-3
+
+
+def test_averages_follow_their_rule(dataset: Dataset, tmp_path: Path) -> None:
+    """One step an epoch: the average after two steps, from the weights after each."""
+    raw: list[np.ndarray] = []
+
+    def keep(step: Step) -> None:
+        raw.append(keras.ops.convert_to_numpy(trainer.network.get_layer("logits").kernel))
+
+    trainer = Trainer(RICH_MODEL, replace(RICH, epochs=2, batch_size=42), dataset, tmp_path, on_step=keep)
+    list(trainer)
+    checkpoint = read_checkpoint(tmp_path / "checkpoint.safetensors").tensors
+    (average,) = (tensor for name, tensor in checkpoint.items() if name.endswith("logits_kernel_average"))
+    assert np.allclose(average, 0.9 * raw[0] + 0.1 * raw[1], atol=1e-6)
+    assert np.array_equal(checkpoint["model/logits/kernel"], raw[1])
+
+
+def test_the_kept_temperature_suits_the_validation_images(
+    run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _, _ = run
+    monkeypatch.setitem(MODELS, "deep-hog", MODEL)
+    labeller = Labeller(own_weights(folder))
+    probabilities = labeller.label(dataset.validation.pixels)
+    assert fit_temperature(np.log(probabilities), dataset.validation.labels) == pytest.approx(1, abs=0.05)
+
+
+def test_votes_that_are_missing_or_others(rich_run: tuple[Path, list[Epoch]], dataset: Dataset, tmp_path: Path) -> None:
+    without = replace(dataset, train=replace(dataset.train, votes=None))
+    with pytest.raises(UsageError, match="--ferplus"):
+        Trainer(RICH_MODEL, RICH, without, tmp_path)
+    assert Trainer(RICH_MODEL, replace(RICH, votes=0.0), without, tmp_path).images == 42
+    digests = dataset.meta["sha256"] | {"train_votes": "0"}
+    other = replace(dataset, meta=dataset.meta | {"sha256": digests})
+    with pytest.raises(IntegrityError, match="other votes"):
+        Trainer(RICH_MODEL, RICH, other, rich_run[0], resume=True)

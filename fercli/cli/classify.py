@@ -20,6 +20,7 @@ from fercli.cli.options import (
     OverwriteOption,
     ShallowOption,
     StrictOption,
+    TtaOption,
     WeightsOption,
 )
 from fercli.cli.tally import Tally, counted
@@ -46,6 +47,7 @@ def classify(
     hog: HogOption = None,
     model: ModelOption = None,
     weights: WeightsOption = None,
+    tta: TtaOption = False,
     detector: Annotated[
         DetectorName,
         typer.Option(help="How to find faces; auto takes images of at most 96 pixels a side whole and searches larger ones."),
@@ -87,7 +89,7 @@ def classify(
         return
     from fercli.inference import Labeller, own_weights, shipped_weights
 
-    labeller = Labeller(own_weights(weights) if weights else shipped_weights(name or DEFAULT_MODEL), name)
+    labeller = Labeller(own_weights(weights) if weights else shipped_weights(name or DEFAULT_MODEL), name, tta=tta)
     from fercli.classification import Options, ahead
     from fercli.classification import classify as label_photos
     from fercli.faces import detector as new_detector

@@ -15,6 +15,7 @@ from fercli.cli.options import (
     OverwriteOption,
     ShallowOption,
     SplitName,
+    TtaOption,
     WeightsOption,
 )
 from fercli.errors import FercliError, IntegrityError, UsageError
@@ -35,12 +36,15 @@ def evaluate(
     hog: HogOption = None,
     model: ModelOption = None,
     weights: WeightsOption = None,
+    tta: TtaOption = False,
     data: DataOption = DATA_DEFAULT,
     split: Annotated[SplitName, typer.Option(help="PrivateTest or PublicTest.")] = SplitName.test,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write every number as JSON.", show_default=False)] = None,
     plots: Annotated[
         Path | None,
-        typer.Option(help="Write confusion matrices, accuracy per class and learning curves as PNG.", show_default=False),
+        typer.Option(
+            help="Write confusion matrices, reliability, accuracy per class and learning curves as PNG.", show_default=False
+        ),
     ] = None,
     predictions: Annotated[Path | None, typer.Option(help="Write each image's probabilities as CSV.", show_default=False)] = None,
     card: Annotated[
@@ -59,7 +63,7 @@ def evaluate(
     from fercli.dataset import read_dataset
 
     dataset = read_dataset(data)
-    labellers, rejected = _labellers(name, weights)
+    labellers, rejected = _labellers(name, weights, tta=tta)
     if card and len(labellers) != 1:
         raise UsageError(f"--card describes one model and {len(labellers)} are evaluated; name one with --weights.")
     from fercli.evaluation import compare_hog
@@ -80,7 +84,7 @@ def evaluate(
     if predictions:
         exports.write_predictions(results, dataset, predictions)
     if plots:
-        exports.write_plots(results, published, labellers, plots)
+        exports.write_plots(results, published, labellers, dataset.split(split).labels, plots)
     if card:
         exports.write_card(labellers[0], dataset, card)
     _show_columns(f"Accuracy per class, {split}, %", ["expression", *LABELS], _per_class(results, published))
@@ -94,17 +98,17 @@ def evaluate(
         raise typer.Exit(3)
 
 
-def _labellers(name: str | None, weights: Path | None) -> "tuple[list[Labeller], int]":
+def _labellers(name: str | None, weights: Path | None, *, tta: bool) -> "tuple[list[Labeller], int]":
     """Load the weights named, or all that are found, of the model `name` if given; broken ones among these are reported."""
     from fercli.inference import Labeller, all_weights, own_weights
 
     if weights:
-        return [Labeller(own_weights(weights), name)], 0
+        return [Labeller(own_weights(weights), name, tta=tta)], 0
     found: list[Labeller] = []
     rejected = 0
     for item in all_weights():
         try:
-            labeller = Labeller(item)
+            labeller = Labeller(item, tta=tta)
         except IntegrityError as error:
             if item.sha256:  # shipped weights that were tampered with are no accident to pass over
                 raise
@@ -126,15 +130,24 @@ _MEASURES = (
     "leak-free accuracy, %",
     "balanced accuracy, %",
     "macro-F1, %",
+    "as the crowd (FER+), %",
+    "calibration error, %",
+    "before calibration, %",
     "images",
     "of these leaked",
+    "of the crowd's",
     "parameters",
+    "multiply-adds, million",
     "images/s",
 )
 
 
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.1f}"
+
+
+def _count(number: int | None) -> str:
+    return "–" if number is None else f"{number:,}"
 
 
 def _per_class(results: "list[Evaluation]", published: list[Published]) -> Columns:
@@ -152,9 +165,14 @@ def _overall(results: "list[Evaluation]", published: list[Published], split: str
             _percent(measures.leak_free_accuracy),
             _percent(measures.balanced_accuracy),
             _percent(measures.macro_f1),
+            _percent(measures.crowd_agreement),
+            _percent(measures.calibration_error),
+            _percent(measures.calibration_error_before),
             f"{measures.images:,}",
-            "–" if measures.leaked is None else f"{measures.leaked:,}",
+            _count(measures.leaked),
+            _count(measures.crowd_images),
             f"{result.parameters:,}",
+            f"{result.multiply_adds / 1e6:,.0f}",
             f"{result.images_per_second:,.0f}",
         ]
     for item in published:

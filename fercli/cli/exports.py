@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.calibration import reliability
 from fercli.cards import CHOICES, model_card, read_choices
 from fercli.cli import console
 from fercli.cli.options import SplitName
@@ -16,8 +20,10 @@ from fercli.files import write_atomically, write_json
 from fercli.history import read_history, write_history
 from fercli.inference import Labeller
 from fercli.labels import LABELS
-from fercli.plots import plot_confusion, plot_curves, plot_per_class
+from fercli.plots import plot_confusion, plot_curves, plot_per_class, plot_reliability
 from fercli.registry import Published
+
+_FIGURES = {"confusion matrix, test": "confusion", "learning curves": "curves", "reliability, test": "reliability"}
 
 
 def write_report(
@@ -48,10 +54,21 @@ def write_predictions(results: Sequence[Evaluation], dataset: Dataset, path: Pat
     write_atomically(path, text.getvalue().encode())
 
 
-def write_plots(results: Sequence[Evaluation], published: Sequence[Published], labellers: Sequence[Labeller], folder: Path) -> None:
-    """Draw a confusion matrix a model, the accuracy per class of all beside the published ones, and all learning curves."""
+def write_plots(
+    results: Sequence[Evaluation],
+    published: Sequence[Published],
+    labellers: Sequence[Labeller],
+    labels: NDArray[np.uint8],
+    folder: Path,
+) -> None:
+    """Draw a confusion matrix and a reliability diagram a model, whose true labels (N,) are given, and figures of all together.
+
+    These are the accuracy per class beside the published ones, and the learning curves.
+    """
     for result in results:
         plot_confusion(result.headline, result.measures.confusion, LABELS, folder / f"confusion-{_file_name(result.title)}.png")
+        bins = reliability(result.probabilities, labels)
+        plot_reliability(_reliability_title(result), bins, folder / f"reliability-{_file_name(result.title)}.png")
     columns: dict[str, Sequence[float | None]] = {result.title: result.measures.per_class for result in results}
     columns |= {item.title: [share / 100 for share in item.per_class] for item in published}
     plot_per_class(f"Accuracy per class, {results[0].split}", columns, LABELS, folder / "per-class.png")
@@ -60,6 +77,10 @@ def write_plots(results: Sequence[Evaluation], published: Sequence[Published], l
     if histories:
         plot_curves(histories, folder / "curves.png")
     console.say(f"figures: {console.name(folder)}")
+
+
+def _reliability_title(result: Evaluation) -> str:
+    return f"{result.title}, {result.split}: calibration error {100 * (result.measures.calibration_error or 0):.1f} %"
 
 
 def _file_name(title: str) -> str:
@@ -73,10 +94,12 @@ def write_card(labeller: Labeller, dataset: Dataset, folder: Path) -> None:
     name = labeller.model.name
     results = [replace(evaluate(labeller, dataset, split), title=name) for split in SplitName]
     history = read_history(labeller.weights.history)
-    figures = {"confusion matrix, test": f"{name}-confusion.png", "learning curves": f"{name}-curves.png"}
+    figures = {caption: f"{name}-{part}.png" for caption, part in _FIGURES.items()}
     test = results[0]
     plot_confusion(test.headline, test.measures.confusion, LABELS, folder / f"{name}-confusion.png")
     plot_curves({name: history}, folder / f"{name}-curves.png")
+    bins = reliability(test.probabilities, dataset.test.labels)
+    plot_reliability(_reliability_title(test), bins, folder / f"{name}-reliability.png")
     write_history(history, folder / f"{name}-history.csv")
     metrics = {"splits": [result.summary() for result in results], "weights": labeller.metadata}
     write_json(folder / f"{name}-metrics.json", metrics)

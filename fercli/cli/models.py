@@ -1,7 +1,7 @@
 """`fercli models`."""
 
 from fercli.cli import console
-from fercli.registry import DEFAULT_MODEL, MODELS
+from fercli.registry import DEFAULT_MODEL, DEFAULT_TO_TRAIN, MODELS
 
 
 def models() -> None:
@@ -23,7 +23,8 @@ def models() -> None:
     console.show_result(table)
     console.say_result(f"Published: {' / '.join(_sources())}, on PrivateTest; HOG changed it by little, both say.")
     console.say_result(
-        f"{DEFAULT_MODEL} is the default of classify and train. Where no weights are shipped: fercli train --model NAME"
+        f"{DEFAULT_MODEL} is the default of classify, {DEFAULT_TO_TRAIN} of train. "
+        "Where no weights are shipped: fercli train --model NAME"
     )
 
 

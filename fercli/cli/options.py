@@ -16,6 +16,12 @@ ModelOption = Annotated[
 WeightsOption = Annotated[
     Path | None, typer.Option("--weights", help="Your own weights: runs/NAME or a .safetensors file.", show_default=False)
 ]
+TtaOption = Annotated[
+    bool,
+    typer.Option(
+        "--tta", help="Label ten views of each face, shifted and mirrored, and take the mean: better, at ten times the cost."
+    ),
+]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]
 StrictOption = Annotated[bool, typer.Option("--strict", help="Fail at the first reject, publish nothing.")]
 

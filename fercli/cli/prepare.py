@@ -26,6 +26,9 @@ def prepare(
         ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The data set to write.")] = DATA_DEFAULT,
+    ferplus: Annotated[
+        Path | None, typer.Option(help="Add the crowd's votes from FER+'s fer2013new.csv.", show_default=False)
+    ] = None,
     flips: Annotated[bool, typer.Option("--flips/--no-flips", help="Double the training images by mirroring them.")] = True,
     hog: Annotated[bool, typer.Option("--hog/--no-hog", help="Compute HOG features.")] = True,
     drop_leaked: Annotated[
@@ -40,7 +43,9 @@ def prepare(
 ) -> None:
     """Read FER2013, or your own faces, into one file for training and evaluation."""
     refuse_missing([source], "give FER2013's CSV, an archive that holds it, or a folder of images")
-    refuse_existing(output, overwrite=overwrite, inputs=[source])
+    if ferplus:
+        refuse_missing([ferplus], "give FER+'s fer2013new.csv")
+    refuse_existing(output, overwrite=overwrite, inputs=[source, *([ferplus] if ferplus else [])])
     started = time.monotonic()
     from fercli.dataset import write_dataset
     from fercli.preparation import prepare as make_dataset
@@ -53,6 +58,7 @@ def prepare(
 
         result = make_dataset(
             source,
+            ferplus=ferplus,
             flips=flips,
             hog=hog,
             drop_leaked=drop_leaked,
@@ -94,6 +100,8 @@ def _report(result: "Preparation", output: Path, seconds: float) -> None:
         console.say(f"left out of training because of these leaks: {result.dropped:,}")
     for reject in result.rejected:
         console.say(f"reject: {console.safe(reject.place)}: {reject.code}: {reject.reason}")
+    if dataset.train.votes is not None:
+        console.say("the crowd's votes (FER+): added")
     size = output.stat().st_size / 1e6
     hog = "with HOG" if dataset.train.hog is not None else "without HOG"
     console.say(f"Next: fercli train --deep --data {shlex.quote(str(output))}")

@@ -9,7 +9,8 @@ import typer
 
 from fercli.cli import console
 from fercli.cli.options import DATA_DEFAULT, DataOption, DeepOption, HogOption, ModelOption, OverwriteOption, ShallowOption
-from fercli.registry import DEFAULT_MODEL, find_model, name_from_flags, with_overrides
+from fercli.recipes import with_overrides
+from fercli.registry import DEFAULT_TO_TRAIN, find_model, name_from_flags
 
 
 class Precision(StrEnum):
@@ -35,10 +36,13 @@ def train(
     ] = None,
     l2: Annotated[float | None, typer.Option(min=0, help="Weight of the squared kernels.", show_default="recipe")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.", show_default="recipe")] = None,
+    votes: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share of the crowd's votes (FER+) in the targets.", show_default="recipe")
+    ] = None,
     precision: Annotated[Precision | None, typer.Option(help="Number format of the arithmetic.", show_default="recipe")] = None,
 ) -> None:
     """Train a network; the recipe comes from the registry, and every value can be set."""
-    entry = find_model(name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog) or DEFAULT_MODEL)
+    entry = find_model(name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog) or DEFAULT_TO_TRAIN)
     folder = out or Path("runs") / entry.name
     from fercli.dataset import read_dataset
 
@@ -54,6 +58,7 @@ def train(
         learning_rate=learning_rate,
         l2=l2,
         seed=seed,
+        votes=votes,
         precision=precision and precision.value,
     )
     with console.progress("steps") as bars:
@@ -72,11 +77,7 @@ def train(
         start = f"{trainer.network.count_params():,} parameters"
         if done:
             start = "all epochs are done already" if done == recipe.epochs else f"from epoch {done + 1}"
-        console.say(
-            f"{entry.name}: {start}, {len(dataset.train):,} training images, {recipe.epochs} epochs of "
-            f"{recipe.batch_size} images a step, {recipe.optimizer} at {recipe.learning_rate:g} ({recipe.schedule}), "
-            f"L2 {recipe.l2:g}, seed {recipe.seed}, {recipe.precision}"
-        )
+        console.say(f"{entry.name}: {start}, {trainer.images:,} training images; {recipe.summary}")
         again = f"fercli train --model {entry.name} --data {shlex.quote(str(data))} --out {shlex.quote(str(folder))} --resume"
         console.say_on_stop(f"Stopped. Go on after the last finished epoch with: {again}")
         for epoch in trainer:

@@ -3,6 +3,7 @@
 TensorFlow is the default; set KERAS_BACKEND to `jax` or `torch`, with that package installed, for another.
 """
 
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -10,9 +11,10 @@ from collections.abc import Callable
 import keras
 
 from fercli.networks.paper import paper_network
-from fercli.registry import Model
+from fercli.networks.residual import residual_network
+from fercli.registry import Model, PaperNetwork, ResidualNetwork
 
-BUILDERS: dict[str, Callable[..., keras.Model]] = {"paper": paper_network}
+BUILDERS: dict[type, Callable[..., keras.Model]] = {PaperNetwork: paper_network, ResidualNetwork: residual_network}
 
 
 def build(model: Model, *, l2: float = 0.0, precision: str = "float32") -> keras.Model:
@@ -22,7 +24,17 @@ def build(model: Model, *, l2: float = 0.0, precision: str = "float32") -> keras
     behind a layer called `logits`. `l2` regularises all kernels; `precision` is a Keras dtype policy, `float32` or
     `mixed_bfloat16`, that does not change which weights there are. The layer `mean` holds the image to subtract; load or set it.
     """
-    return BUILDERS[model.builder](model, l2=l2, precision=precision)
+    return BUILDERS[type(model.network)](model.network, model, l2=l2, precision=precision)
+
+
+def multiply_adds(network: keras.Model) -> int:
+    """Return how many multiplications with addition one image takes in convolutions and affine layers; the rest is little."""
+    total = 0
+    for layer in network.layers:
+        if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
+            positions = math.prod(layer.output.shape[1:-1])
+            total += positions * math.prod(layer.kernel.shape)
+    return total
 
 
 def backend_name() -> str:

@@ -7,11 +7,11 @@ import keras
 from keras import layers
 
 from fercli.networks.layers import BatchNormalization, MeanSubtraction
-from fercli.registry import HOG_LENGTH, Model
+from fercli.registry import HOG_LENGTH, Model, PaperNetwork
 
 
-def paper_network(model: Model, *, l2: float, precision: str) -> keras.Model:
-    """Build the grammar's sentence that `model.network` spells; see `networks.build`.
+def paper_network(network: PaperNetwork, model: Model, *, l2: float, precision: str) -> keras.Model:
+    """Build the grammar's sentence that `network` spells; see `networks.build`.
 
     With HOG, the features join the flattened output of the convolutions, before the dense part.
     """
@@ -24,7 +24,7 @@ def paper_network(model: Model, *, l2: float, precision: str) -> keras.Model:
 
     inputs = [keras.Input((side, side), dtype="uint8", name="pixels")]
     x = MeanSubtraction(name="mean", dtype=precision)(inputs[0])
-    for number, block in enumerate(model.network.convolutions, start=1):
+    for number, block in enumerate(network.convolutions, start=1):
         name = f"convolution{number}"
         x = layers.Conv2D(block.filters, block.size, padding="same", name=name, **options)(x)
         x = BatchNormalization(name=f"{name}_normalization", dtype=precision)(x)
@@ -41,7 +41,7 @@ def paper_network(model: Model, *, l2: float, precision: str) -> keras.Model:
     if model.uses_hog:
         inputs.append(keras.Input((HOG_LENGTH,), dtype="float32", name="hog"))
         x = layers.Concatenate(name="hybrid", dtype=precision)([x, inputs[1]])
-    for number, affine in enumerate(model.network.affines, start=1):
+    for number, affine in enumerate(network.affines, start=1):
         name = f"affine{number}"
         x = layers.Dense(affine.units, name=name, **options)(x)
         x = BatchNormalization(name=f"{name}_normalization", dtype=precision)(x)

@@ -2,46 +2,57 @@
 
     python tests/bench/choices.py fer2013.npz deep --epochs 2 momentum=0.9 momentum=0.97 'dropout=0 0 0 0 0.5 0.5'
 
-Each setting changes the entry's recipe (`optimizer=adam,learning_rate=0.001`) or its dropout rates, one for each convolution and
-then for each affine layer. Every run is a whole schedule of its own, so a cosine ends at zero in each. With
-`--record weights/choices.csv` the results go into the file that the model cards quote.
+Each setting changes the entry's recipe (`optimizer=adam,learning_rate=0.001`, `augmentation=none`), its dropout rates, one
+for each convolution and then for each affine layer, or another part of its network (`squeeze=0`). Every run is a whole schedule of
+its own, so a cosine ends at zero in each. With `--record weights/choices.csv` the results go into the file that the cards quote.
 """
 
 import argparse
 import os
 import tempfile
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from fercli.cards import Choice, read_choices, write_choices
 from fercli.dataset import read_dataset
-from fercli.registry import Model, Recipe, find_model
+from fercli.registry import Model, PaperNetwork, ResidualNetwork, find_model
 from fercli.training import Trainer
 
 
 def varied(model: Model, setting: str) -> Model:
     """Return the entry with one setting, `name=value[,name=value]`, in place of its own; dropout rates are set apart by spaces."""
     recipe, network = model.recipe, model.network
-    for pair in setting.split(","):
-        name, value = pair.split("=")
+    for name, value in (pair.split("=") for pair in setting.split(",")):
         if name == "dropout":
-            rates = [float(rate) for rate in value.split()]
-            convolutions, affines = network.convolutions, network.affines
-            if len(rates) != len(convolutions) + len(affines):
-                raise SystemExit(f"{setting}: {model.name} takes {len(convolutions) + len(affines)} dropout rates.")
-            network = replace(
-                network,
-                convolutions=tuple(replace(block, dropout=rate) for block, rate in zip(convolutions, rates, strict=False)),
-                affines=tuple(
-                    replace(block, dropout=rate) for block, rate in zip(affines, rates[len(convolutions) :], strict=True)
-                ),
-            )
+            network = with_dropout(network, [float(rate) for rate in value.split()])
+        elif name == "augmentation":
+            if value != "none":
+                raise SystemExit(f"{setting}: augmentation can only be none.")
+            recipe = replace(recipe, augmentation=None)
         else:
-            kind = next(type(getattr(recipe, field.name)) for field in fields(Recipe) if field.name == name)
-            recipe = replace(recipe, **{name: kind(value)})
+            changed = recipe if hasattr(recipe, name) else network
+            kind = type(getattr(changed, name))
+            if changed is recipe:
+                recipe = replace(recipe, **{name: kind(value)})
+            else:
+                network = replace(network, **{name: kind(value)})
     return replace(model, network=network, recipe=recipe)
+
+
+def with_dropout(network: PaperNetwork | ResidualNetwork, rates: list[float]) -> PaperNetwork | ResidualNetwork:
+    """Return the network with other dropout rates, one a layer that has one."""
+    if len(rates) != len(network.dropout):
+        raise SystemExit(f"This network takes {len(network.dropout)} dropout rates, not {len(rates)}.")
+    if isinstance(network, ResidualNetwork):
+        return replace(network, head_dropout=rates[0])
+    convolutions, affines = network.convolutions, network.affines
+    return replace(
+        network,
+        convolutions=tuple(replace(block, dropout=rate) for block, rate in zip(convolutions, rates, strict=False)),
+        affines=tuple(replace(block, dropout=rate) for block, rate in zip(affines, rates[len(convolutions) :], strict=True)),
+    )
 
 
 def main() -> None:

@@ -30,7 +30,9 @@ def test_files_hold_every_number(fercli: Run, data: Path, tmp_path: Path) -> Non
     right = [line["true"] == line["predicted"] for line in lines]
     assert sum(right) / 14 == pytest.approx(model["accuracy"])
     assert all(abs(sum(float(line[name]) for name in LABELS) - 1) < 1e-3 for line in lines)
-    assert {path.name for path in files[2].iterdir()} == {"confusion-fake.png", "per-class.png", "curves.png"}
+    assert {path.name for path in files[2].iterdir()} == {
+        "confusion-fake.png", "reliability-fake.png", "per-class.png", "curves.png",
+    }  # fmt: skip
     for option, path in zip(("--json", "--predictions", "--plots"), files, strict=True):
         again = fercli("evaluate", "--data", data, option, path)
         assert again.code == 2

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Ran, csv_text
+from tests.conftest import Ran, csv_text, ferplus_text
 
 Run = Callable[..., Ran]
 
@@ -25,6 +25,21 @@ def test_rejects_are_listed_and_the_exit_code_is_3(fercli: Run, tmp_path: Path) 
     assert "reject: line 237: bad_row: emotion is '9', not a digit from 0 to 6" in ran.talk
     strict = fercli("prepare", tmp_path / "x.csv", "-o", tmp_path / "e.npz", "--strict")
     assert strict.code == 1
+    assert not (tmp_path / "e.npz").exists()
+
+
+def test_votes_are_added_and_their_file_is_no_output(fercli: Run, csv_file: Path, tmp_path: Path) -> None:
+    votes = tmp_path / "fer2013new.csv"
+    votes.write_text(ferplus_text())
+    ran = fercli("prepare", csv_file, "--ferplus", votes, "-o", tmp_path / "d.npz", "--no-hog")
+    assert ran.code == 0
+    assert "the crowd's votes (FER+): added" in ran.talk
+    assert fercli("prepare", csv_file, "--ferplus", votes, "-o", votes, "--overwrite").code == 2
+    assert fercli("prepare", csv_file, "--ferplus", tmp_path / "no.csv", "-o", tmp_path / "e.npz").code == 2
+    votes.write_text(ferplus_text(train=41))
+    ran = fercli("prepare", csv_file, "--ferplus", votes, "-o", tmp_path / "e.npz", "--no-hog")
+    assert ran.code == 1
+    assert "76 rows and the data set has 77" in ran.talk
     assert not (tmp_path / "e.npz").exists()
 
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from fercli.dataset import Dataset, write_dataset
-from fercli.registry import MODELS, Affine, Convolution, PaperNetwork
+from fercli.dataset import SPLITS, Dataset, write_dataset
+from fercli.registry import MODELS, Affine, Convolution, PaperNetwork, ResidualNetwork
 from tests.conftest import Ran
 
 Run = Callable[..., Ran]
@@ -24,7 +24,9 @@ def folder(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 def test_train_resume_evaluate_classify(fercli: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ran = fercli("train", "--shallow", "--hog", "--epochs", "2", "--batch-size", "16", "--seed", "3")
     assert ran.code == 0
-    assert "2 epochs of 16 images a step, adam at 0.001 (cosine), L2 1e-06, seed 3, float32" in " ".join(ran.talk.split())
+    talk = " ".join(ran.talk.split())
+    assert "84 training images; optimizer adam, learning rate 0.001, l2 1e-06, epochs 2, batch size 16, schedule cosine" in talk
+    assert "seed 3, precision float32" in talk
     assert "epoch 2/2  loss " in ran.talk
     assert "fercli evaluate --weights runs/shallow-hog --data fer2013.npz" in " ".join(ran.talk.split())
     again = fercli("train", "--shallow", "--hog", "--resume")
@@ -36,7 +38,9 @@ def test_train_resume_evaluate_classify(fercli: Run, folder: Path, monkeypatch: 
     assert "re-implementation," in evaluated.stdout
     card = (folder / "cards" / "shallow-hog-card.md").read_text()
     assert "fercli train --model shallow-hog --epochs 2 --batch-size 16 --seed 3" in card
-    for name in ("curves.png", "confusion.png", "history.csv", "metrics.json"):
+    tta = fercli("evaluate", "--weights", "runs/shallow-hog", "--tta")
+    assert "runs/shallow-hog+tta, test" in " ".join(tta.stdout.split())
+    for name in ("curves.png", "confusion.png", "reliability.png", "history.csv", "metrics.json"):
         assert (folder / "cards" / f"shallow-hog-{name}").is_file()
 
 
@@ -49,6 +53,23 @@ def test_wrong_folders_and_flags(fercli: Run, folder: Path) -> None:
     assert fercli("train", "--model", "shallow", "--resume").code == 2
     assert fercli("train", "--epochs", "0").code == 2
     assert fercli("train", "--precision", "float8").code == 2
+
+
+def test_votes_can_be_left_out(fercli: Run, folder: Path, dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = ResidualNetwork(stem=4, stages=((4, 1),), squeeze=2, head_dropout=0.1)
+    monkeypatch.setitem(MODELS, "compact", replace(MODELS["compact"], network=small))
+    train, validation, test = (replace(dataset.split(name), votes=None) for name in SPLITS)
+    write_dataset(replace(dataset, train=train, validation=validation, test=test), folder / "plain.npz")
+    options = ["train", "--model", "compact", "--data", "plain.npz", "--epochs", "1", "--batch-size", "16"]
+    ran = fercli(*options)
+    assert ran.code == 2
+    assert "--votes 0" in ran.talk
+    assert fercli(*options, "--votes", "0").code == 0
+    evaluated = fercli("evaluate", "--weights", "runs/compact", "--data", "plain.npz", "--card", "cards")
+    assert evaluated.code == 0
+    card = (folder / "cards" / "compact-card.md").read_text()
+    assert "fercli train --model compact --epochs 1 --batch-size 16 --votes 0" in card
+    assert "after `fercli prepare fer2013.csv`" in card
 
 
 def test_deep_and_shallow_together_is_a_usage_error(fercli: Run) -> None:

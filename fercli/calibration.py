@@ -1,0 +1,52 @@
+"""Confidence that means what it says: one temperature a network, fitted on validation (Guo et al. 2017)."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LOWEST, HIGHEST = 0.05, 20.0  # temperatures
+BINS = 15  # of equal width, as in Guo et al.
+
+
+def cross_entropy(logits: NDArray[Any], labels: NDArray[Any], temperature: float = 1.0) -> float:
+    """Return the mean of minus the log-probability, in nats, that logits (N,K) over `temperature` give to the labels (N,)."""
+    scaled = logits.astype(np.float64) / temperature
+    scaled -= scaled.max(axis=1, keepdims=True)
+    chosen = scaled[np.arange(len(labels)), labels]
+    return float((np.log(np.exp(scaled).sum(axis=1)) - chosen).mean())
+
+
+def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
+    """Return the temperature that gives the least cross-entropy, `LOWEST` to `HIGHEST`; above 1 for a network that is too sure."""
+    from scipy.optimize import minimize_scalar  # takes half a second to import; only training fits
+
+    found = minimize_scalar(lambda power: cross_entropy(logits, labels, float(np.exp(power))), bounds=np.log([LOWEST, HIGHEST]))
+    return round(float(np.exp(found.x)), 4)
+
+
+def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[np.float32]:
+    """Return the probabilities (N,K) that the same logits give when divided by `temperature`."""
+    if temperature == 1:
+        return probabilities
+    # Softmax of log-probabilities is the softmax of logits; float32's least positive number stands for a probability of zero.
+    scaled = np.log(np.maximum(probabilities, np.finfo(np.float32).tiny)) / np.float32(temperature)
+    powers = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    result: NDArray[np.float32] = powers / powers.sum(axis=1, keepdims=True)
+    return result
+
+
+def expected_calibration_error(probabilities: NDArray[Any], labels: NDArray[Any]) -> float:
+    """Return the mean distance, 0 to 1, of confidence from accuracy over `BINS` bins of confidence, weighed by their images."""
+    return sum(abs(accuracy - confidence) * share for confidence, accuracy, share in reliability(probabilities, labels))
+
+
+def reliability(probabilities: NDArray[Any], labels: NDArray[Any]) -> list[tuple[float, float, float]]:
+    """Return for each bin of confidence that has images: mean confidence, accuracy, and its share of all images, 0 to 1."""
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
+    chosen = [bins == number for number in range(BINS)]
+    return [
+        (float(confidence[inside].mean()), float(right[inside].mean()), float(inside.mean())) for inside in chosen if inside.any()
+    ]

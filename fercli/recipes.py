@@ -1,0 +1,73 @@
+"""How networks are trained, as data."""
+
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Random changes of a training image, drawn anew whenever it is shown, each uniformly up to its bound either way; 0 is none.
+
+    `rotation` is in degrees; `scale`, `shift` and `contrast` are shares of the size, the side and the contrast, `brightness` of
+    the full range. `flip` mirrors half of the images, and a share `erasing` of them lose a rectangle (Zhong et al. 2020).
+    """
+
+    flip: bool = False
+    rotation: float = 0.0
+    scale: float = 0.0
+    shift: float = 0.0
+    brightness: float = 0.0
+    contrast: float = 0.0
+    erasing: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a model is trained. `--resume` refuses any change of it.
+
+    The learning rate rises from zero over `warmup_epochs`, at most half of all, then falls to zero along a cosine over the others,
+    or stays `constant`. `l2` weighs the squared kernels. An image's target is its label, of which a share `votes` is given to what
+    the crowd voted (FER+, Barsoum et al. 2016) and a share `label_smoothing` to all classes alike; `mixup` is alpha of the mixing
+    of images in pairs (Zhang et al. 2018), 0 for none. `average`, if not 0, is the momentum of the moving average of the weights,
+    which is what is kept. With an `augmentation`, the original images are shown, without the mirrored copies.
+    """
+
+    optimizer: str
+    learning_rate: float
+    l2: float
+    epochs: int
+    batch_size: int
+    schedule: str = "cosine"
+    momentum: float = 0.9
+    seed: int = 0
+    precision: str = "float32"
+    warmup_epochs: float = 0.0
+    label_smoothing: float = 0.0
+    votes: float = 0.0
+    mixup: float = 0.0
+    average: float = 0.0
+    augmentation: Augmentation | None = None
+
+    @property
+    def summary(self) -> str:
+        """The recipe in a line; what it leaves out is not named."""
+        return summary(asdict(self))
+
+
+def summary(recipe: dict[str, Any]) -> str:
+    """Return in a line what the recipe's fields say that are neither empty nor zero."""
+    named = {name: value for name, value in recipe.items() if value or name in ("l2", "seed")}
+    augmentation = named.pop("augmentation", None)
+    text = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in named.items())
+    return f"{text}; augmentation: {summary(augmentation)}" if augmentation else text
+
+
+def recipe_from(values: dict[str, Any]) -> Recipe:
+    """Return the recipe that `asdict` gave these values of; TypeError if this version knows no such recipe."""
+    augmentation = values.get("augmentation")
+    return Recipe(**values | {"augmentation": augmentation and Augmentation(**augmentation)})
+
+
+def with_overrides(recipe: Recipe, **overrides: object) -> Recipe:
+    """Return the recipe with the values that are not None in place of its own."""
+    return replace(recipe, **{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]

@@ -1,0 +1,35 @@
+import json
+from dataclasses import asdict, replace
+
+import pytest
+
+from fercli.recipes import recipe_from, summary, with_overrides
+from fercli.registry import MODELS
+
+
+def test_overrides_leave_out_none() -> None:
+    recipe = MODELS["deep"].recipe
+    assert with_overrides(recipe, epochs=None, seed=5) == replace(recipe, seed=5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_recipe_survives_json(name: str) -> None:
+    recipe = MODELS[name].recipe
+    assert recipe_from(json.loads(json.dumps(asdict(recipe)))) == recipe
+
+
+def test_an_older_versions_recipe_has_none_of_what_it_did_not_know() -> None:
+    values = {"optimizer": "sgd", "learning_rate": 0.01, "l2": 1e-7, "epochs": 35, "batch_size": 128}
+    recipe = recipe_from(values)
+    assert (recipe.augmentation, recipe.votes, recipe.average, recipe.warmup_epochs) == (None, 0, 0, 0)
+    with pytest.raises(TypeError):
+        recipe_from(values | {"unheard": 1})
+
+
+def test_the_summary_names_what_is_there() -> None:
+    text = MODELS["compact"].recipe.summary
+    assert "optimizer sgd, learning rate 0.1" in text
+    assert "votes 0.4" in text
+    assert "augmentation: flip True, rotation 11" in text
+    assert "mixup" not in text
+    assert summary({"l2": 0.0, "seed": 0, "votes": 0.0}) == "l2 0.0, seed 0"
