@@ -64,6 +64,7 @@ _LIMITS = """\
 
 def model_card(
     evaluations: Sequence[Evaluation],
+    augmented: Sequence[Measures],
     metadata: dict[str, Any],
     history: Sequence[Epoch],
     figures: dict[str, str],
@@ -71,17 +72,18 @@ def model_card(
 ) -> str:
     """Return the card of one model as Markdown.
 
-    `evaluations` are of the same weights, one a split; `metadata` is stored with the weights; `figures` maps a caption to a file;
-    of the `choices` those of the same layers are quoted.
+    `evaluations` are of the same weights, one a split, `augmented` the same with test-time augmentation; `metadata` is stored
+    with the weights; `figures` maps a caption to a file; of the `choices` those of the same layers are quoted.
     """
     model = MODELS[evaluations[0].model]
     recipe = recipe_from(metadata["recipe"])
     lines = [f"# {model.name}", "", f"{model.summary.capitalize()}; {evaluations[0].parameters:,} parameters.", ""]
     lines += ["## How good it is", ""]
-    lines += _table(["measure", *(item.split for item in evaluations)], _overall([item.measures for item in evaluations]))
+    measures = [item.measures for item in evaluations]
+    lines += _table(["measure", *(item.split for item in evaluations)], _overall(measures, augmented))
     lines += ["", "Accuracy per class:", ""]
-    lines += _table(["expression", *(item.split for item in evaluations)], _per_class([item.measures for item in evaluations]))
-    lines += ["", "Measured with the weights as stored (float16), one crop an image, no test-time augmentation.", ""]
+    lines += _table(["expression", *(item.split for item in evaluations)], _per_class(measures))
+    lines += ["", "Measured with the weights as stored (float16), one crop an image, unless test-time augmentation is named.", ""]
     for published in model.published:
         lines += [
             f"Published for this network, {published.source}: {published.validation:g} % validation, {published.test:g} % test.",
@@ -134,10 +136,11 @@ def _changed_since(metadata: dict[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} ({then[name]} then)" for name in then if then[name] != now[name])
 
 
-def _overall(measures: Sequence[Measures]) -> list[list[str]]:
+def _overall(measures: Sequence[Measures], augmented: Sequence[Measures]) -> list[list[str]]:
     return [
         ["accuracy", *(_percent(item.accuracy) for item in measures)],
         ["95 % interval", *(f"{_percent(item.interval[0])} to {_percent(item.interval[1])}" for item in measures)],
+        ["with test-time augmentation", *(_percent(item.accuracy) for item in augmented)],
         ["leak-free accuracy", *(_percent(item.leak_free_accuracy) for item in measures)],
         ["balanced accuracy", *(_percent(item.balanced_accuracy) for item in measures)],
         ["macro-F1", *(_percent(item.macro_f1) for item in measures)],

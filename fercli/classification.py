@@ -16,7 +16,7 @@ from fercli.errors import ImageRejected
 from fercli.faces import Detector, Found, WholeImage
 from fercli.files import MAX_PIXELS, Identity, identity_of
 from fercli.images import Photo, crop, read_photo, shrunk
-from fercli.inference import BATCH, Labeller
+from fercli.inference import BATCH, Labels
 from fercli.records import Face, Frame, Outcome, Reject
 
 Item = TypeVar("Item")
@@ -54,7 +54,7 @@ class _Work:
 
 def classify(
     paths: Iterable[Path],
-    labeller: Labeller,
+    labeller: Labels,
     detector: Detector,
     options: Options = Options(),
     *,
@@ -72,7 +72,7 @@ def classify(
     enough = 1  # the first results at once, then whole batches
     loaded = ahead(lambda path: _load(path, known, options.max_pixels), paths, 2 * PHOTOS_TOGETHER)
     while together := list(islice(loaded, PHOTOS_TOGETHER)):
-        crops += _find_faces(together, detector, options, labeller.model.input_size)
+        crops += _find_faces(together, detector, options, labeller.input_size)
         pending += together
         if len(crops) >= enough or len(pending) >= PHOTOS_IN_FLIGHT:
             yield from _labelled(pending, crops, labeller)
@@ -132,7 +132,7 @@ def _overlaps(frame: Frame, photo: Photo) -> bool:
     return 0 <= frame.x < width and 0 <= frame.y < height
 
 
-def _labelled(pending: Sequence[_Work], crops: list[NDArray[np.uint8]], labeller: Labeller) -> Iterator[Outcome]:
+def _labelled(pending: Sequence[_Work], crops: list[NDArray[np.uint8]], labeller: Labels) -> Iterator[Outcome]:
     probabilities = iter(labeller.label(np.stack(crops)).tolist() if crops else [])
     for work in pending:
         faces = tuple(Face(found.frame.box, found.score, tuple(next(probabilities))) for found in work.found)

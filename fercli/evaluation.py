@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fercli.calibration import expected_calibration_error, tempered
 from fercli.dataset import Dataset
-from fercli.inference import BATCH, Labeller
+from fercli.inference import BATCH, Labels
 from fercli.labels import LABELS
 from fercli.registry import MODELS
 
@@ -92,7 +92,7 @@ class Comparison:
     trained_differently: tuple[str, ...]
 
 
-def evaluate(labeller: Labeller, dataset: Dataset, name: str) -> Evaluation:
+def evaluate(labeller: Labels, dataset: Dataset, name: str) -> Evaluation:
     """Label all images of the split called `name`, and measure. The speed excludes a first batch, which compiles, and HOG.
 
     Which images leaked is known only of the data set that the network was trained on; on another the figure is None.
@@ -108,7 +108,7 @@ def evaluate(labeller: Labeller, dataset: Dataset, name: str) -> Evaluation:
     crowd_images, crowd_agreement = agreement_with_crowd(probabilities.argmax(axis=1), split.votes)
     return Evaluation(
         title=labeller.title,
-        model=labeller.model.name,
+        model=labeller.name,
         split=name,
         parameters=labeller.parameters,
         multiply_adds=labeller.multiply_adds,
@@ -167,10 +167,10 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 
 def compare_hog(results: Sequence[Evaluation], labels: NDArray[np.uint8]) -> list[Comparison]:
     """Compare each two of the results that differ by HOG alone; they are of the same split, whose labels (N,) are given."""
-    pairs = [(MODELS[first.model], first, MODELS[second.model], second) for first, second in product(results, results)]
+    networks = [(MODELS[result.model], result) for result in results if result.model in MODELS]
     return [
         _compare(first, second, labels)
-        for plain, first, hybrid, second in pairs
+        for (plain, first), (hybrid, second) in product(networks, networks)
         if plain.network == hybrid.network and hybrid.uses_hog and not plain.uses_hog
     ]
 

@@ -1,9 +1,10 @@
 """A trained network, ready to label faces: what `evaluate` and `classify` share."""
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,21 +56,52 @@ def all_weights(runs: Path = RUNS) -> list[WeightsFile]:
     return shipped + [own_weights(path.parent) for path in sorted(runs.glob(f"*/{RUN_WEIGHTS}"))]
 
 
+class Labels(Protocol):
+    """Whatever labels faces: a network, or an ensemble of them.
+
+    `name` is its entry's in the registry, `title` what to call it, `metadata` stored with the weights, `history` the file of its
+    learning curve, if it has one.
+    """
+
+    name: str
+    title: str
+    sha256: str
+    metadata: dict[str, Any]
+    temperature: float
+    parameters: int
+    input_size: int
+    history: Path | None
+
+    @property
+    def multiply_adds(self) -> int:
+        """Multiplications with addition that a face takes."""
+
+    def features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        """Return what `label` takes as `hog` beside the faces (N,48,48); None if it needs nothing or computes it itself."""
+
+    def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Return the calibrated probabilities (N,7) of faces (N,48,48)."""
+
+    def augmented(self) -> "Labels":
+        """Return the same with test-time augmentation."""
+
+
 class Labeller:
     """A network with its weights: faces in, probabilities out, calibrated by the temperature stored with the weights.
 
-    With `tta`, test-time augmentation, each answer is the mean over the views of a face that `views` gives, at as many times the
-    cost. Raises UsageError for a missing file and IntegrityError for one that is broken, tampered with, or not of `model`.
+    Raises UsageError for a missing file and IntegrityError for one that is broken, tampered with, or not of `model`.
     """
 
-    def __init__(self, weights: WeightsFile, model: str | None = None, *, tta: bool = False) -> None:
+    def __init__(self, weights: WeightsFile, model: str | None = None) -> None:
         checkpoint = read_checkpoint(weights.path, weights.sha256)
-        self.title = weights.title + ("+tta" if tta else "")
-        self.tta = tta
+        self.title = weights.title
+        self.tta = False
         self.weights = weights
         self.sha256 = checkpoint.sha256
         self.metadata: dict[str, Any] = checkpoint.metadata
         self.model = _entry(self.metadata, weights.path)
+        self.name, self.input_size = self.model.name, self.model.input_size
+        self.history: Path | None = weights.history
         self.temperature = _temperature(self.metadata, weights.path)
         if model is not None and model != self.model.name:
             raise UsageError(f"{weights.path} holds a {self.model.name} network, not {model}; leave the model's name away.")
@@ -78,7 +110,15 @@ class Labeller:
         self._network = build(self.model)
         assign(weights_of(self._network), checkpoint.tensors, weights.path)
         self.parameters: int = self._network.count_params()
-        self.multiply_adds = multiply_adds(self._network) * (2 * len(SHIFTS) if tta else 1)
+        self.multiply_adds = multiply_adds(self._network)
+
+    def augmented(self) -> "Labeller":
+        """Return the same with test-time augmentation: the mean over all `views` of a face, at as many times the cost."""
+        twin = copy.copy(self)
+        twin.tta = True
+        twin.title = f"{self.title}+tta"
+        twin.multiply_adds = 2 * len(SHIFTS) * self.multiply_adds
+        return twin
 
     def features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         """Return the HOG features (N,800) of faces (N,48,48), or None if the network takes none."""

@@ -95,6 +95,17 @@ class Model:
     labels: tuple[str, ...] = field(default=LABELS)
 
 
+@dataclass(frozen=True)
+class Ensemble:
+    """Models that answer together, with the mean of their probabilities; trained one by one."""
+
+    name: str
+    summary: str
+    members: tuple[str, ...]
+    published: tuple[Published, ...] = ()
+    input_size: int = SIDE
+
+
 SHALLOW = PaperNetwork(
     convolutions=(
         Convolution(filters=32, size=3, pool=False, dropout=0.1),
@@ -196,16 +207,28 @@ MODELS: dict[str, Model] = {
     )
 }
 
+ENSEMBLES: dict[str, Ensemble] = {
+    "ensemble": Ensemble("ensemble", "the best networks together", members=("compact", "deep", "deep-hog")),
+}
+
 DEFAULT_MODEL = "deep"  # of classify
 DEFAULT_TO_TRAIN = "deep"  # the paper's, which needs nothing but its data set
 
 
-def find_model(name: str) -> Model:
+def find_entry(name: str) -> Model | Ensemble:
     """Return the entry called `name`; UsageError names the known ones."""
-    try:
-        return MODELS[name]
-    except KeyError:
-        raise UsageError(f"There is no model {name!r}; choose one of {', '.join(MODELS)}.") from None
+    entry = MODELS.get(name) or ENSEMBLES.get(name)
+    if entry is None:
+        raise UsageError(f"There is no model {name!r}; choose one of {', '.join([*MODELS, *ENSEMBLES])}.")
+    return entry
+
+
+def find_model(name: str) -> Model:
+    """Return the network called `name`; UsageError for an ensemble, and for what is not there."""
+    entry = find_entry(name)
+    if isinstance(entry, Ensemble):
+        raise UsageError(f"{name} is an ensemble, which has no weights of its own; name one of {', '.join(entry.members)}.")
+    return entry
 
 
 def name_from_flags(*, model: str | None, deep: bool, shallow: bool, hog: bool | None) -> str | None:
@@ -219,7 +242,7 @@ def name_from_flags(*, model: str | None, deep: bool, shallow: bool, hog: bool |
     if model is not None:
         if chosen:
             raise UsageError("--model already names the network; leave --deep, --shallow, --hog and --no-hog away.")
-        return find_model(model).name
+        return find_entry(model).name
     return ("shallow" if shallow else "deep") + ("-hog" if hog else "") if chosen else None
 
 

@@ -15,7 +15,6 @@ from fercli.dataset import Dataset, read_dataset, write_dataset
 from fercli.errors import FercliError
 from fercli.labels import LABELS
 from fercli.preparation import prepare
-from fercli.registry import MODELS, Model
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -125,16 +124,23 @@ class FakeLabeller:
     """Labels a face by its brightness, without TensorFlow: dark is angry, bright is neutral."""
 
     title = "fake"
+    name = "deep"
+    input_size = 48
     parameters = 1
     multiply_adds = 1
     temperature = 1.0
     sha256 = "0"
     metadata: dict[str, object] = {}  # noqa: RUF012 (never changed)
 
-    def __init__(self, weights: object = None, *_: object, tta: bool = False) -> None:
-        self.weights = weights
-        self.model: Model = MODELS["deep"]
+    def __init__(self, weights: object = None, *_: object) -> None:
+        self.history = getattr(weights, "history", None)
         self.batches: list[int] = []
+
+    def augmented(self) -> "FakeLabeller":
+        """Return the same by another title."""
+        twin = FakeLabeller()
+        twin.title = "fake+tta"
+        return twin
 
     def features(self, pixels: NDArray[np.uint8]) -> None:
         """No HOG."""
@@ -152,4 +158,4 @@ class FakeLabeller:
 def fake_labeller(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put the fake network in the place of every real one."""
     monkeypatch.setattr("fercli.inference.Labeller", FakeLabeller)
-    monkeypatch.setattr("fercli.inference.shipped_weights", lambda name: name)
+    monkeypatch.setattr("fercli.ensembles.labeller_for", FakeLabeller)

@@ -34,7 +34,7 @@ def test_the_card_says_how_good_how_trained_and_what_not_for() -> None:
     predicted = np.where(labels == 3, 4, labels)
     result = Evaluation("deep", "deep", "test", 10, 20, 5.0, measure(labels, predicted, labels == 0), np.zeros((14, 7), np.float32))
     history = [Epoch(1, 1, 1, 1, 1, 1, 60.0), Epoch(2, 1, 1, 1, 1, 1, 60.0)]
-    card = model_card([result], METADATA, history, {"curves": "c.png"}, CHOICES)
+    card = model_card([result], [result.measures], METADATA, history, {"curves": "c.png"}, CHOICES)
     assert "| accuracy | 85.71 % |" in card
     assert "| happy | 0.00 % |" in card
     assert len(re.findall(rf"^\| ({'|'.join(LABELS)}) ", card, re.M)) == 7
@@ -54,7 +54,7 @@ def test_a_card_of_another_recipe_promises_no_command() -> None:
         "deep", "deep", "test", 10, 20, 5.0, measure(labels, labels.astype(np.int64), None), np.zeros((7, 7), np.float32)
     )
     metadata = METADATA | {"recipe": METADATA["recipe"] | {"optimizer": "rmsprop"}, "dropout": [0.9] * 6}  # type: ignore[operator]
-    card = model_card([result], metadata, [Epoch(1, 1, 1, 1, 1, 1, 60.0)], {})
+    card = model_card([result], [result.measures], metadata, [Epoch(1, 1, 1, 1, 1, 1, 60.0)], {})
     assert "the registry's recipe has changed since, in its optimizer (rmsprop then), dropout ([0.9" in card
     assert "fercli train --model" not in card
     assert "dropout, by layer" not in card

@@ -50,12 +50,12 @@ def test_views_are_shifted_with_their_borders_and_mirrored() -> None:
 
 
 def test_test_time_augmentation_is_the_mean_over_the_views(run: Path) -> None:
-    plain, several = Labeller(own_weights(run)), Labeller(own_weights(run), tta=True)
+    plain, several = Labeller(own_weights(run)), Labeller(own_weights(run)).augmented()
     faces = synthetic_faces(4)[0]
     mean = np.mean([plain.label(view) for view in views(faces)], axis=0)
     assert np.abs(several.label(faces) - mean).max() < 1e-5
     assert np.abs(several.label(faces, several.features(faces)) - mean).max() < 1e-5
-    assert several.title == f"{run}+tta"
+    assert (plain.title, several.title) == (str(run), f"{run}+tta")
     assert several.multiply_adds == 10 * plain.multiply_adds
     assert several.label(faces[:0]).shape == (0, 7)
 

@@ -26,7 +26,7 @@ from fercli.cli.options import (
 from fercli.cli.tally import Tally, counted
 from fercli.errors import FercliError, UsageError
 from fercli.files import MAX_PIXELS, Kind, Walk, atomic_write, kind_of, refuse_existing, refuse_filled, refuse_missing
-from fercli.registry import DEFAULT_MODEL, name_from_flags
+from fercli.registry import name_from_flags
 
 if TYPE_CHECKING:
     from fercli.records import Outcome
@@ -87,9 +87,11 @@ def classify(
     if resume and replacing and not (overwrite or annotate or report) and kind_of(journal_path(output)) is Kind.MISSING:
         console.say(f"{console.name(output)} is complete, nothing is left to do; --overwrite does it all again.")
         return
-    from fercli.inference import Labeller, own_weights, shipped_weights
+    from fercli.ensembles import labeller_for
 
-    labeller = Labeller(own_weights(weights) if weights else shipped_weights(name or DEFAULT_MODEL), name, tta=tta)
+    labeller = labeller_for(name, weights)
+    if tta:
+        labeller = labeller.augmented()
     from fercli.classification import Options, ahead
     from fercli.classification import classify as label_photos
     from fercli.faces import detector as new_detector

@@ -21,11 +21,11 @@ from fercli.cli.options import (
 from fercli.errors import FercliError, IntegrityError, UsageError
 from fercli.files import refuse_existing, refuse_filled
 from fercli.labels import LABELS
-from fercli.registry import MODELS, Published, name_from_flags
+from fercli.registry import ENSEMBLES, Published, find_entry, name_from_flags
 
 if TYPE_CHECKING:
     from fercli.evaluation import Comparison, Evaluation
-    from fercli.inference import Labeller
+    from fercli.inference import Labels
 
 Columns = dict[str, list[str]]
 
@@ -63,19 +63,23 @@ def evaluate(
     from fercli.dataset import read_dataset
 
     dataset = read_dataset(data)
-    labellers, rejected = _labellers(name, weights, tta=tta)
+    labellers, rejected = _labellers(name, weights)
+    if card and tta:
+        raise UsageError("A card shows both, with and without test-time augmentation; leave --tta away.")
     if card and len(labellers) != 1:
         raise UsageError(f"--card describes one model and {len(labellers)} are evaluated; name one with --weights.")
     from fercli.evaluation import compare_hog
     from fercli.evaluation import evaluate as measure
 
     results = []
+    if tta:
+        labellers = [labeller.augmented() for labeller in labellers]
     for labeller in labellers:
         console.say(f"evaluating {labeller.title} …")
         if labeller.metadata.get("dataset") != dataset.meta["digest"]:
             console.say(f"note: {labeller.title} was trained on another data set than {console.name(data)}; leaks are not known")
         results.append(measure(labeller, dataset, split))
-    published = list(dict.fromkeys(item for result in results for item in MODELS[result.model].published))
+    published = list(dict.fromkeys(item for result in results for item in find_entry(result.model).published))
     comparisons = compare_hog(results, dataset.split(split).labels)
     from fercli.cli import exports
 
@@ -98,24 +102,27 @@ def evaluate(
         raise typer.Exit(3)
 
 
-def _labellers(name: str | None, weights: Path | None, *, tta: bool) -> "tuple[list[Labeller], int]":
+def _labellers(name: str | None, weights: Path | None) -> "tuple[list[Labels], int]":
     """Load the weights named, or all that are found, of the model `name` if given; broken ones among these are reported."""
+    from fercli.ensembles import EnsembleLabeller
     from fercli.inference import Labeller, all_weights, own_weights
 
     if weights:
-        return [Labeller(own_weights(weights), name, tta=tta)], 0
-    found: list[Labeller] = []
+        return [Labeller(own_weights(weights), name)], 0
+    if name in ENSEMBLES:
+        return [EnsembleLabeller(ENSEMBLES[name])], 0
+    found: list[Labels] = []
     rejected = 0
     for item in all_weights():
         try:
-            labeller = Labeller(item, tta=tta)
+            labeller = Labeller(item)
         except IntegrityError as error:
             if item.sha256:  # shipped weights that were tampered with are no accident to pass over
                 raise
             console.say(f"reject: {item.title}: {error}")
             rejected += 1
             continue
-        if name in (None, labeller.model.name):
+        if name in (None, labeller.name):
             found.append(labeller)
     if rejected and not found:
         raise FercliError("No weights could be read.")

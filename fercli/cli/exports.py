@@ -18,7 +18,7 @@ from fercli.errors import IntegrityError
 from fercli.evaluation import Comparison, Evaluation, evaluate
 from fercli.files import write_atomically, write_json
 from fercli.history import read_history, write_history
-from fercli.inference import Labeller
+from fercli.inference import Labels
 from fercli.labels import LABELS
 from fercli.plots import plot_confusion, plot_curves, plot_per_class, plot_reliability
 from fercli.registry import Published
@@ -57,7 +57,7 @@ def write_predictions(results: Sequence[Evaluation], dataset: Dataset, path: Pat
 def write_plots(
     results: Sequence[Evaluation],
     published: Sequence[Published],
-    labellers: Sequence[Labeller],
+    labellers: Sequence[Labels],
     labels: NDArray[np.uint8],
     folder: Path,
 ) -> None:
@@ -72,7 +72,7 @@ def write_plots(
     columns: dict[str, Sequence[float | None]] = {result.title: result.measures.per_class for result in results}
     columns |= {item.title: [share / 100 for share in item.per_class] for item in published}
     plot_per_class(f"Accuracy per class, {results[0].split}", columns, LABELS, folder / "per-class.png")
-    histories = {labeller.title: read_history(labeller.weights.history) for labeller in labellers}
+    histories = {labeller.title: read_history(labeller.history) for labeller in labellers if labeller.history}
     histories = {title: history for title, history in histories.items() if history}
     if histories:
         plot_curves(histories, folder / "curves.png")
@@ -87,13 +87,14 @@ def _file_name(title: str) -> str:
     return title.strip("/").replace("/", "-")
 
 
-def write_card(labeller: Labeller, dataset: Dataset, folder: Path) -> None:
+def write_card(labeller: Labels, dataset: Dataset, folder: Path) -> None:
     """Measure both splits, whichever is shown, and write the card's files: those in `weights/` are made this way."""
-    if "recipe" not in labeller.metadata:
-        raise IntegrityError(f"{labeller.weights.path} says nothing of its training, so there is no card to write.")
-    name = labeller.model.name
+    if "recipe" not in labeller.metadata or labeller.history is None:
+        raise IntegrityError(f"{labeller.title} says nothing of its training, so there is no card to write.")
+    name = labeller.name
     results = [replace(evaluate(labeller, dataset, split), title=name) for split in SplitName]
-    history = read_history(labeller.weights.history)
+    augmented = [evaluate(labeller.augmented(), dataset, split).measures for split in SplitName]
+    history = read_history(labeller.history)
     figures = {caption: f"{name}-{part}.png" for caption, part in _FIGURES.items()}
     test = results[0]
     plot_confusion(test.headline, test.measures.confusion, LABELS, folder / f"{name}-confusion.png")
@@ -101,8 +102,13 @@ def write_card(labeller: Labeller, dataset: Dataset, folder: Path) -> None:
     bins = reliability(test.probabilities, dataset.test.labels)
     plot_reliability(_reliability_title(test), bins, folder / f"{name}-reliability.png")
     write_history(history, folder / f"{name}-history.csv")
-    metrics = {"splits": [result.summary() for result in results], "weights": labeller.metadata}
+    metrics = {
+        "splits": [result.summary() for result in results],
+        "test_time_augmentation": [asdict(measures) for measures in augmented],
+        "weights": labeller.metadata,
+    }
     write_json(folder / f"{name}-metrics.json", metrics)
     choices = read_choices(folder / CHOICES)
-    write_atomically(folder / f"{name}-card.md", model_card(results, labeller.metadata, history, figures, choices).encode())
+    card = model_card(results, augmented, labeller.metadata, history, figures, choices)
+    write_atomically(folder / f"{name}-card.md", card.encode())
     console.say(f"card: {console.name(folder / f'{name}-card.md')}")

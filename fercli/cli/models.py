@@ -1,7 +1,9 @@
 """`fercli models`."""
 
 from fercli.cli import console
-from fercli.registry import DEFAULT_MODEL, DEFAULT_TO_TRAIN, MODELS
+from fercli.registry import DEFAULT_MODEL, DEFAULT_TO_TRAIN, ENSEMBLES, MODELS
+
+_NO_RECIPE = ("–",) * 6
 
 
 def models() -> None:
@@ -20,7 +22,11 @@ def models() -> None:
             " / ".join(f"{item.test:g}" for item in model.published) or "–",
             "shipped" if model.sha256 else "–",
         )
+    for ensemble in ENSEMBLES.values():
+        table.add_row(ensemble.name, *_NO_RECIPE, "" if all(MODELS[name].sha256 for name in ensemble.members) else "–")
     console.show_result(table)
+    for ensemble in ENSEMBLES.values():
+        console.say_result(f"{ensemble.name}: the mean of {', '.join(ensemble.members)}")
     console.say_result(f"Published: {' / '.join(_sources())}, on PrivateTest; HOG changed it by little, both say.")
     console.say_result(
         f"{DEFAULT_MODEL} is the default of classify, {DEFAULT_TO_TRAIN} of train. "

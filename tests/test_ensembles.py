@@ -1,0 +1,60 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fercli.checkpoints import save_weights
+from fercli.ensembles import EnsembleLabeller, labeller_for
+from fercli.errors import UsageError
+from fercli.inference import Labeller, WeightsFile, own_weights
+from fercli.networks import build
+from fercli.registry import DEFAULT_MODEL, ENSEMBLES, MODELS, Ensemble, find_model
+from tests.conftest import synthetic_faces
+
+FACES = synthetic_faces(3)[0]
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two untrained networks as if they were shipped."""
+    for name in ("compact", "deep-hog"):
+        metadata = {"model": name, "labels": list(MODELS[name].labels), "dataset": "d"}
+        save_weights(build(MODELS[name]), metadata, tmp_path / f"{name}.safetensors")
+    monkeypatch.setattr(
+        "fercli.ensembles.shipped_weights", lambda name: WeightsFile(name, tmp_path / f"{name}.safetensors", tmp_path / "h.csv")
+    )
+    return tmp_path
+
+
+def test_the_mean_of_the_members(shipped: Path) -> None:
+    ensemble = EnsembleLabeller(Ensemble("both", "", ("compact", "deep-hog")))
+    members = [Labeller(own_weights(shipped / f"{name}.safetensors")) for name in ("compact", "deep-hog")]
+    mean = np.mean([member.label(FACES) for member in members], axis=0)
+    assert np.allclose(ensemble.label(FACES), mean, atol=1e-6)
+    assert ensemble.parameters == sum(member.parameters for member in members)
+    assert ensemble.multiply_adds == sum(member.multiply_adds for member in members)
+    assert ensemble.metadata == {"dataset": "d"}
+    several = ensemble.augmented()
+    assert (several.title, ensemble.title) == ("both+tta", "both")
+    assert several.multiply_adds == 10 * ensemble.multiply_adds
+    assert np.allclose(several.label(FACES), np.mean([m.augmented().label(FACES) for m in members], axis=0), atol=1e-6)
+
+
+@pytest.mark.usefixtures("shipped")
+def test_names_and_weights_choose_who_labels(shipped: Path) -> None:
+    assert labeller_for("deep-hog").name == "deep-hog"
+    assert labeller_for(None, shipped / "compact.safetensors").name == "compact"
+    with pytest.raises(UsageError, match="holds a compact network, not deep"):
+        labeller_for("deep", shipped / "compact.safetensors")
+
+
+def test_registered_ensembles_have_known_members_and_no_weights_of_their_own() -> None:
+    for ensemble in ENSEMBLES.values():
+        assert set(ensemble.members) <= set(MODELS)
+        assert ensemble.name not in MODELS
+        with pytest.raises(UsageError, match="name one of compact"):
+            find_model(ensemble.name)
+
+
+def test_without_a_name_the_default_answers() -> None:
+    assert labeller_for(None).name == DEFAULT_MODEL
