@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -60,7 +60,7 @@ def classify(
     *,
     known: Callable[[Path], Outcome | None] = lambda _: None,
     batch_size: int = BATCH,
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """Yield what is known of each photo, in the order of `paths`.
 
     Photos are read by as many threads as there are cores, searched `PHOTOS_TOGETHER` at a time, and their faces labelled
@@ -80,7 +80,7 @@ def classify(
     yield from _labelled(pending, crops, labeller)
 
 
-def ahead(work: Callable[[Item], Result], items: Iterable[Item], limit: int) -> Iterator[Result]:
+def ahead(work: Callable[[Item], Result], items: Iterable[Item], limit: int) -> Generator[Result, None, None]:
     """Yield `work` of each item in order, done by as many threads as there are cores, no more than `limit` items ahead."""
     pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="fercli")
     waiting: deque[Future[Result]] = deque()

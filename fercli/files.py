@@ -1,4 +1,7 @@
-"""Atomic writes and the walk through folders of photos: the only module that renames files."""
+"""Atomic writes and the walk through folders of photos: the only module that renames files.
+
+What changes a file goes through this module's `os`, which the tests replace by one that fails or kills at the Nth call.
+"""
 
 import contextlib
 import json
@@ -100,7 +103,7 @@ def refuse_missing(inputs: Iterable[Path], advice: str) -> None:
 def exclusive(folder: Path) -> Iterator[None]:
     """Create `folder` if need be and hold it for this run; FercliError if another run holds it or it cannot be made."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        os.makedirs(folder, exist_ok=True)
         if fcntl is None:
             yield
             return
@@ -128,7 +131,7 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     """
     temporary = path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        os.makedirs(path.parent, exist_ok=True)
         handle = _open_locked(temporary, path)
     except OSError as error:
         raise _cannot_write(path, error) from error
@@ -138,10 +141,10 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
                 yield handle
                 handle.flush()
                 os.fsync(handle.fileno())
-                temporary.replace(path)  # inside the lock, so that nobody takes the temporary over in between
+                os.replace(temporary, path)  # inside the lock, so that nobody takes the temporary over in between
         except BaseException:
             with contextlib.suppress(OSError):
-                temporary.unlink()
+                os.unlink(temporary)
             raise
         _sync_folder(path.parent)
     except OSError as error:

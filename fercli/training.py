@@ -83,6 +83,7 @@ class Trainer:
     ) -> None:
         self.model, self.recipe, self.dataset, self.folder = model, recipe, dataset, folder
         self.history: list[Epoch] = []
+        self._validation_logits: NDArray[np.float32] | None = None  # of the last epoch, once it was trained here
         self._on_step = on_step
         checkpoint = self._found_checkpoint(resume=resume, overwrite=overwrite)
         keras.utils.set_random_seed(recipe.seed)
@@ -171,6 +172,7 @@ class Trainer:
         batches = Batches(self._images, self._targets, order, recipe.batch_size, mixup=recipe.mixup, seed=seed)
         logs = self._trainee.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[watch]).history
         logits, labels = self._validate(), self.dataset.validation.labels
+        self._validation_logits = logits
         val_loss = cross_entropy(logits, labels)
         if not math.isfinite(val_loss):  # the epoch's last step may have broken the weights after its own loss was computed
             raise TrainingDiverged(f"The validation loss became {val_loss} after epoch {number}. {_WHAT_TO_DO}")
@@ -213,7 +215,8 @@ class Trainer:
         """Write everything but the checkpoint, which comes first: what is missing here follows from it, not the reverse."""
         metadata = self._metadata() | {"epoch": self.best.epoch, "validation_accuracy": self.best.val_accuracy}
         if self.best is self.history[-1]:
-            metadata["temperature"] = fit_temperature(self._validate(), self.dataset.validation.labels)
+            logits = self._validate() if self._validation_logits is None else self._validation_logits
+            metadata["temperature"] = fit_temperature(logits, self.dataset.validation.labels)
             with self._averaged():
                 save_weights(self.network, metadata, self.folder / RUN_WEIGHTS)
         write_history(self.history, self.folder / RUN_HISTORY)

@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 from fercli.cli import app
 from fercli.dataset import Dataset, read_dataset, write_dataset
 from fercli.errors import FercliError
+from fercli.history import Epoch, write_history
+from fercli.inference import WeightsFile
 from fercli.labels import LABELS
 from fercli.preparation import prepare
 
@@ -159,3 +161,11 @@ def fake_labeller(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put the fake network in the place of every real one."""
     monkeypatch.setattr("fercli.inference.Labeller", FakeLabeller)
     monkeypatch.setattr("fercli.ensembles.labeller_for", FakeLabeller)
+
+
+@pytest.fixture
+def fake_shipped(fake_labeller: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ship the fake network, with a history."""
+    history = tmp_path / "h.csv"
+    write_history([Epoch(1, 2.0, 0.2, 1.9, 0.3, 0.01, 1.0), Epoch(2, 1.5, 0.4, 1.6, 0.4, 0.0, 1.0)], history)
+    monkeypatch.setattr("fercli.inference.all_weights", lambda: [WeightsFile("fake", tmp_path / "w", history)])

@@ -57,10 +57,7 @@ def test_promise_10_a_full_disk_is_a_sentence_and_leaves_nothing(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    if call == "replace":
-        monkeypatch.setattr(Path, "replace", full)
-    else:
-        monkeypatch.setattr(os, call, full)
+    monkeypatch.setattr(os, call, full)
     with pytest.raises(FercliError, match="No space left"):
         write_atomically(path, b"new")
     monkeypatch.undo()

@@ -119,9 +119,13 @@ def classify(
         writer = make_writer(handle)
         stack.callback(writer.close)  # before its handle is closed, also when the run is stopped
         known = journal.find if journal else lambda _: None
-        outcomes = label_photos(walk, labeller, new_detector(detector), options, known=known)
+        # Closed before the journal and the output are, so that no thread is still at work for them when the run is stopped.
+        outcomes = stack.enter_context(
+            contextlib.closing(label_photos(walk, labeller, new_detector(detector), options, known=known))
+        )
         if annotate:
-            outcomes = ahead(lambda outcome: (draw(outcome, annotate, max_pixels, min_confidence), outcome)[1], outcomes, 8)
+            drawn = ahead(lambda outcome: (draw(outcome, annotate, max_pixels, min_confidence), outcome)[1], outcomes, 8)
+            outcomes = stack.enter_context(contextlib.closing(drawn))
         for outcome in outcomes:
             if journal:
                 journal.add(outcome)

@@ -1,0 +1,67 @@
+"""Kill a command at each of its operations on files, and see what is left; run by `tests/test_faults.py` in a process of its own.
+
+    python -m tests.killing prepare in.csv -o out/d.npz --overwrite
+
+Each kill is a real SIGKILL of a forked child, which is quick, since nothing is imported again. Afterwards, outputs are the old
+files or the new ones, and the same command (`classify` with --resume) ends in the same bytes as if nobody had been killed. Prints
+the number of kills.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from fercli import classification, ensembles, evaluation, inference, pictures, plots, preparation, report, writers  # noqa: F401
+from fercli.cli import run
+from fercli.inference import WeightsFile
+from tests.conftest import FakeLabeller
+from tests.seam import Seam, contents, kills
+
+OUT = Path("out")
+
+
+def child(arguments: list[str], seam: Seam | None = None) -> int:
+    """Run a command in a forked child and return how it ended, as `os.waitstatus_to_exitcode` does."""
+    pid = os.fork()
+    if pid == 0:
+        code = 99
+        try:
+            sys.argv = ["fercli", *arguments]
+            if seam:
+                with seam.in_place():
+                    code = run()
+            else:
+                code = run()
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def main() -> None:
+    """Kill at the first operation, at the second, and so on."""
+    command = sys.argv[1:]
+    inference.Labeller = FakeLabeller  # type: ignore[assignment, misc]
+    ensembles.labeller_for = FakeLabeller  # type: ignore[assignment]
+    inference.all_weights = lambda: [WeightsFile("fake", Path("w"), Path("h.csv"))]  # type: ignore[assignment, misc]
+    assert child(command) == 0
+    whole = contents(OUT)
+    again = [*command, "--resume"] if command[0] == "classify" else command
+    at = 1
+    while True:
+        for path in whole:
+            (OUT / path).write_bytes(b"old")
+        ended = child(command, Seam(at, kills))
+        if ended == 0:
+            break
+        assert ended == -signal.SIGKILL, ended
+        for path, data in contents(OUT).items():
+            assert data in (b"old", whole.get(path)) or Path(path).name.startswith("."), (at, path)
+        assert child(again) == 0, at
+        assert contents(OUT) == whole, (at, contents(OUT).keys() ^ whole.keys())
+        at += 1
+    print(at - 1)
+
+
+if __name__ == "__main__":
+    main()
