@@ -184,7 +184,7 @@ MODELS: dict[str, Model] = {
             parameters=4_481_031,
             recipe=DEEP_RECIPE,
             published=DEEP_PUBLISHED,
-            sha256="4eb15a8590594016a9d7190f630af99652059a06ddb8c31aa43e77efddd460ef",
+            sha256="24967c7fce90385e7cc01949f59c9a9805de3588a9bd5ef88c191cedb8fc2d6f",
         ),
         Model(
             name="deep-hog",
