@@ -146,10 +146,10 @@ COMPACT_RECIPE = Recipe(
     epochs=60,
     batch_size=128,
     precision="mixed_bfloat16",
-    warmup_epochs=2,
+    warmup_epochs=1,
     label_smoothing=0.1,
     votes=0.4,
-    average=0.999,
+    average=0.998,
     augmentation=AUGMENTATION,
 )
 

@@ -89,6 +89,10 @@ class Trainer:
         keras.utils.set_random_seed(recipe.seed)
         self.network = build(model, l2=recipe.l2, precision=recipe.precision)
         self.network.get_layer("mean").mean.assign(dataset.mean)
+        if recipe.average:  # the statistics that go with averaged weights are averaged as far back
+            for layer in self.network.layers:
+                if isinstance(layer, keras.layers.BatchNormalization):
+                    layer.momentum = recipe.average
         self._images = dataset.originals if recipe.augmentation else dataset.train
         self._targets = targets(self._images, recipe.votes)
         self._steps = math.ceil(len(self._images) / recipe.batch_size)

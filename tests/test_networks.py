@@ -141,14 +141,6 @@ def test_without_squeeze_a_residual_network_has_fewer_weights() -> None:
     assert not [layer for layer in plain.layers if "excite" in layer.name]
 
 
-def test_a_residual_block_begins_as_its_shortcut() -> None:
-    network = build(MODELS["compact"])
-    block = keras.Model(network.inputs, [network.get_layer(f"stage2_block{number}_relu").output for number in (1, 2)])
-    before, after = block.predict_on_batch([FACES])
-    assert np.allclose(before, after, atol=1e-5)
-    assert before.std() > 0
-
-
 def augmented(**bounds: float) -> tuple[np.ndarray, np.ndarray]:
     faces = np.repeat(FACES, 40, axis=0)
     return faces, keras.ops.convert_to_numpy(Augment(Augmentation(**bounds))(faces, training=True))  # type: ignore[arg-type]

@@ -35,10 +35,8 @@ class _Maker:
         self.regularizer = keras.regularizers.L2(l2) if l2 else None
         self._precision = precision
 
-    def convolution(
-        self, x: Any, filters: int, size: int, strides: int, name: str, *, relu: bool = True, last: bool = False
-    ) -> Any:
-        """Convolution without bias, batch normalisation, and ReLU if `relu`; `last` of a block starts at zero."""
+    def convolution(self, x: Any, filters: int, size: int, strides: int, name: str, *, relu: bool = True) -> Any:
+        """Convolution without bias, batch normalisation, and ReLU if `relu`."""
         x = layers.Conv2D(
             filters,
             size,
@@ -50,9 +48,9 @@ class _Maker:
             name=name,
             dtype=self._precision,
         )(x)
-        # A block whose last scale is zero begins as the identity (Goyal et al. 2017).
-        gamma = "zeros" if last else "ones"
-        x = BatchNormalization(name=f"{name}_normalization", gamma_initializer=gamma, dtype=self._precision)(x)
+        # A block's last scale does not begin at zero (Goyal et al. 2017), for with so few blocks that learns later: 26 % of the
+        # training images right after 120 steps, against 38 %.
+        x = BatchNormalization(name=f"{name}_normalization", dtype=self._precision)(x)
         return layers.ReLU(name=f"{name}_relu", dtype=self._precision)(x) if relu else x
 
     def block(self, x: Any, filters: int, strides: int, squeeze: int, name: str) -> Any:
@@ -63,7 +61,7 @@ class _Maker:
                 short = layers.AveragePooling2D(strides, name=f"{name}_short_pool", dtype=self._precision)(short)
             short = self.convolution(short, filters, 1, 1, f"{name}_short", relu=False)
         x = self.convolution(x, filters, 3, strides, f"{name}_first")
-        x = self.convolution(x, filters, 3, 1, f"{name}_second", relu=False, last=True)
+        x = self.convolution(x, filters, 3, 1, f"{name}_second", relu=False)
         if squeeze:
             x = self._excite(x, filters, squeeze, name)
         x = layers.Add(name=f"{name}_sum", dtype=self._precision)([x, short])
