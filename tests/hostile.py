@@ -1,4 +1,4 @@
-"""A folder of files that no photo library would make, each named for what is wrong with it; generated, for nothing of it is anybody's."""
+"""A folder of files that no photo library would make, generated; each is named for what is wrong with it."""
 
 import gzip
 import io
@@ -38,9 +38,8 @@ def png(width: int, height: int, *chunks: bytes, depth: int = 8, colour: int = 0
 def cut_off() -> dict[str, bytes]:
     """Every format, broken off after each tenth."""
     whole = {form: encoded(RGB, form) for form in ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")}
-    return {
-        f"{form}-{tenth}0-percent.img.png": data[: len(data) * tenth // 10] for form, data in whole.items() for tenth in range(10)
-    }
+    parts = [(form, data, tenth) for form, data in whole.items() for tenth in range(10)]
+    return {f"{form}-{tenth}0-percent.png": data[: len(data) * tenth // 10] for form, data, tenth in parts}
 
 
 def bombs() -> dict[str, bytes]:
@@ -151,7 +150,7 @@ NAMES = [
     b"caf\xe9.png",
     b"new\nline.png",
     b"escape\x1b[31m.png",
-    b"[/red].png",
+    b"[red].png",
     b"-rf.png",
     b"=1+1.png",
     b" .png",
@@ -168,6 +167,8 @@ def make(folder: Path) -> None:
     whole = encoded(FACE, "PNG")
     for name in NAMES:
         (folder / os.fsdecode(name)).write_bytes(whole)
+    (folder / "[").mkdir()
+    (folder / "[" / "red].png").write_bytes(whole)
     (folder / "folder.png").mkdir()
     os.mkfifo(folder / "pipe.png")
     with socket.socket(socket.AF_UNIX) as server:
