@@ -220,7 +220,7 @@ class Walk:
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._seen: set[tuple[int, int]] = set()
+        self._seen: set[int] = set()
 
     def __iter__(self) -> Iterator[Path]:
         for path in self.inputs:
@@ -238,32 +238,35 @@ class Walk:
             status = path.stat()
         except (OSError, ValueError):  # no identity, so it cannot be a second visit
             return True
-        identity = (status.st_dev, status.st_ino)
+        identity = status.st_dev << 64 | status.st_ino  # one number takes half the memory of a pair, and there may be millions
         if identity in self._seen:
             return False
         self._seen.add(identity)
         return True
 
     def _folder(self, folder: Path) -> Iterator[Path]:
-        pending = [folder]  # a stack of paths, not recursion: a tree may be deeper than Python's call stack
+        pending = [iter([folder])]  # a stack, not recursion: a tree may be deeper than Python's call stack
         while pending:
-            path = pending.pop()
-            if kind_of(path) is Kind.FOLDER:
+            path = next(pending[-1], None)
+            if path is None:
+                pending.pop()
+            elif kind_of(path) is Kind.FOLDER:
                 if self._first_visit(path):
-                    pending.extend(self._entries(path))
+                    pending.append(self._entries(path))
             elif not _looks_like_photo(path):
                 self.passed_over += 1
             elif self._first_visit(path):
                 yield path
 
-    def _entries(self, folder: Path) -> list[Path]:
-        """Return the visible entries, last first, as the stack wants them."""
+    def _entries(self, folder: Path) -> Iterator[Path]:
+        """Return the visible entries in order; only their names are kept, for paths take five times the memory."""
         try:
             names = [name for name in os.listdir(folder) if not name.startswith(".")]
         except OSError as error:
             self.unreadable.append((folder, error.strerror or str(error)))
-            return []
-        return [folder / name for name in sorted(names, key=os.fsencode, reverse=True)]
+            return iter(())
+        names.sort(key=os.fsencode)
+        return (folder / name for name in names)
 
 
 def _looks_like_photo(path: Path) -> bool:

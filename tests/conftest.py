@@ -147,7 +147,7 @@ class FakeLabeller:
     def features(self, pixels: NDArray[np.uint8]) -> None:
         """No HOG."""
 
-    def label(self, pixels: NDArray[np.uint8], hog: None = None) -> NDArray[np.float32]:
+    def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Return a probability of 0.7 for the class that the mean brightness falls into."""
         self.batches.append(len(pixels))
         classes = np.minimum(pixels.mean(axis=(1, 2)) * len(LABELS) / 256, len(LABELS) - 1).astype(int)

@@ -20,7 +20,7 @@ RGB = Image.merge("RGB", (FACE, FACE.rotate(90), FACE.rotate(180)))
 def encoded(image: Image.Image, form: str, **options: object) -> bytes:
     """Return an image file's bytes."""
     data = io.BytesIO()
-    image.save(data, form, **options)  # type: ignore[arg-type]
+    image.save(data, form, **options)
     return data.getvalue()
 
 
@@ -165,8 +165,8 @@ def make(folder: Path) -> None:
         for name, data in kind().items():
             (folder / name).write_bytes(data)
     whole = encoded(FACE, "PNG")
-    for name in NAMES:
-        (folder / os.fsdecode(name)).write_bytes(whole)
+    for raw in NAMES:
+        (folder / os.fsdecode(raw)).write_bytes(whole)
     (folder / "[").mkdir()
     (folder / "[" / "red].png").write_bytes(whole)
     (folder / "folder.png").mkdir()

@@ -1,5 +1,7 @@
+import gc
 import threading
 import time
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from PIL import Image
 from fercli import classification
 from fercli.classification import ahead, classify
 from fercli.faces import Auto, WholeImage, overlap
+from fercli.images import Photo
 from fercli.records import Outcome
 from tests.conftest import PHOTOS, FakeLabeller
 from tests.scenes import FACE_FREE, compose, empty
@@ -47,7 +50,7 @@ def test_rejects_do_not_shift_labels(tmp_path: Path) -> None:
 def test_photos_with_one_face_or_none(tmp_path: Path) -> None:
     Image.new("L", (300, 200), 90).save(tmp_path / "nobody.png")
     paths = [PHOTOS / "astronaut.jpg", tmp_path / "nobody.png", PHOTOS / "grace_hopper.jpg"]
-    outcomes = list(classify(paths, FakeLabeller(), Auto()))  # type: ignore[arg-type]
+    outcomes = list(classify(paths, FakeLabeller(), Auto()))
     assert [(outcome.status, len(outcome.faces)) for outcome in outcomes] == [("ok", 1), ("no_face", 0), ("ok", 1)]
 
 
@@ -61,16 +64,31 @@ def test_promise_21_outcomes_come_before_the_walk_ends(tmp_path: Path, monkeypat
             walked += 1
             yield path
 
-    assert next(classify(endless(), FakeLabeller(), WholeImage(), batch_size=8)).status == "ok"  # type: ignore[arg-type]
+    assert next(classify(endless(), FakeLabeller(), WholeImage(), batch_size=8)).status == "ok"
     assert walked < 50
     path.write_text("broken: no faces, so no batch would ever fill")
     monkeypatch.setattr(classification, "PHOTOS_IN_FLIGHT", 20)
-    assert next(classify(endless(), FakeLabeller(), WholeImage())).status == "rejected"  # type: ignore[arg-type]
+    assert next(classify(endless(), FakeLabeller(), WholeImage())).status == "rejected"
     assert walked < 130
 
 
+def test_promise_21_memory_does_not_grow_with_the_photos(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fake walk, a fake decoder and a fake network; `tests/bench/million.py` does the same a million times."""
+    monkeypatch.setattr(classification, "read_photo", lambda *_: Photo(np.full((48, 48), 7, np.uint8)))
+    count, held = 4_000, {}
+    tracemalloc.start()
+    paths = (Path(f"/nowhere/{number}.png") for number in range(count))
+    for done, _ in enumerate(classify(paths, FakeLabeller(), WholeImage()), start=1):
+        if done in {1000, count - 100}:
+            gc.collect()
+            held[done] = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert done == count
+    assert held[count - 100] - held[1000] < 30 * count
+
+
 def test_no_photos() -> None:
-    assert list(classify([], FakeLabeller(), WholeImage())) == []  # type: ignore[arg-type]
+    assert list(classify([], FakeLabeller(), WholeImage())) == []
 
 
 def test_boxes_of_a_large_photo_are_in_its_own_upright_pixels(tmp_path: Path) -> None:
@@ -78,7 +96,7 @@ def test_boxes_of_a_large_photo_are_in_its_own_upright_pixels(tmp_path: Path) ->
     exif = Image.Exif()
     exif[0x0112] = 6  # turn clockwise to see it upright
     large.save(tmp_path / "large.jpg", exif=exif)
-    (outcome,) = classify([tmp_path / "large.jpg"], FakeLabeller(), Auto())  # type: ignore[arg-type]
+    (outcome,) = classify([tmp_path / "large.jpg"], FakeLabeller(), Auto())
     (face,) = outcome.faces
     assert face.box.x + face.box.width / 2 == pytest.approx(2240, abs=60)
     assert face.box.y + face.box.height / 2 == pytest.approx(1130, abs=60)
@@ -89,7 +107,7 @@ def test_what_is_known_is_passed_on_in_its_place(tmp_path: Path) -> None:
     paths = crops(tmp_path, [250, 5, 120])
     known = Outcome(paths[1])
     labeller = FakeLabeller()
-    found = list(classify(paths, labeller, WholeImage(), known={paths[1]: known}.get))  # type: ignore[arg-type]
+    found = list(classify(paths, labeller, WholeImage(), known={paths[1]: known}.get))
     assert [outcome.status for outcome in found] == ["ok", "no_face", "ok"]
     assert found[1] is known
     assert sum(labeller.batches) == 2

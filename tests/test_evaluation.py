@@ -30,9 +30,9 @@ def test_measures_by_hand() -> None:
 
 def test_leaks_are_unknown_on_another_data_set(dataset: Dataset) -> None:
     labeller = FakeLabeller()
-    assert evaluate(labeller, dataset, "test").measures.leak_free_accuracy is None  # type: ignore[arg-type]
+    assert evaluate(labeller, dataset, "test").measures.leak_free_accuracy is None
     labeller.metadata = {"dataset": dataset.digest()}
-    assert evaluate(labeller, dataset, "test").measures.leak_free_accuracy is not None  # type: ignore[arg-type]
+    assert evaluate(labeller, dataset, "test").measures.leak_free_accuracy is not None
 
 
 def test_all_leaked_has_no_leak_free_accuracy() -> None:
@@ -83,7 +83,7 @@ def test_what_hog_gave_on_the_same_images() -> None:
 
 def test_evaluate_measures_the_labeller(dataset: Dataset) -> None:
     labeller = FakeLabeller()
-    result = evaluate(labeller, dataset, "test")  # type: ignore[arg-type]
+    result = evaluate(labeller, dataset, "test")
     assert result.probabilities.shape == (21, 7)
     assert result.measures.images == 21
     assert result.images_per_second > 0

@@ -28,9 +28,7 @@ Run = Callable[..., Ran]
 
 COMMANDS = {
     "prepare": ["prepare", "in.csv", "-o", "out/d.npz", "--no-hog", "--overwrite"],
-    "evaluate": [
-        "evaluate", "--data", "d.npz", "--json", "out/e.json", "--predictions", "out/p.csv", "--plots", "out", "--overwrite",
-    ],
+    "evaluate": ["evaluate", "--data", "d.npz", "--json", "out/e.json", "--predictions", "out/p.csv", "--overwrite"],
     "classify": [
         "classify", "photos", "-o", "out/r.csv", "--detector", "none", "--annotate", "out/copies", "--report", "out/r.html",
         "--overwrite",
@@ -50,7 +48,7 @@ def make_inputs(folder: Path, dataset: Dataset) -> None:
     (folder / "in.csv").write_text(csv_text())
     write_dataset(dataset, folder / "d.npz")
     (folder / "photos").mkdir()
-    for number, face in enumerate(synthetic_faces(6)[0]):
+    for number, face in enumerate(synthetic_faces(3)[0]):
         Image.fromarray(face).save(folder / "photos" / f"{number}.png")
 
 
@@ -78,7 +76,7 @@ def test_promise_9_and_10_the_nth_operation_fails(fercli: Run, work: Path, comma
         for path, data in contents(work / "out").items():
             assert not path.endswith(".fercli-part"), (at, failed, path)
             assert data in (b"old", whole.get(path)) or Path(path).name.startswith("."), (at, failed, path)
-    assert at > {"prepare": 5, "evaluate": 20, "classify": 40}[command]
+    assert at > {"prepare": 5, "evaluate": 10, "classify": 25}[command]
     assert fercli(*COMMANDS[command]).code == 0
     assert contents(work / "out") == whole
 
@@ -153,4 +151,4 @@ def test_promise_9_and_11_killed_at_the_nth_operation(work: Path, command: str) 
     )
     assert child.returncode == 0, child.stderr
     kills = int(child.stdout.split()[-1])
-    assert kills > {"prepare": 4, "evaluate": 20, "classify": 40}[command]
+    assert kills > {"prepare": 4, "evaluate": 10, "classify": 25}[command]

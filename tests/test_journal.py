@@ -1,18 +1,99 @@
 import contextlib
 import os
 import sqlite3
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from fercli.errors import FercliError, IntegrityError
 from fercli.files import identity_of
-from fercli.journal import journal_path, open_journal
+from fercli.journal import Journal, journal_path, open_journal
 from fercli.records import Box, Face, Outcome, Reject
 
 SETTINGS = {"model": "deep", "detector": "auto"}
 FACE = Face(Box(-1, 2, 30, 30), 0.1 + 0.2, (1 / 3, 0.0, 1e-9, 0.1, 0.2, 0.3, 0.05))
+
+
+faces = st.lists(
+    st.builds(
+        Face,
+        st.builds(Box, *[st.integers(-(2**31), 2**31)] * 4),
+        st.none() | st.floats(allow_nan=False, allow_infinity=False),
+        st.tuples(*[st.floats(0, 1)] * 7),
+    ),
+    max_size=2,
+).map(tuple)
+
+
+class Runs(RuleBasedStateMachine):
+    """Photos are added, changed and taken away, and the run stops and goes on: the journal knows what was added and not changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.photos = [Path(self.folder.name) / os.fsdecode(name) for name in (b"a.jpg", b"\xff.jpg", b"-\n.jpg")]
+        self.known: dict[Path, Outcome] = {}
+        self.time = 0
+        for photo in self.photos:
+            self.change(photo)
+        self.block = self.opened(resume=False)
+        self.journal = self.block.__enter__()
+
+    def opened(self, *, resume: bool) -> contextlib.AbstractContextManager[Journal]:
+        return open_journal(journal_path(Path(self.folder.name) / "r.csv"), SETTINGS, resume=resume, keep=True)
+
+    def change(self, photo: Path) -> None:
+        self.time += 1
+        photo.write_bytes(b"x")
+        os.utime(photo, ns=(0, self.time))
+        self.known.pop(photo, None)
+
+    @rule(number=st.integers(0, 2), found=faces)
+    def add(self, number: int, found: tuple[Face, ...]) -> None:
+        photo = self.photos[number]
+        outcome = Outcome(photo, found, identity=identity_of(photo))
+        self.journal.add(outcome)
+        if outcome.identity:
+            self.known[photo] = outcome
+
+    @rule(number=st.integers(0, 2))
+    def change_a_photo(self, number: int) -> None:
+        self.change(self.photos[number])
+
+    @rule(number=st.integers(0, 2))
+    def take_a_photo_away(self, number: int) -> None:
+        self.photos[number].unlink(missing_ok=True)
+        self.known.pop(self.photos[number], None)
+
+    @rule(number=st.integers(0, 2))
+    def reject(self, number: int) -> None:
+        photo = self.photos[number]
+        self.journal.add(Outcome(photo, reject=Reject("damaged", "x"), identity=identity_of(photo)))
+
+    @rule()
+    def stop_and_go_on(self) -> None:
+        self.block.__exit__(Stop, Stop(), None)
+        self.block = self.opened(resume=True)
+        self.journal = self.block.__enter__()
+
+    @invariant()
+    def the_journal_knows_what_is_so(self) -> None:
+        for photo in self.photos:
+            assert self.journal.find(photo) == self.known.get(photo)
+
+    def teardown(self) -> None:
+        self.block.__exit__(None, None, None)
+        assert not journal_path(Path(self.folder.name) / "r.csv").exists()
+        self.folder.cleanup()
+
+
+def test_promise_11_whatever_happens_to_photos_and_runs() -> None:
+    run_state_machine_as_test(Runs, settings=settings(max_examples=30, stateful_step_count=20, deadline=None))
 
 
 class Stop(Exception):

@@ -39,3 +39,17 @@ def test_commands() -> None:
     commands = {command.callback.__name__ for command in app.registered_commands if command.callback}
     described = set(re.findall(r"^\*\*(\w+)\*\*", README, re.M))
     assert described == commands == {"prepare", "train", "evaluate", "classify", "models"}
+
+
+def test_promises() -> None:
+    """Each promise stands in the table with exactly the files whose tests are named after it."""
+    tests = Path(__file__).parent
+    files: dict[int, set[str]] = {}
+    for path in tests.rglob("test_*.py"):
+        for name in re.findall(r"def test_promises?_((?:\d+_)(?:and_\d+_)*)", path.read_text()):
+            for number in re.findall(r"\d+", name):
+                files.setdefault(int(number), set()).add(path.relative_to(tests).as_posix())
+    body = README.split("## What is promised\n", 1)[1].split("\n## ", 1)[0]
+    rows = [line.split("|") for line in body.splitlines() if re.match(r"\| \d+ \|", line)]
+    assert {int(row[1]): set(re.findall(r"`([^`]+\.py)`", row[3])) for row in rows} == files
+    assert sorted(files) == list(range(1, 24))
