@@ -72,8 +72,8 @@ def model_card(
 ) -> str:
     """Return the card of one model as Markdown.
 
-    `evaluations` are of the same weights, one a split, `augmented` the same with test-time augmentation; `metadata` is stored
-    with the weights; `figures` maps a caption to a file; of the `choices` those of the same layers are quoted.
+    `evaluations` are of the same weights, one a split; `augmented` the same with test-time augmentation, or none; `metadata` is
+    stored with the weights; `figures` maps a caption to a file; of the `choices` those of the same layers are quoted.
     """
     model = MODELS[evaluations[0].model]
     recipe = recipe_from(metadata["recipe"])
@@ -140,7 +140,7 @@ def _overall(measures: Sequence[Measures], augmented: Sequence[Measures]) -> lis
     return [
         ["accuracy", *(_percent(item.accuracy) for item in measures)],
         ["95 % interval", *(f"{_percent(item.interval[0])} to {_percent(item.interval[1])}" for item in measures)],
-        ["with test-time augmentation", *(_percent(item.accuracy) for item in augmented)],
+        *([["with test-time augmentation", *(_percent(item.accuracy) for item in augmented)]] if augmented else []),
         ["leak-free accuracy", *(_percent(item.leak_free_accuracy) for item in measures)],
         ["balanced accuracy", *(_percent(item.balanced_accuracy) for item in measures)],
         ["macro-F1", *(_percent(item.macro_f1) for item in measures)],

@@ -64,17 +64,13 @@ def evaluate(
 
     dataset = read_dataset(data)
     labellers, rejected = _labellers(name, weights)
-    if card and tta:
-        raise UsageError("A card shows both, with and without test-time augmentation; leave --tta away.")
     if card and len(labellers) != 1:
         raise UsageError(f"--card describes one model and {len(labellers)} are evaluated; name one with --weights.")
     from fercli.evaluation import compare_hog
     from fercli.evaluation import evaluate as measure
 
     results = []
-    if tta:
-        labellers = [labeller.augmented() for labeller in labellers]
-    for labeller in labellers:
+    for labeller in [labeller.augmented() for labeller in labellers] if tta else labellers:
         console.say(f"evaluating {labeller.title} …")
         if labeller.metadata.get("dataset") != dataset.meta["digest"]:
             console.say(f"note: {labeller.title} was trained on another data set than {console.name(data)}; leaks are not known")
@@ -90,7 +86,7 @@ def evaluate(
     if plots:
         exports.write_plots(results, published, labellers, dataset.split(split).labels, plots)
     if card:
-        exports.write_card(labellers[0], dataset, card)
+        exports.write_card(labellers[0], dataset, card, tta=tta)
     _show_columns(f"Accuracy per class, {split}, %", ["expression", *LABELS], _per_class(results, published))
     console.say_result("The sources do not say on which split theirs were measured.")
     _show_columns(f"Overall, {split}", ["measure", *_MEASURES], _overall(results, published, split))

@@ -87,13 +87,16 @@ def _file_name(title: str) -> str:
     return title.strip("/").replace("/", "-")
 
 
-def write_card(labeller: Labels, dataset: Dataset, folder: Path) -> None:
-    """Measure both splits, whichever is shown, and write the card's files: those in `weights/` are made this way."""
+def write_card(labeller: Labels, dataset: Dataset, folder: Path, *, tta: bool) -> None:
+    """Measure both splits, whichever is shown, and write the card's files: those in `weights/` are made this way.
+
+    With `tta` the card also says what test-time augmentation gives.
+    """
     if "recipe" not in labeller.metadata or labeller.history is None:
         raise IntegrityError(f"{labeller.title} says nothing of its training, so there is no card to write.")
     name = labeller.name
     results = [replace(evaluate(labeller, dataset, split), title=name) for split in SplitName]
-    augmented = [evaluate(labeller.augmented(), dataset, split).measures for split in SplitName]
+    augmented = [evaluate(labeller.augmented(), dataset, split).measures for split in SplitName] if tta else []
     history = read_history(labeller.history)
     figures = {caption: f"{name}-{part}.png" for caption, part in _FIGURES.items()}
     test = results[0]
