@@ -1,8 +1,8 @@
 """Kill a command at each of its operations on files, and see what is left; run by `tests/test_faults.py` in a process of its own.
 
-    python -m tests.killing prepare in.csv -o out/d.npz --overwrite
+    python -m tests.killing 1 prepare in.csv -o out/d.npz --overwrite
 
-Each kill is a real SIGKILL of a forked child, which is quick, since nothing is imported again. Afterwards, outputs are the old
+The number says whether at each operation, at each second, and so on. Each kill is a real SIGKILL of a forked child, which is quick, since nothing is imported again. Afterwards, outputs are the old
 files or the new ones, and the same command (`classify` with --resume) ends in the same bytes as if nobody had been killed. Prints
 the number of kills.
 """
@@ -40,14 +40,14 @@ def child(arguments: list[str], seam: Seam | None = None) -> int:
 
 def main() -> None:
     """Kill at the first operation, at the second, and so on."""
-    command = sys.argv[1:]
+    step, command = int(sys.argv[1]), sys.argv[2:]
     inference.Labeller = FakeLabeller  # type: ignore[assignment, misc]
     ensembles.labeller_for = FakeLabeller  # type: ignore[assignment]
     inference.all_weights = lambda: [WeightsFile("fake", Path("w"), Path("h.csv"))]  # type: ignore[assignment, misc]
     assert child(command) == 0
     whole = contents(OUT)
     again = [*command, "--resume"] if command[0] == "classify" else command
-    at = 1
+    at, killed = 1, 0
     while True:
         for path in whole:
             (OUT / path).write_bytes(b"old")
@@ -59,8 +59,9 @@ def main() -> None:
             assert data in (b"old", whole.get(path)) or Path(path).name.startswith("."), (at, path)
         assert child(again) == 0, at
         assert contents(OUT) == whole, (at, contents(OUT).keys() ^ whole.keys())
-        at += 1
-    print(at - 1)
+        at += step
+        killed += 1
+    print(killed)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def test_votes_are_mixed_into_the_target() -> None:
 
 def test_a_data_set_without_votes_says_how_to_get_them(split: Split) -> None:
     with pytest.raises(UsageError, match="--ferplus"):
-        targets(split, 0.4)
+        targets(replace(split, votes=None), 0.4)
 
 
 def test_batches_follow_the_order_and_the_last_is_shorter(split: Split) -> None:

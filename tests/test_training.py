@@ -159,7 +159,7 @@ def test_overwrite_starts_anew(dataset: Dataset, tmp_path: Path) -> None:
 
 # Everything that a recipe can ask for, on a residual network with few filters.
 RICH_MODEL = replace(MODELS["compact"], network=ResidualNetwork(stem=4, stages=((4, 1), (8, 1)), squeeze=2, head_dropout=0.1))
-RICH = replace(RICH_MODEL.recipe, epochs=3, batch_size=16, precision="float32", average=0.9, mixup=0.2)
+RICH = replace(RICH_MODEL.recipe, epochs=3, batch_size=16, precision="float32", average=0.9, mixup=0.2, warmup_epochs=5 / 3)
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +176,7 @@ def test_an_augmented_epoch_shows_the_originals_alone(dataset: Dataset, tmp_path
 
 def test_the_rate_warms_up_and_falls(rich_run: tuple[Path, list[Epoch]]) -> None:
     rates = [epoch.learning_rate for epoch in rich_run[1]]
-    # Three steps an epoch; half of all are warm-up, though two of the three epochs are asked for.
+    # Three steps an epoch; half of all nine are warm-up, though five are asked for.
     assert rates[0] == pytest.approx(0.1 * 3 / 4, rel=1e-4)
     assert rates[1] == pytest.approx(0.1 * (1 + np.cos(np.pi * 2 / 5)) / 2, rel=1e-4)
     assert rates[2] == pytest.approx(0, abs=1e-8)
