@@ -2,9 +2,9 @@
 
     python -m tests.killing 1 prepare in.csv -o out/d.npz --overwrite
 
-The number says whether at each operation, at each second, and so on. Each kill is a real SIGKILL of a forked child, which is quick, since nothing is imported again. Afterwards, outputs are the old
-files or the new ones, and the same command (`classify` with --resume) ends in the same bytes as if nobody had been killed. Prints
-the number of kills.
+The number says whether at each operation, at each second, and so on. Each kill is a real SIGKILL of a forked child, which is quick,
+since nothing is imported again. Afterwards, outputs are the old files or the new ones, and the same command (`classify` with
+--resume) ends in the same bytes as if nobody had been killed. Prints the number of kills.
 """
 
 import os

@@ -142,7 +142,7 @@ def test_promise_10_a_limit_on_file_size_is_a_sentence(work: Path) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_promise_9_and_11_killed_at_the_nth_operation(work: Path, command: str) -> None:
-    """A driver that forks a child for each operation, or each third of the many like ones that write an npz; see `tests/killing.py`."""
+    """A driver forks a child for each operation, or each third of the many like ones of an npz; see `tests/killing.py`."""
     root = Path(__file__).parents[1]
     child = subprocess.run(
         [sys.executable, "-m", "tests.killing", "3" if command == "prepare" else "1", *COMMANDS[command]],
