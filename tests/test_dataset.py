@@ -1,14 +1,18 @@
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fercli.dataset import Dataset, read_dataset, write_dataset
 from fercli.errors import IntegrityError, UsageError
 from fercli.preparation import prepare
 from tests.conftest import csv_text
+from tests.damage import damaged
 
 
 @pytest.fixture
@@ -108,6 +112,23 @@ def test_promise_5_flipped_bytes_are_noticed(tmp_path: Path) -> None:
         except IntegrityError:
             pass
     assert loaded < 120
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("small")
+    (folder / "x.csv").write_text(csv_text(train=7, validation=7, test=7))
+    write_dataset(prepare(folder / "x.csv", hog=False).dataset, folder / "d.npz")
+    return folder / "d.npz"
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_promise_5_whatever_is_damaged_is_refused_or_makes_no_difference(small: Path, data: st.DataObject) -> None:
+    other = small.with_name("damaged.npz")
+    other.write_bytes(data.draw(damaged(small.read_bytes())))
+    with contextlib.suppress(IntegrityError):
+        assert read_dataset(other).digest() == read_dataset(small).digest()
 
 
 @pytest.mark.parametrize("content", [b"", b"no npz", b"PK\x03\x04"])

@@ -1,7 +1,10 @@
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fercli.errors import FercliError, UsageError
 from fercli.files import (
@@ -189,6 +192,22 @@ def test_promise_18_any_legal_name(tmp_path: Path) -> None:
     for name in strange:
         Path(os.fsdecode(os.path.join(os.fsencode(tmp_path), name))).write_bytes(PNG)  # noqa: PTH118
     assert sorted(os.fsencode(path.name) for path in Walk([tmp_path])) == sorted(strange)
+
+
+LEGAL = st.binary(min_size=1, max_size=200).filter(lambda name: not name.startswith(b".") and not {0, ord("/")} & set(name))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(LEGAL, min_size=1, max_size=4, unique=True))
+def test_promise_18_any_bytes_that_a_file_system_takes(names: list[bytes]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            (Path(folder) / os.fsdecode(name)).write_bytes(PNG)
+        found = list(Walk([Path(folder)]))
+        assert [os.fsencode(path.name) for path in found] == sorted(names)
+        for path in found:
+            assert readable(path).encode("utf-8").decode("utf-8") == readable(path)
+            assert "�" not in readable(path) or "�".encode() in os.fsencode(path)  # nothing is replaced, only spelt out
 
 
 def test_promise_18_names_that_are_not_utf8_stay_readable() -> None:

@@ -2,6 +2,8 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fercli.cli import console
 
@@ -17,6 +19,11 @@ def test_promise_18_names_cannot_drive_the_terminal(name: bytes, shown: str, cap
     talk = capsys.readouterr().err
     assert f"error: {shown} is broken" in talk
     assert "\x1b[2J" not in talk
+
+
+@given(st.binary(min_size=1).filter(lambda name: b"\0" not in name))
+def test_promise_18_a_shown_name_is_one_line_of_visible_characters(name: bytes) -> None:
+    assert console.name(Path(os.fsdecode(name))).isprintable()
 
 
 def test_shades_go_from_white_to_blue_and_stay_readable() -> None:
