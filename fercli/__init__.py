@@ -1,3 +1,3 @@
 """fercli: train, judge and run convolutional networks for facial expressions."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

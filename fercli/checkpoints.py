@@ -53,9 +53,7 @@ def weights_of(network: Any) -> dict[str, Any]:
 
 def tensors_of(variables: dict[str, Any]) -> Tensors:
     """Return the values of Keras variables as arrays."""
-    import keras
-
-    return {name: keras.ops.convert_to_numpy(variable.value) for name, variable in variables.items()}
+    return {name: np.asarray(variable.numpy()) for name, variable in variables.items()}
 
 
 def assign(variables: dict[str, Any], tensors: Tensors, path: Path) -> None:

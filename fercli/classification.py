@@ -4,20 +4,22 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import asdict, dataclass, field
+from itertools import chain, islice
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli import __version__, ensembles
 from fercli.errors import ImageRejected
 from fercli.faces import Detector, Found, WholeImage
 from fercli.files import MAX_PIXELS, Identity, identity_of
 from fercli.images import Photo, crop, read_photo, shrunk
 from fercli.inference import BATCH, Labels
 from fercli.records import Face, Frame, Outcome, Reject
+from fercli.remote import RemotePath
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -25,6 +27,7 @@ Result = TypeVar("Result")
 WORK_SIDE = 2560  # photos are held at most this large: a face found at 1/4 of it still has the 48 pixels that a network sees
 PHOTOS_TOGETHER = 16  # searched for faces in one go
 PHOTOS_IN_FLIGHT = 64  # what a stop may cost
+READERS = 16  # threads for remote photos, which wait for their servers most of the time
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,32 @@ class Options:
     min_face: int = 0
     whole: bool = False
     max_pixels: int = MAX_PIXELS
+
+
+@dataclass(frozen=True)
+class Job:
+    """How photos are labelled, as plain values, so that every process does it alike: see `labeller_for` and `detector`."""
+
+    model: str | None = None
+    weights: Path | None = None
+    tta: bool = False
+    detector: str = "auto"
+    options: Options = Options()
+
+    def labeller(self) -> Labels:
+        """Return the network or ensemble; errors as from `labeller_for`."""
+        labeller = ensembles.labeller_for(self.model, self.weights)
+        return labeller.augmented() if self.tta else labeller
+
+    def settings(self, labeller: Labels) -> dict[str, Any]:
+        """Return all that an outcome depends on besides the photo, as JSON values."""
+        return {
+            "model": labeller.title,
+            "weights": labeller.sha256,
+            "detector": self.detector,
+            **asdict(self.options),
+            "fercli": __version__,
+        }
 
 
 @dataclass
@@ -60,17 +89,22 @@ def classify(
     *,
     known: Callable[[Path], Outcome | None] = lambda _: None,
     batch_size: int = BATCH,
+    threads: int | None = None,
 ) -> Generator[Outcome, None, None]:
     """Yield what is known of each photo, in the order of `paths`.
 
-    Photos are read by as many threads as there are cores, searched `PHOTOS_TOGETHER` at a time, and their faces labelled
-    `batch_size` at a time; at most three times `PHOTOS_TOGETHER` photos are in memory, and crops of `PHOTOS_IN_FLIGHT`. A photo
-    that cannot be read becomes an outcome with the reason. What `known` returns for a path is passed on instead of working.
+    Photos are read by `threads` threads, or as many as there are cores (`READERS` if the first is remote), searched
+    `PHOTOS_TOGETHER` at a time, and their faces labelled `batch_size` at a time; at most three times `PHOTOS_TOGETHER` photos are
+    in memory, and crops of `PHOTOS_IN_FLIGHT`. A photo that cannot be read becomes an outcome with the reason. What `known` returns
+    for a path is passed on instead of working.
     """
+    first, paths = _peeked(paths)
+    if isinstance(first, RemotePath):
+        threads = READERS
     pending: list[_Work] = []
     crops: list[NDArray[np.uint8]] = []
     enough = 1  # the first results at once, then whole batches
-    loaded = ahead(lambda path: _load(path, known, options.max_pixels), paths, 2 * PHOTOS_TOGETHER)
+    loaded = ahead(lambda path: _load(path, known, options.max_pixels), paths, 2 * PHOTOS_TOGETHER, threads)
     while together := list(islice(loaded, PHOTOS_TOGETHER)):
         crops += _find_faces(together, detector, options, labeller.input_size)
         pending += together
@@ -80,9 +114,17 @@ def classify(
     yield from _labelled(pending, crops, labeller)
 
 
-def ahead(work: Callable[[Item], Result], items: Iterable[Item], limit: int) -> Generator[Result, None, None]:
-    """Yield `work` of each item in order, done by as many threads as there are cores, no more than `limit` items ahead."""
-    pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="fercli")
+def _peeked(paths: Iterable[Path]) -> tuple[Path | None, Iterator[Path]]:
+    remaining = iter(paths)
+    first = next(remaining, None)
+    return first, remaining if first is None else chain([first], remaining)
+
+
+def ahead(
+    work: Callable[[Item], Result], items: Iterable[Item], limit: int, threads: int | None = None
+) -> Generator[Result, None, None]:
+    """Yield `work` of each item in order, done by `threads` or as many threads as there are cores, at most `limit` items ahead."""
+    pool = ThreadPoolExecutor(threads or os.cpu_count(), thread_name_prefix="fercli")
     waiting: deque[Future[Result]] = deque()
     try:
         for item in items:

@@ -56,6 +56,7 @@ REJECT_CODES: dict[str, str] = {
     "not_an_image": "the content is not PNG, JPEG, BMP, WebP, GIF or TIFF, whatever the name says",
     "damaged": "the image is cut off or broken",
     "too_large": "the file or the image is over a limit",
+    "fatal": "a worker of a cluster ended at it, each time",
 }
 
 

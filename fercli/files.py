@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fercli.errors import FercliError, UsageError
+from fercli.remote import RemotePath
 
 try:
     import fcntl
@@ -127,8 +128,16 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     At any moment, also after SIGKILL, `path` is the old file or the complete new one. The temporary's name is fixed and
     locked while in use: what a killed run left is taken over by the next, and a second run at the same time is refused.
 
-    Raises FercliError when the file cannot be written or another run is writing it; `path` is then untouched.
+    A remote file is written on this machine, then sent whole under another name, and renamed. Raises FercliError when the file
+    cannot be written or another run is writing it; `path` is then untouched.
     """
+    if isinstance(path, RemotePath):
+        try:
+            with path.published() as handle:
+                yield handle
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+        return
     temporary = path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
     try:
         os.makedirs(path.parent, exist_ok=True)
@@ -259,8 +268,14 @@ class Walk:
                 yield path
 
     def _entries(self, folder: Path) -> Iterator[Path]:
-        """Return the visible entries in order; only their names are kept, for paths take five times the memory."""
+        """Return the visible entries in order; only their names are kept, for paths take five times the memory.
+
+        Remote ones are kept whole, for what is known of them came with the list and would cost a request each.
+        """
         try:
+            if isinstance(folder, RemotePath):
+                entries = sorted(folder.iterdir(), key=lambda entry: os.fsencode(entry.name))
+                return (entry for entry in entries if not entry.name.startswith("."))
             names = [name for name in os.listdir(folder) if not name.startswith(".")]
         except OSError as error:
             self.unreadable.append((folder, error.strerror or str(error)))

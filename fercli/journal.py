@@ -4,30 +4,33 @@ SQLite rather than lines of our own: its transactions survive kill -9 and power 
 """
 
 import contextlib
+import hashlib
 import json
 import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from fercli.errors import FercliError, IntegrityError
 from fercli.files import identity_of, remove
-from fercli.records import Box, Face, Outcome
+from fercli.records import Outcome, decoded, encoded
+from fercli.remote import RemotePath
 
 _COMMIT_EVERY = 1.0  # seconds; what is newer is lost with the process
 _EMPTY = ("DROP TABLE IF EXISTS run", "DROP TABLE IF EXISTS photo")
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS run (settings TEXT NOT NULL)",
-    # Times as text: nanoseconds of the year 2300 do not fit SQLite's integers.
-    "CREATE TABLE IF NOT EXISTS photo (path BLOB PRIMARY KEY, size INTEGER, changed TEXT, faces TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE IF NOT EXISTS photo (path BLOB PRIMARY KEY, outcome TEXT NOT NULL) WITHOUT ROWID",
 )
 
 
 def journal_path(output: Path) -> Path:
-    """Return where the journal of the run that writes `output` is kept."""
+    """Return where the journal of the run that writes `output` is kept: beside it, or on this machine if it is remote."""
+    if isinstance(output, RemotePath):
+        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        return state / "fercli" / f"{hashlib.sha256(os.fsencode(output)).hexdigest()[:32]}.fercli-journal"
     return output.with_name(f".{output.name}.fercli-journal")
 
 
@@ -55,25 +58,23 @@ class Journal:
     def find(self, path: Path) -> Outcome | None:
         """Return what is known of the photo, unless its file has changed since. Any thread may ask."""
         with self._lock:
-            row = self._database.execute("SELECT size, changed, faces FROM photo WHERE path = ?", (os.fsencode(path),)).fetchone()
-        identity = identity_of(path)
-        if row is None or identity is None or (row[0], row[1]) != (identity.size, str(identity.changed)):
+            row = self._database.execute("SELECT outcome FROM photo WHERE path = ?", (os.fsencode(path),)).fetchone()
+        if row is None:
             return None
         try:
-            return Outcome(path, _faces_of(row[2]), identity=identity)
+            outcome = decoded(path, row[0])
         except (KeyError, TypeError, ValueError) as error:
             raise _no_journal(self._path, error) from error
+        return outcome if outcome.identity is not None and outcome.identity == identity_of(path) else None
 
     def add(self, outcome: Outcome) -> None:
         """Keep an outcome, on disk within a second; a reject is not kept, for what was in its way may pass."""
         if outcome.identity is None or outcome.reject:
             return
-        faces = json.dumps([asdict(face) for face in outcome.faces])
-        row = (os.fsencode(outcome.path), outcome.identity.size, str(outcome.identity.changed), faces)
         with self._lock:
             if self._failure:
                 raise self._failure
-            self._database.execute("REPLACE INTO photo VALUES (?, ?, ?, ?)", row)
+            self._database.execute("REPLACE INTO photo VALUES (?, ?)", (os.fsencode(outcome.path), encoded(outcome)))
 
     def close(self, *, keep: bool) -> bool:
         """Let go, with everything on the disk if it is to be kept; return whether there is anything."""
@@ -145,10 +146,6 @@ def _opened(path: Path, settings: dict[str, Any], *, resume: bool) -> Journal:
             raise _no_journal(path, error) from error
     _remove(path)  # a broken one is not to be resumed, so that it may go
     return Journal(path, settings, resume=resume)
-
-
-def _faces_of(text: str) -> tuple[Face, ...]:
-    return tuple(Face(Box(**face["box"]), face["detection_score"], tuple(face["probabilities"])) for face in json.loads(text))
 
 
 def _make_folder(folder: Path) -> None:

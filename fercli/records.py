@@ -1,7 +1,8 @@
 """What `classify` finds, as plain records, and the rows that they become."""
 
+import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from fercli.files import Identity, readable
@@ -100,6 +101,24 @@ class Outcome:
         if self.reject:
             return "rejected"
         return "ok" if self.faces else "no_face"
+
+
+def encoded(outcome: Outcome) -> str:
+    """Return the outcome, all but its path, as JSON text, for a journal or another process."""
+    found = asdict(outcome)
+    del found["path"]
+    return json.dumps(found)
+
+
+def decoded(path: Path, text: str) -> Outcome:
+    """Return the photo's outcome from the text that `encoded` gave; KeyError, TypeError or ValueError for any other."""
+    found = json.loads(text)
+    return Outcome(
+        path,
+        tuple(Face(Box(**face["box"]), face["detection_score"], tuple(face["probabilities"])) for face in found["faces"]),
+        Reject(**found["reject"]) if found["reject"] else None,
+        Identity(**found["identity"]) if found["identity"] else None,
+    )
 
 
 def rows(outcome: Outcome, model: str, min_confidence: float = 0.0) -> Iterator[dict[str, object]]:

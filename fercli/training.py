@@ -205,7 +205,7 @@ class Trainer:
             yield
             return
         variables = self._trainee.trainable_variables
-        raw = [keras.ops.convert_to_numpy(variable.value) for variable in variables]
+        raw = [variable.numpy() for variable in variables]
         # Keras has no public name for these; its own callback that swaps them does so by sums that round.
         for variable, average in zip(variables, self._optimizer._model_variables_moving_average, strict=True):
             variable.assign(average)

@@ -178,7 +178,7 @@ def test_an_outcome_that_was_tampered_with_is_refused(tmp_path: Path, photos: li
     path = journal_path(tmp_path / "r.csv")
     stopped(path, [Outcome(photos[0], (FACE,), identity=identity_of(photos[0]))])
     with sqlite3.connect(path) as database:
-        database.execute("UPDATE photo SET faces = '[{}]'")
+        database.execute("UPDATE photo SET outcome = '[{}]'")
     database.close()
     with pytest.raises(IntegrityError), open_journal(path, SETTINGS, resume=True) as journal:
         journal.find(photos[0])

@@ -3,17 +3,16 @@
 import contextlib
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
-from fercli import __version__
 from fercli.cli import console
 from fercli.cli.options import (
     DeepOption,
     DetectorName,
+    EngineName,
     HogOption,
     ModelOption,
     OnNoFace,
@@ -27,6 +26,7 @@ from fercli.cli.tally import Tally, counted
 from fercli.errors import FercliError, UsageError
 from fercli.files import MAX_PIXELS, Kind, Walk, atomic_write, kind_of, refuse_existing, refuse_filled, refuse_missing
 from fercli.registry import name_from_flags
+from fercli.remote import place
 
 if TYPE_CHECKING:
     from fercli.records import Outcome
@@ -34,12 +34,23 @@ if TYPE_CHECKING:
 
 def classify(
     inputs: Annotated[
-        list[Path], typer.Argument(help="Photos, and folders of photos with all their subfolders.", show_default=False)
+        list[Path],
+        typer.Argument(
+            parser=place,
+            metavar="PHOTOS",
+            help="Photos, and folders of photos with all their subfolders; s3://, gs:// and hdfs:// too.",
+            show_default=False,
+        ),
     ],
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="Results to write: .csv, .jsonl, .parquet, or - for CSV on standard output.", show_default=False
+            "--output",
+            "-o",
+            parser=place,
+            metavar="PLACE",
+            help="Results to write: .csv, .jsonl, .parquet, or - for CSV on standard output.",
+            show_default=False,
         ),
     ],
     deep: DeepOption = False,
@@ -61,16 +72,31 @@ def classify(
         OnNoFace, typer.Option(help="A photo without a face: a row that says so, the whole photo taken as a face, or nothing.")
     ] = OnNoFace.row,
     annotate: Annotated[
-        Path | None, typer.Option(help="Write copies with faces framed and named into this folder.", show_default=False)
+        Path | None,
+        typer.Option(
+            parser=place, metavar="FOLDER", help="Write copies with faces framed and named into this folder.", show_default=False
+        ),
     ] = None,
     report: Annotated[
-        Path | None, typer.Option(help="Write a page about the results, such as report.html.", show_default=False)
+        Path | None,
+        typer.Option(parser=place, metavar="FILE", help="Write a page about the results, such as report.html.", show_default=False),
     ] = None,
     max_pixels: Annotated[int, typer.Option(min=1, help="Reject photos with more pixels than this.")] = MAX_PIXELS,
     strict: StrictOption = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on where a stopped run with the same output was.")] = False,
     overwrite: OverwriteOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but rejects and errors.")] = False,
+    engine: Annotated[
+        EngineName, typer.Option(help="Label here, or on a cluster that runs Ray (pip install 'fercli[ray]').")
+    ] = EngineName.local,
+    ray_address: Annotated[
+        str | None, typer.Option(help="The Ray cluster's address; without, one is started on this machine.", show_default=False)
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="How many Ray workers label; without, as many as fit.", show_default=False)
+    ] = None,
+    worker_cpus: Annotated[int, typer.Option(min=1, help="Cores of each Ray worker.")] = 1,
+    worker_gpus: Annotated[float, typer.Option(min=0, help="Graphics processors of each Ray worker, such as 0.5.")] = 0.0,
 ) -> None:
     """Find every face in every photo, and label its expression."""
     from fercli.journal import journal_path, open_journal
@@ -87,20 +113,20 @@ def classify(
     if resume and replacing and not (overwrite or annotate or report) and kind_of(journal_path(output)) is Kind.MISSING:
         console.say(f"{console.name(output)} is complete, nothing is left to do; --overwrite does it all again.")
         return
-    from fercli.ensembles import labeller_for
+    if engine is EngineName.ray:
+        from fercli.cluster import refuse_missing_ray
 
-    labeller = labeller_for(name, weights)
-    if tta:
-        labeller = labeller.augmented()
-    from fercli.classification import Options, ahead
-    from fercli.classification import classify as label_photos
-    from fercli.faces import detector as new_detector
+        refuse_missing_ray()
+    elif ray_address or workers or worker_cpus > 1 or worker_gpus:
+        raise UsageError("--ray-address and the options of workers go with --engine ray; add it, or leave them away.")
+    from fercli.classification import Job, Options, ahead
     from fercli.pictures import annotate as draw
     from fercli.report import Report
 
     options = Options(largest=largest, min_face=min_face, whole=on_no_face is OnNoFace.whole, max_pixels=max_pixels)
-    settings = {"model": labeller.title, "weights": labeller.sha256, "detector": str(detector), **asdict(options)}
-    settings["fercli"] = __version__
+    job = Job(name, weights, tta, str(detector), options)
+    labeller = job.labeller()
+    settings = job.settings(labeller)
     if annotate:
         annotate.mkdir(parents=True, exist_ok=True)
     walk, counting = (_walk(inputs, annotate) for _ in range(2))
@@ -120,9 +146,17 @@ def classify(
         stack.callback(writer.close)  # before its handle is closed, also when the run is stopped
         known = journal.find if journal else lambda _: None
         # Closed before the journal and the output are, so that no thread is still at work for them when the run is stopped.
-        outcomes = stack.enter_context(
-            contextlib.closing(label_photos(walk, labeller, new_detector(detector), options, known=known))
-        )
+        if engine is EngineName.ray:
+            from fercli.cluster import Workers, classify_on_ray
+
+            pool = Workers(workers, worker_cpus, worker_gpus)
+            labelled = classify_on_ray(walk, job, labeller.sha256, known=known, address=ray_address, workers=pool)
+        else:
+            from fercli.classification import classify as label_photos
+            from fercli.faces import detector as new_detector
+
+            labelled = label_photos(walk, labeller, new_detector(detector), options, known=known)
+        outcomes = stack.enter_context(contextlib.closing(labelled))
         if annotate:
             drawn = ahead(lambda outcome: (draw(outcome, annotate, max_pixels, min_confidence), outcome)[1], outcomes, 8)
             outcomes = stack.enter_context(contextlib.closing(drawn))

@@ -37,6 +37,13 @@ class DetectorName(StrEnum):
     none = "none"
 
 
+class EngineName(StrEnum):
+    """Where photos are labelled."""
+
+    local = "local"
+    ray = "ray"
+
+
 class OnNoFace(StrEnum):
     """What becomes of a photo in which nobody was found."""
 
