@@ -22,8 +22,9 @@ from fercli.errors import IntegrityError, TrainingDiverged, UsageError
 from fercli.files import Kind, exclusive, kind_of, write_json
 from fercli.history import Epoch, write_history
 from fercli.inference import RUN_HISTORY, RUN_WEIGHTS
-from fercli.networks import backend_name, build, device_name
+from fercli.networks import backend_name, build
 from fercli.networks.augmentation import Augment
+from fercli.networks.devices import Devices, described
 from fercli.plots import plot_curves
 from fercli.recipes import Augmentation, Recipe, recipe_from
 from fercli.registry import Model
@@ -64,7 +65,8 @@ class Trainer:
     """Trains one registry entry on one data set, in one folder.
 
     Iterating trains: an `Epoch` after each one, when all of its files are safely written. Everything random follows from the
-    recipe's seed and the epoch's number, so that a run resumed from the checkpoint equals an unbroken one on the same CPU.
+    recipe's seed and the epoch's number, so that a run resumed from the checkpoint equals an unbroken one on the same CPU. All
+    visible graphics processors train together; see `Devices`.
 
     Raises UsageError if the folder already holds a run and neither `resume` nor `overwrite` is set, or if `resume` is and
     the recipe differs; IntegrityError for a checkpoint of another model or data set; TrainingDiverged for a loss not finite.
@@ -86,16 +88,25 @@ class Trainer:
         self._validation_logits: NDArray[np.float32] | None = None  # of the last epoch, once it was trained here
         self._on_step = on_step
         checkpoint = self._found_checkpoint(resume=resume, overwrite=overwrite)
+        self._images = dataset.originals if recipe.augmentation else dataset.train
+        self._targets = targets(self._images, recipe.votes)
+        self._steps = math.ceil(len(self._images) / recipe.batch_size)
+        self._devices = Devices()
+        with self._devices.together():
+            self._build()
+            if checkpoint:
+                self._restore(checkpoint)
+
+    def _build(self) -> None:
+        recipe = self.recipe
         keras.utils.set_random_seed(recipe.seed)
-        self.network = build(model, l2=recipe.l2, precision=recipe.precision)
-        self.network.get_layer("mean").mean.assign(dataset.mean)
+        self.network = build(self.model, l2=recipe.l2, precision=recipe.precision)
+        self.network.get_layer("mean").mean.assign(self.dataset.mean)
+        self._devices.normalise_together(self.network)
         if recipe.average:  # the statistics that go with averaged weights are averaged as far back
             for layer in self.network.layers:
                 if isinstance(layer, keras.layers.BatchNormalization):
                     layer.momentum = recipe.average
-        self._images = dataset.originals if recipe.augmentation else dataset.train
-        self._targets = targets(self._images, recipe.votes)
-        self._steps = math.ceil(len(self._images) / recipe.batch_size)
         # Training on the logits is steadier than on probabilities; the layers, and so the weights, are the same.
         self._logits = keras.Model(self.network.inputs, self.network.get_layer("logits").output)
         self._trainee = self._augmented(recipe.augmentation) if recipe.augmentation else self._logits
@@ -107,8 +118,6 @@ class Trainer:
             jit_compile="auto" if keras.backend.backend() != "tensorflow" else False,  # XLA on CPU is many times slower here
         )
         self._optimizer.build(self._trainee.trainable_variables)
-        if checkpoint:
-            self._restore(checkpoint)
 
     def __iter__(self) -> Iterator[Epoch]:
         with exclusive(self.folder):
@@ -117,10 +126,11 @@ class Trainer:
             else:
                 self._write_checkpoint()  # so that a run stopped in its first epoch resumes with its own recipe, too
             for number in range(len(self.history) + 1, self.recipe.epochs + 1):
-                epoch = self._train_epoch(number)
-                self.history.append(epoch)
-                self._write_checkpoint()
-                self._write_outputs()
+                with self._devices.together():
+                    epoch = self._train_epoch(number)
+                    self.history.append(epoch)
+                    self._write_checkpoint()
+                    self._write_outputs()
                 yield epoch
 
     @property
@@ -243,7 +253,7 @@ class Trainer:
             "dropout": self.model.network.dropout,
             "dataset": self.dataset.meta["digest"],
             "votes": self._votes_digest(),
-            "device": device_name(),
+            "device": described(),
             "versions": {
                 "fercli": __version__,
                 "keras": keras.__version__,

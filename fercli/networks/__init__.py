@@ -4,7 +4,6 @@ TensorFlow is the default; set KERAS_BACKEND to `jax` or `torch`, with that pack
 """
 
 import math
-import os
 import sys
 from collections.abc import Callable
 
@@ -41,12 +40,3 @@ def backend_name() -> str:
     """Return Keras's backend with its version, such as `tensorflow 2.21.0`."""
     backend = keras.backend.backend()
     return f"{backend} {sys.modules[backend].__version__}"
-
-
-def device_name() -> str:
-    """Return what Keras computes on, such as `cpu, 2 cores` or `gpu:0`."""
-    if keras.backend.backend() == "torch":  # has no keras.distribution (keras 3.15)
-        gpus = [f"gpu:{number}" for number in range(sys.modules["torch"].cuda.device_count())]
-    else:
-        gpus = [name for name in keras.distribution.list_devices() if not name.startswith("cpu")]
-    return ", ".join(gpus) if gpus else f"cpu, {os.cpu_count()} cores"
