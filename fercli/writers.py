@@ -5,11 +5,8 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from fercli.errors import UsageError
 from fercli.labels import LABELS
 from fercli.records import COLUMNS
 
@@ -100,22 +97,6 @@ class ParquetWriter:
 
 
 WRITERS: dict[str, Callable[[BinaryIO], Writer]] = {".csv": CsvWriter, ".jsonl": JsonLinesWriter, ".parquet": ParquetWriter}
-
-
-def writer_for(output: Path) -> Callable[[BinaryIO], Writer]:
-    """Return what makes the writer that the output's suffix asks for, CSV for standard output (`-`).
-
-    UsageError for another suffix, and for `.parquet` without the extra that writes it.
-    """
-    if str(output) == "-":
-        return CsvWriter
-    suffix = output.suffix.lower()
-    if suffix not in WRITERS:
-        *others, last = WRITERS
-        raise UsageError(f"{output} has no suffix that fercli can write; end the name in {', '.join(others)} or {last}.")
-    if suffix == ".parquet" and find_spec("pyarrow") is None:
-        raise UsageError("Parquet needs pyarrow; install it with: pip install 'fercli[parquet]'")
-    return WRITERS[suffix]
 
 
 def _without_formula(value: object) -> object:

@@ -8,10 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from fercli.errors import UsageError
 from fercli.labels import LABELS
 from fercli.records import COLUMNS, Box, Face, Outcome, Reject, rows
-from fercli.writers import CsvWriter, JsonLinesWriter, ParquetWriter, writer_for
+from fercli.writers import CsvWriter, JsonLinesWriter, ParquetWriter
 
 HAPPY = Face(Box(1, 2, 30, 30), 4.25678, (0.01, 0.0, 0.02, 0.9, 0.03, 0.02, 0.02))
 SAD = Face(Box(50, 2, 30, 30), None, (0.1, 0.1, 0.1, 0.1, 0.4, 0.1, 0.1))
@@ -64,20 +63,6 @@ def test_json_has_numbers_and_nulls() -> None:
     assert back["detection_score"] is None
     assert back["sad"] == 0.4
     assert sum(back[name] for name in LABELS) == pytest.approx(1)
-
-
-def test_suffixes() -> None:
-    assert writer_for(Path("-")) is writer_for(Path("x.CSV")) is CsvWriter
-    assert writer_for(Path("x.jsonl")) is JsonLinesWriter
-    with pytest.raises(UsageError, match=r"\.csv, \.jsonl or \.parquet"):
-        writer_for(Path("x.xlsx"))
-    assert writer_for(Path("x.parquet")) is ParquetWriter
-
-
-def test_parquet_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fercli.writers.find_spec", lambda _: None)
-    with pytest.raises(UsageError, match=r"pip install 'fercli\[parquet\]'"):
-        writer_for(Path("x.parquet"))
 
 
 def test_parquet_has_types_and_nulls_over_several_groups(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,9 +2,8 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,7 +23,8 @@ from fercli.cli.options import (
 )
 from fercli.cli.tally import Tally, counted
 from fercli.errors import FercliError, UsageError
-from fercli.files import MAX_PIXELS, Kind, Walk, atomic_write, kind_of, refuse_existing, refuse_filled, refuse_missing
+from fercli.files import MAX_PIXELS, Kind, Walk, kind_of, refuse_existing, refuse_filled, refuse_missing
+from fercli.outputs import Output, publishing, suffix_of
 from fercli.registry import name_from_flags
 from fercli.remote import place
 
@@ -43,13 +43,13 @@ def classify(
         ),
     ],
     output: Annotated[
-        Path,
+        Output,
         typer.Option(
             "--output",
             "-o",
-            parser=place,
+            parser=Output.parse,
             metavar="PLACE",
-            help="Results to write: .csv, .jsonl, .parquet, or - for CSV on standard output.",
+            help="Results to write: .csv, .jsonl, .parquet; FOLDER/ for parts; or - for CSV on standard output.",
             show_default=False,
         ),
     ],
@@ -101,17 +101,15 @@ def classify(
     """Find every face in every photo, and label its expression."""
     from fercli.journal import journal_path, open_journal
     from fercli.records import rows
-    from fercli.writers import writer_for
 
     console.set_quiet(quiet)
-    to_stdout = str(output) == "-"
-    make_writer = writer_for(output)
+    suffix_of(output)  # refuses what cannot be written
     name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog)
     refuse_missing(inputs, "give image files or folders of them")
     _refuse_outputs(output, annotate, report, inputs, resume=resume, overwrite=overwrite)
-    replacing = not to_stdout and kind_of(output) is Kind.FILE
-    if resume and replacing and not (overwrite or annotate or report) and kind_of(journal_path(output)) is Kind.MISSING:
-        console.say(f"{console.name(output)} is complete, nothing is left to do; --overwrite does it all again.")
+    replacing = output.published
+    if resume and replacing and not (overwrite or annotate or report) and kind_of(journal_path(output.path)) is Kind.MISSING:
+        console.say(f"{console.name(output.path)} is complete, nothing is left to do; --overwrite does it all again.")
         return
     if engine is EngineName.ray:
         from fercli.cluster import refuse_missing_ray
@@ -134,16 +132,14 @@ def classify(
     summary = Report(min_confidence)
     with contextlib.ExitStack() as stack:
         journal = None
-        if not to_stdout:
-            journal = stack.enter_context(open_journal(journal_path(output), settings, resume=resume, keep=replacing))
+        if not output.stream:
+            journal = stack.enter_context(open_journal(journal_path(output.path), settings, resume=resume, keep=replacing))
             console.say_on_stop("Stopped; what was done is kept. Go on with the same command and --resume.")
-        handle = stack.enter_context(_opened(output, to_stdout=to_stdout))
+        writer = stack.enter_context(publishing(output, sys.stdout.buffer))
         bars = stack.enter_context(console.progress("photos"))
         bar = bars.add_task("classify", total=None)
         if not bars.disable:
             stack.enter_context(counted(counting, lambda total: bars.update(bar, total=total)))
-        writer = make_writer(handle)
-        stack.callback(writer.close)  # before its handle is closed, also when the run is stopped
         known = journal.find if journal else lambda _: None
         # Closed before the journal and the output are, so that no thread is still at work for them when the run is stopped.
         if engine is EngineName.ray:
@@ -166,8 +162,8 @@ def classify(
             if on_no_face is not OnNoFace.skip or outcome.status != "no_face":
                 for row in rows(outcome, labeller.title, min_confidence):
                     writer.write(row)
-                if to_stdout:
-                    handle.flush()  # whoever reads the stream need not wait for a buffer to fill
+                if output.stream:
+                    sys.stdout.buffer.flush()  # whoever reads the stream need not wait for a buffer to fill
             tally.add(outcome)
             _say_reject(outcome)
             if outcome.reject and strict:
@@ -182,27 +178,32 @@ def classify(
         writer.close()
         if report:
             summary.write(report, settings | {"min_confidence": min_confidence}, max_pixels)
-    tally.say_end(walk, output, labeller.title)
+    tally.say_end(walk, output.path, labeller.title)
     if tally.status["rejected"] or walk.unreadable:
         raise typer.Exit(3)
 
 
 def _refuse_outputs(
-    output: Path, annotate: Path | None, report: Path | None, inputs: list[Path], *, resume: bool, overwrite: bool
+    output: Output, annotate: Path | None, report: Path | None, inputs: list[Path], *, resume: bool, overwrite: bool
 ) -> None:
-    if str(output) == "-":
+    if output.stream:
         if resume:
             raise UsageError("Standard output cannot be resumed; write to a file with -o.")
     else:
         from fercli.journal import journal_path
 
-        refuse_existing(output, overwrite=overwrite or resume, inputs=inputs)
-        if kind_of(journal_path(output)) is not Kind.MISSING and not (resume or overwrite):
-            raise UsageError(f"A run that was stopped has begun {output}; add --resume to go on, or --overwrite to begin anew.")
+        if output.parts:
+            refuse_filled(output.path, overwrite=overwrite or resume)
+        else:
+            refuse_existing(output.path, overwrite=overwrite or resume, inputs=inputs)
+        if kind_of(journal_path(output.path)) is not Kind.MISSING and not (resume or overwrite):
+            raise UsageError(
+                f"A run that was stopped has begun {output.path}; add --resume to go on, or --overwrite to begin anew."
+            )
     if annotate:
         refuse_filled(annotate, overwrite=overwrite or resume)
     if report:
-        if report.resolve() == output.resolve():
+        if report.resolve() == output.path.resolve():
             raise UsageError(f"{report} cannot be both the results and the report; name two files.")
         refuse_existing(report, overwrite=overwrite or resume, inputs=inputs)
 
@@ -212,16 +213,6 @@ def _walk(inputs: list[Path], annotate: Path | None) -> Walk:
     if annotate:
         walk.leave_out(annotate)
     return walk
-
-
-@contextlib.contextmanager
-def _opened(output: Path, *, to_stdout: bool) -> Iterator[BinaryIO]:
-    if to_stdout:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-    else:
-        with atomic_write(output) as handle:
-            yield handle
 
 
 def _say_reject(outcome: "Outcome") -> None:
