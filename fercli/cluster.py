@@ -119,7 +119,8 @@ def _attempts() -> Any:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=True)  # without it the run ends anyway
+    # On this machine, without which the run ends anyway. A soft wish would not do: Ray places actors that need no core at random.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     return ray.remote(_Attempts).options(num_cpus=0, scheduling_strategy=here).remote()
 
 
