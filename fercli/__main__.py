@@ -22,7 +22,7 @@ def main() -> NoReturn:
             signal.signal(stop, _interrupt)
         from fercli.cli import console, run
 
-        console.silence_native_libraries()
+        console.silence_libraries()
         try:
             code = run()
         finally:

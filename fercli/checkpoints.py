@@ -1,7 +1,8 @@
-"""Weights and training state as safetensors files, read strictly: exact names, shapes, types, finite values.
+"""Weights and training state as safetensors files, read strictly: what was written, and exact names, shapes, types, finite values.
 
-A file's header holds one metadata key, `fercli`, with JSON text: safetensors writes several keys in random order (0.8.0), and
-the same weights must give the same bytes. The only module that touches weights.
+The format itself notices no flipped bit of a value, so a digest of all that a file holds stands in it. A file's header holds
+one metadata key, `fercli`, with JSON text: safetensors writes several keys in random order (0.8.0), and the same weights must give
+the same bytes. The only module that touches weights.
 """
 
 import hashlib
@@ -17,8 +18,10 @@ from safetensors.numpy import load, save
 
 from fercli.errors import IntegrityError, UsageError
 from fercli.files import Kind, kind_of, write_atomically
+from fercli.registry import MODELS
 
 _KEY = "fercli"
+_DIGEST = "content_sha256"  # among the metadata
 Tensors = dict[str, NDArray[Any]]
 
 
@@ -87,7 +90,17 @@ def _rounded(tensor: NDArray[Any]) -> NDArray[Any]:
 
 def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write atomically."""
-    write_atomically(path, save(checkpoint.tensors, {_KEY: json.dumps(checkpoint.metadata, sort_keys=True)}))
+    metadata = checkpoint.metadata | {_DIGEST: _content_digest(checkpoint.tensors, checkpoint.metadata)}
+    write_atomically(path, save(checkpoint.tensors, {_KEY: json.dumps(metadata, sort_keys=True)}))
+
+
+def _content_digest(tensors: Tensors, metadata: dict[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = np.ascontiguousarray(tensors[name])
+        digest.update(f"{name}\0{tensor.dtype.str}{tensor.shape}".encode())
+        digest.update(tensor.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
 
 
 def read_checkpoint(path: Path, sha256: str | None = None) -> Checkpoint:
@@ -110,6 +123,10 @@ def read_checkpoint(path: Path, sha256: str | None = None) -> Checkpoint:
         raise IntegrityError(
             f"{path} is not a weights file that fercli train wrote, or it is broken ({error}); give another, or train again."
         ) from error
+    content = metadata.pop(_DIGEST, None)
+    shipped = digest in {model.sha256 for model in MODELS.values()}  # the first ones were written without
+    if not shipped and content != _content_digest(tensors, metadata):
+        raise IntegrityError(f"{path} is not as fercli train wrote it (its digest differs); give another, or train again.")
     for name, tensor in tensors.items():
         if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
             raise IntegrityError(f"{path} holds values that are not finite, in {name}; train again.")

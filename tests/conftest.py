@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
@@ -17,8 +18,12 @@ from fercli.history import Epoch, write_history
 from fercli.inference import WeightsFile
 from fercli.labels import LABELS
 from fercli.preparation import prepare
+from tests.promises import did, pytest_terminal_summary  # noqa: F401 (pytest finds them here)
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# A machine may be busy, and our fixtures give folders and counters, which examples may share.
+settings.register_profile("fercli", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+settings.load_profile("fercli")
 
 PHOTOS = Path(__file__).parent / "photos"
 HEADER = "emotion,pixels,Usage"

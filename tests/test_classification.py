@@ -15,6 +15,7 @@ from fercli.faces import Auto, WholeImage, overlap
 from fercli.images import Photo
 from fercli.records import Outcome
 from tests.conftest import PHOTOS, FakeLabeller
+from tests.promises import Did
 from tests.scenes import FACE_FREE, compose, empty
 
 
@@ -72,7 +73,7 @@ def test_promise_21_outcomes_come_before_the_walk_ends(tmp_path: Path, monkeypat
     assert walked < 130
 
 
-def test_promise_21_memory_does_not_grow_with_the_photos(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_promise_21_memory_does_not_grow_with_the_photos(monkeypatch: pytest.MonkeyPatch, did: Did) -> None:
     """A fake walk, a fake decoder and a fake network; `tests/bench/million.py` does the same a million times."""
     monkeypatch.setattr(classification, "read_photo", lambda *_: Photo(np.full((48, 48), 7, np.uint8)))
     count, held = 4_000, {}
@@ -84,6 +85,7 @@ def test_promise_21_memory_does_not_grow_with_the_photos(monkeypatch: pytest.Mon
             held[done] = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
     assert done == count
+    did(count, "photos")
     assert held[count - 100] - held[1000] < 30 * count
 
 

@@ -13,6 +13,7 @@ from fercli.errors import IntegrityError, UsageError
 from fercli.preparation import prepare
 from tests.conftest import csv_text
 from tests.damage import damaged
+from tests.promises import Did
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_promise_8_object_arrays_are_refused(path: Path) -> None:
         read_dataset(path)
 
 
-def test_promise_5_flipped_bytes_are_noticed(tmp_path: Path) -> None:
+def test_promise_5_flipped_bytes_are_noticed(tmp_path: Path, did: Did) -> None:
     source = tmp_path / "x.csv"
     source.write_text(csv_text(train=7, validation=7, test=7))
     path = tmp_path / "d.npz"
@@ -106,6 +107,7 @@ def test_promise_5_flipped_bytes_are_noticed(tmp_path: Path) -> None:
         broken = bytearray(whole)
         broken[position] ^= 1 << generator.integers(8)
         path.write_bytes(broken)
+        did(1, "bits flipped")
         try:
             assert read_dataset(path).digest() == dataset_digest
             loaded += 1  # a bit that nobody reads, such as a date in the archive
@@ -122,9 +124,10 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "d.npz"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(data=st.data())
-def test_promise_5_whatever_is_damaged_is_refused_or_makes_no_difference(small: Path, data: st.DataObject) -> None:
+def test_promise_5_whatever_is_damaged_is_refused_or_makes_no_difference(small: Path, data: st.DataObject, did: Did) -> None:
+    did(1, "damaged files")
     other = small.with_name("damaged.npz")
     other.write_bytes(data.draw(damaged(small.read_bytes())))
     with contextlib.suppress(IntegrityError):

@@ -23,6 +23,7 @@ from fercli.history import Epoch
 from fercli.registry import MODELS, ResidualNetwork
 from fercli.training import Trainer
 from tests.conftest import Ran, csv_text, synthetic_faces
+from tests.promises import Did
 from tests.seam import FAULTS, Seam, contents, fails_with
 
 Run = Callable[..., Ran]
@@ -56,7 +57,7 @@ def make_inputs(folder: Path, dataset: Dataset) -> None:
 @pytest.mark.usefixtures("fake_labeller", "fake_shipped")
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda code: errno.errorcode[code])
-def test_promise_9_and_10_the_nth_operation_fails(fercli: Run, work: Path, command: str, fault: int) -> None:
+def test_promise_9_and_10_the_nth_operation_fails(fercli: Run, work: Path, command: str, fault: int, did: Did) -> None:
     assert fercli(*COMMANDS[command]).code == 0
     whole = contents(work / "out")
     for path in whole:
@@ -78,6 +79,7 @@ def test_promise_9_and_10_the_nth_operation_fails(fercli: Run, work: Path, comma
             assert not path.endswith(".fercli-part"), (at, failed, path)
             assert data in (b"old", whole.get(path)) or Path(path).name.startswith("."), (at, failed, path)
     assert at > {"prepare": 5, "evaluate": 10, "classify": 25}[command]
+    did(at - 1, "operations failed")
     assert fercli(*COMMANDS[command]).code == 0
     assert contents(work / "out") == whole
 
@@ -94,7 +96,9 @@ def dies(seam: list[Seam]) -> Callable[[str], None]:
     return act
 
 
-def test_promise_9_and_11_the_nth_operation_of_training(dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_promise_9_and_11_the_nth_operation_of_training(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, did: Did
+) -> None:
     """Each second operation fails, at each other one the process dies."""
     network = ResidualNetwork(stem=2, stages=((2, 1),), squeeze=0, head_dropout=0.1)
     model = replace(MODELS["compact"], network=network)
@@ -122,6 +126,8 @@ def test_promise_9_and_11_the_nth_operation_of_training(dataset: Dataset, tmp_pa
         list(Trainer(model, recipe, dataset, folder, resume=resume, overwrite=not resume))
         assert contents(folder) == whole, (at, seam.operations[at - 1])
     assert at > 30
+    did((at - 1) // 2, "operations failed")
+    did(at // 2, "deaths")
 
 
 def test_promise_10_a_limit_on_file_size_is_a_sentence(work: Path) -> None:
@@ -140,7 +146,7 @@ def test_promise_10_a_limit_on_file_size_is_a_sentence(work: Path) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_promise_9_and_11_killed_at_the_nth_operation(work: Path, command: str) -> None:
+def test_promise_9_and_11_killed_at_the_nth_operation(work: Path, command: str, did: Did) -> None:
     """A driver forks a child for each operation, or each third of the many like ones of an npz; see `tests/killing.py`."""
     root = Path(__file__).parents[1]
     child = subprocess.run(
@@ -153,3 +159,4 @@ def test_promise_9_and_11_killed_at_the_nth_operation(work: Path, command: str) 
     assert child.returncode == 0, child.stderr
     kills = int(child.stdout.split()[-1])
     assert kills > {"prepare": 4, "evaluate": 10, "classify": 25}[command]
+    did(kills, "SIGKILLs")

@@ -20,6 +20,7 @@ from fercli.files import (
     write_atomically,
 )
 from tests.conftest import PHOTOS
+from tests.promises import Did
 
 PNG = b"\x89PNG\r\n\x1a\n0000"
 
@@ -197,9 +198,10 @@ def test_promise_18_any_legal_name(tmp_path: Path) -> None:
 LEGAL = st.binary(min_size=1, max_size=200).filter(lambda name: not name.startswith(b".") and not {0, ord("/")} & set(name))
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(LEGAL, min_size=1, max_size=4, unique=True))
-def test_promise_18_any_bytes_that_a_file_system_takes(names: list[bytes]) -> None:
+@settings(max_examples=60)
+@given(names=st.lists(LEGAL, min_size=1, max_size=4, unique=True))
+def test_promise_18_any_bytes_that_a_file_system_takes(names: list[bytes], did: Did) -> None:
+    did(len(names), "names")
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
             (Path(folder) / os.fsdecode(name)).write_bytes(PNG)

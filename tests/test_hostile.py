@@ -14,6 +14,7 @@ from fercli.errors import REJECT_CODES
 from fercli.files import Walk, kind_of, readable
 from tests import hostile
 from tests.conftest import Ran
+from tests.promises import Did
 
 MEMORY = 3 << 30
 SECONDS = 5.0  # of processor time, a file
@@ -57,10 +58,11 @@ def check(results: dict[str, tuple[str, float]]) -> None:
     assert not slow
 
 
-def test_promise_13_hostile_files_are_photos_or_rejects(folder: Path) -> None:
+def test_promise_13_hostile_files_are_photos_or_rejects(folder: Path, did: Did) -> None:
     results = read_all(folder)
     check(results)
     assert len(results) >= 110
+    did(len(results), "files")
     codes = {Path(path).name: code for path, (code, _) in results.items()}
     for name in hostile.odd_but_whole():
         assert codes[name] == "ok", name
@@ -89,10 +91,11 @@ def test_promise_13_a_batch_of_them_ends_with_a_row_for_each(fercli: Callable[..
             assert reason
 
 
-def test_promise_13_the_folder_that_fercli_hostile_names() -> None:
+def test_promise_13_the_folder_that_fercli_hostile_names(did: Did) -> None:
     name = os.environ.get("FERCLI_HOSTILE")
     if not name:
         pytest.skip("FERCLI_HOSTILE names no folder")
     results = read_all(Path(name))
     assert results, kind_of(Path(name))
+    did(len(results), "files")
     check(results)

@@ -14,6 +14,7 @@ from fercli.errors import REJECT_CODES, ImageRejected
 from fercli.images import crop, read_gray, square_around
 from fercli.records import Box, Frame
 from tests.conftest import PHOTOS
+from tests.promises import Did
 
 
 def ramp() -> Image.Image:
@@ -93,13 +94,14 @@ def test_promise_14_the_first_frame_only(tmp_path: Path) -> None:
     assert abs(int(read_gray(tmp_path / "x.gif")[4, 4]) - 10) < 3
 
 
-def test_promise_13_a_photo_cut_anywhere_is_a_reject(tmp_path: Path) -> None:
+def test_promise_13_a_photo_cut_anywhere_is_a_reject(tmp_path: Path, did: Did) -> None:
     for name in ("astronaut.jpg", "grace_hopper.jpg"):
         whole = (PHOTOS / name).read_bytes()
         for tenth in range(10):
             path = tmp_path / name
             path.write_bytes(whole[: len(whole) * tenth // 10])
             assert rejected(path) in {"empty", "not_an_image", "damaged"}
+            did(1, "files")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +137,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     assert rejected(tmp_path) == "unreadable"
 
 
-def test_damage_in_the_middle_never_raises_anything_else(tmp_path: Path) -> None:
+def test_promise_13_damage_in_the_middle_never_raises_anything_else(tmp_path: Path, did: Did) -> None:
     generator = np.random.default_rng(0)
     for kind in ("png", "jpeg", "webp", "gif", "tiff", "bmp"):
         data = io.BytesIO()
@@ -145,6 +147,7 @@ def test_damage_in_the_middle_never_raises_anything_else(tmp_path: Path) -> None
             for position in generator.integers(0, len(broken), 4):
                 broken[position] = generator.integers(256)
             (tmp_path / "x").write_bytes(broken)
+            did(1, "files")
             try:
                 assert read_gray(tmp_path / "x", max_pixels=10**6).ndim == 2
             except ImageRejected as reject:

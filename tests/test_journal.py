@@ -14,6 +14,7 @@ from fercli.errors import FercliError, IntegrityError
 from fercli.files import identity_of
 from fercli.journal import Journal, journal_path, open_journal
 from fercli.records import Box, Face, Outcome, Reject
+from tests.promises import Did
 
 SETTINGS = {"model": "deep", "detector": "auto"}
 FACE = Face(Box(-1, 2, 30, 30), 0.1 + 0.2, (1 / 3, 0.0, 1e-9, 0.1, 0.2, 0.3, 0.05))
@@ -92,7 +93,8 @@ class Runs(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-def test_promise_11_whatever_happens_to_photos_and_runs() -> None:
+def test_promise_11_whatever_happens_to_photos_and_runs(did: Did) -> None:
+    did(30, "histories of runs")
     run_state_machine_as_test(Runs, settings=settings(max_examples=30, stateful_step_count=20, deadline=None))
 
 

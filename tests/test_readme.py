@@ -7,6 +7,7 @@ from fercli.cli import app
 from fercli.errors import EXIT_CODES, REJECT_CODES
 from fercli.records import COLUMNS
 from fercli.registry import MODELS
+from tests.promises import promises_of
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 
@@ -46,9 +47,9 @@ def test_promises() -> None:
     tests = Path(__file__).parent
     files: dict[int, set[str]] = {}
     for path in tests.rglob("test_*.py"):
-        for name in re.findall(r"def test_promises?_((?:\d+_)(?:and_\d+_)*)", path.read_text()):
-            for number in re.findall(r"\d+", name):
-                files.setdefault(int(number), set()).add(path.relative_to(tests).as_posix())
+        for name in re.findall(r"def (test_\w+)", path.read_text()):
+            for number in promises_of(name):
+                files.setdefault(number, set()).add(path.relative_to(tests).as_posix())
     body = README.split("## What is promised\n", 1)[1].split("\n## ", 1)[0]
     rows = [line.split("|") for line in body.splitlines() if re.match(r"\| \d+ \|", line)]
     assert {int(row[1]): set(re.findall(r"`([^`]+\.py)`", row[3])) for row in rows} == files

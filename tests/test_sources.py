@@ -8,6 +8,7 @@ from fercli.errors import FercliError, UsageError
 from fercli.labels import LABELS
 from fercli.sources import read_faces
 from tests.conftest import HEADER, row, synthetic_faces
+from tests.promises import Did
 
 PIXELS, LABEL_NUMBERS = synthetic_faces(6)
 
@@ -84,7 +85,7 @@ def test_promise_2_an_open_quote_is_an_error_with_its_line(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("order", [HEADER, "emotion, Usage, pixels"])
-def test_promise_2_cut_at_every_byte_of_the_last_row_never_alters_a_pixel(tmp_path: Path, order: str) -> None:
+def test_promise_2_cut_at_every_byte_of_the_last_row_never_alters_a_pixel(tmp_path: Path, order: str, did: Did) -> None:
     names = [name.strip() for name in order.split(",")]
     body = []
     for line in lines()[:2]:
@@ -94,6 +95,7 @@ def test_promise_2_cut_at_every_byte_of_the_last_row_never_alters_a_pixel(tmp_pa
     path = tmp_path / "x.csv"
     start = len(text) - len(body[-1]) - 1
     for length in [*range(start, start + 40), *range(len(text) - 60, len(text) + 1)]:
+        did(1, "cuts")
         faces = read_faces(write(path, text[:length]))
         assert len(faces.pixels) in (1, 2)
         assert np.array_equal(faces.pixels, PIXELS[: len(faces.pixels)])

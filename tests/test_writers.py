@@ -11,6 +11,7 @@ from pyarrow import parquet
 from fercli.labels import LABELS
 from fercli.records import COLUMNS, Box, Face, Outcome, Reject, rows
 from fercli.writers import CsvWriter, JsonLinesWriter, ParquetWriter
+from tests.promises import Did
 
 HAPPY = Face(Box(1, 2, 30, 30), 4.25678, (0.01, 0.0, 0.02, 0.9, 0.03, 0.02, 0.02))
 SAD = Face(Box(50, 2, 30, 30), None, (0.1, 0.1, 0.1, 0.1, 0.4, 0.1, 0.1))
@@ -42,8 +43,9 @@ def test_a_row_a_face_and_one_for_every_other_photo() -> None:
     assert {line["model"] for line in lines} == {"deep"}
 
 
-@given(st.text())
-def test_promise_19_no_cell_starts_a_formula_and_json_keeps_the_text(name: str) -> None:
+@given(name=st.text())
+def test_promise_19_no_cell_starts_a_formula_and_json_keeps_the_text(name: str, did: Did) -> None:
+    did(1, "names")
     name = name.replace("\0", "").replace("/", "") or "x"
     name = "".join(c for c in name if not 0xD800 <= ord(c) <= 0xDFFF) or "x"
     (line,) = written(Outcome(Path(name)))

@@ -4,6 +4,7 @@ Talk goes to standard error. Only the tables that `models` and `evaluate` are ca
 """
 
 import functools
+import logging
 import os
 import shutil
 import sys
@@ -46,14 +47,15 @@ def say_on_stop(text: str) -> None:
     farewell = text
 
 
-def silence_native_libraries() -> None:
+def silence_libraries() -> None:
     """Send what C and C++ code writes to file descriptor 2 nowhere, and keep Python's own standard error.
 
-    TensorFlow 2.21 logs through absl before any level can be set, and libtiff and libpng write there, too.
-    FERCLI_DEBUG=1 leaves everything visible.
+    TensorFlow 2.21 logs through absl before any level can be set, and libtiff and libpng write there, too; what Pillow logs of odd
+    files goes the same way. FERCLI_DEBUG=1 leaves everything visible.
     """
     if os.environ.get("FERCLI_DEBUG"):
         return
+    logging.getLogger().addHandler(logging.NullHandler())  # without any, Python prints warnings
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")

@@ -12,6 +12,7 @@ from PIL import Image
 
 from fercli.journal import journal_path
 from tests.conftest import synthetic_faces
+from tests.promises import Did
 
 PHOTOS = 2000  # some seconds' work
 
@@ -46,13 +47,14 @@ def wait_for_work(journal: Path) -> None:
 
 # SIGINT takes SIGTERM's way through the code; `test_signals` sends it.
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
-def test_promises_11_and_12_stop_and_resume_to_the_same_bytes(root: Path, number: int, code: int) -> None:
+def test_promises_11_and_12_stop_and_resume_to_the_same_bytes(root: Path, number: int, code: int, did: Did) -> None:
     output = root / f"{number}.csv"
     with classify(root, output.name) as child:
         wait_for_work(journal_path(output))
         os.kill(child.pid, number)
         talk = child.communicate(timeout=60)[1]
     assert child.returncode == code
+    did(1, "SIGKILLs" if code < 0 else "signals to stop")
     assert not output.exists()
     if code > 0:
         assert "--resume" in talk

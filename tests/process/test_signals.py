@@ -11,6 +11,7 @@ import pytest
 
 from fercli.checkpoints import read_checkpoint
 from fercli.dataset import Dataset, write_dataset
+from tests.promises import Did
 
 EPOCHS = 3
 
@@ -49,10 +50,11 @@ def stopped(folder: Path, how: Callable[[subprocess.Popen[str]], None]) -> tuple
 
 # SIGTERM takes SIGINT's way through the code; `test_classify_stopped` sends it.
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
-def test_promises_11_and_12_stop_and_resume_to_the_same_end(root: Path, number: int, code: int) -> None:
+def test_promises_11_and_12_stop_and_resume_to_the_same_end(root: Path, number: int, code: int, did: Did) -> None:
     folder = root / str(number)
     returned, talk = stopped(folder, lambda child: os.kill(child.pid, number))
     assert returned == code
+    did(1, "SIGKILLs" if code < 0 else "signals to stop")
     if code > 0:
         assert "fercli train --model deep --data ../d.npz --out run --resume" in " ".join(talk.split())
         assert "Traceback" not in talk
