@@ -1,55 +1,17 @@
 """Model cards in Markdown: how a model was trained, how good it is, and what it must not be used for."""
 
-import csv
-import io
 from collections.abc import Sequence
-from dataclasses import asdict, astuple, dataclass, fields
-from pathlib import Path
+from dataclasses import asdict, fields
 from typing import Any
 
 from fercli.evaluation import Evaluation, Measures
-from fercli.files import write_atomically
-from fercli.history import Epoch
+from fercli.history import Choice, Epoch, Repetition
 from fercli.labels import LABELS
 from fercli.recipes import Recipe, recipe_from, summary
 from fercli.registry import MODELS
 
 CHOICES = "choices.csv"  # beside the cards
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A short run that tried a setting of a registry entry: shares right after its last epoch, 0 to 1.
-
-    `accuracy` is of the training images, with dropout.
-    """
-
-    model: str
-    setting: str
-    epochs: int
-    accuracy: float
-    val_accuracy: float
-
-
-def write_choices(choices: Sequence[Choice], path: Path) -> None:
-    """Write all choices as CSV in place of what was there."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(field.name for field in fields(Choice))
-    writer.writerows(astuple(choice) for choice in choices)
-    write_atomically(path, text.getvalue().encode())
-
-
-def read_choices(path: Path) -> list[Choice]:
-    """Return the choices in the file, in its order; none if there is no file."""
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as lines:
-        return [
-            Choice(row["model"], row["setting"], int(row["epochs"]), float(row["accuracy"]), float(row["val_accuracy"]))
-            for row in csv.DictReader(lines)
-        ]
-
+REPETITIONS = "repetitions.csv"
 
 _OPTIONS = ("epochs", "batch_size", "learning_rate", "l2", "seed", "precision", "votes")  # of the recipe, that `train` takes
 
@@ -69,11 +31,13 @@ def model_card(
     history: Sequence[Epoch],
     figures: dict[str, str],
     choices: Sequence[Choice] = (),
+    repetitions: Sequence[Repetition] = (),
 ) -> str:
     """Return the card of one model as Markdown.
 
     `evaluations` are of the same weights, one a split; `augmented` the same with test-time augmentation, or none; `metadata` is
-    stored with the weights; `figures` maps a caption to a file; of the `choices` those of the same layers are quoted.
+    stored with the weights; `figures` maps a caption to a file; of the `choices` those of the same layers are quoted, of the
+    `repetitions` those of the same model and as many epochs.
     """
     model = MODELS[evaluations[0].model]
     recipe = recipe_from(metadata["recipe"])
@@ -115,9 +79,14 @@ def model_card(
         lines += ["", f"Again, after `fercli prepare fer2013.csv{ferplus}`:", "", f"    {command}", ""]
     if recipe.epochs != model.recipe.epochs:
         lines += [f"The registry's recipe has {model.recipe.epochs} epochs; these weights had {recipe.epochs}.", ""]
+    alike = [item for item in repetitions if (item.model, item.epochs) == (model.name, recipe.epochs)]
+    if len(alike) > 1:
+        lines += ["How much of it is chance: trained alike, but for the seed.", ""]
+        body = [[str(item.seed), _percent(item.test_accuracy), _percent(item.val_accuracy)] for item in alike]
+        lines += [*_table(["seed", "test", "validation"], body), ""]
     tried = [choice for choice in choices if MODELS[choice.model].network == model.network]
     if tried:
-        lines += ["The sources leave the optimizer, its decay and dropout open. Tried in short runs, each a whole schedule:", ""]
+        lines += ["What the sources leave open was chosen by short runs, each a whole schedule:", ""]
         header = ["setting", "model", "epochs", "training, with dropout", "validation"]
         body = [
             [item.setting, item.model, str(item.epochs), _percent(item.accuracy), _percent(item.val_accuracy)] for item in tried

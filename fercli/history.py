@@ -1,10 +1,11 @@
-"""The history of a training run: a line an epoch."""
+"""What is kept of training as CSV, a line each: the epochs of a run, and the runs beside it that the cards quote."""
 
 import csv
 import io
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
+from typing import TypeVar
 
 from fercli.errors import IntegrityError
 from fercli.files import write_atomically
@@ -12,7 +13,7 @@ from fercli.files import write_atomically
 
 @dataclass(frozen=True)
 class Epoch:
-    """One line: losses with L2, accuracies from 0 to 1, the learning rate at the epoch's end, the duration in seconds."""
+    """One epoch: losses with L2, accuracies from 0 to 1, the learning rate at the epoch's end, the duration in seconds."""
 
     epoch: int
     loss: float
@@ -23,24 +24,50 @@ class Epoch:
     seconds: float
 
 
-def write_history(history: Sequence[Epoch], path: Path) -> None:
-    """Write the history as CSV."""
+@dataclass(frozen=True)
+class Choice:
+    """A short run that tried a setting of a registry entry: shares right after its last epoch, 0 to 1.
+
+    `accuracy` is of the training images, with dropout.
+    """
+
+    model: str
+    setting: str
+    epochs: int
+    accuracy: float
+    val_accuracy: float
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """A registry entry trained with some seed for so many epochs: shares right of the weights kept, 0 to 1."""
+
+    model: str
+    seed: int
+    epochs: int
+    val_accuracy: float
+    test_accuracy: float
+
+
+Line = TypeVar("Line", Epoch, Choice, Repetition)
+
+
+def write_lines(kind: type[Line], lines: Sequence[Line], path: Path) -> None:
+    """Write all lines, each a `kind`, in place of what the file held."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(Epoch)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(epoch) for epoch in history)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(field.name for field in fields(kind))
+    writer.writerows(astuple(line) for line in lines)
     write_atomically(path, text.getvalue().encode())
 
 
-def read_history(path: Path) -> list[Epoch]:
-    """Read what `write_history` wrote: an empty list if there is no such file, IntegrityError if it is something else."""
+def read_lines(kind: type[Line], path: Path) -> list[Line]:
+    """Read what `write_lines` wrote: an empty list if there is no such file, IntegrityError if it holds something else."""
     if not path.is_file():
         return []
+    types = {field.name: field.type for field in fields(kind)}
     try:
         with path.open(newline="", encoding="utf-8") as handle:
-            return [
-                Epoch(int(line.pop("epoch")), **{name: float(value) for name, value in line.items()})
-                for line in csv.DictReader(handle)
-            ]
+            return [kind(**{name: types[name](value) for name, value in line.items()}) for line in csv.DictReader(handle)]  # type: ignore[operator]
     except (KeyError, TypeError, ValueError) as error:
-        raise IntegrityError(f"{path} is not a history that fercli wrote ({error!r}); move it away.") from error
+        raise IntegrityError(f"{path} does not hold what fercli wrote ({error!r}); move it away.") from error

@@ -4,19 +4,24 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.feature import hog
 
-from fercli.registry import HOG_LENGTH
-
-# 6x6 cells give 5x5 overlapping blocks of 2x2 cells with 8 orientations: HOG_LENGTH values. The paper names no parameters.
+# 6x6 cells give 5x5 overlapping blocks of 2x2 cells with 8 orientations, `registry.HOG_LENGTH` values. The paper names none of
+# these; what others gave stands in the cards of the models with HOG.
 ORIENTATIONS = 8
 CELL = 8
 BLOCK = 2
 
 
-def hog_features(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the HOG features (N,800) float32, from 0 to 1, of the faces (N,48,48) uint8."""
-    features = np.empty((len(pixels), HOG_LENGTH), np.float32)
+def hog_features(
+    pixels: NDArray[np.uint8], orientations: int = ORIENTATIONS, cell: int = CELL, block: int = BLOCK
+) -> NDArray[np.float32]:
+    """Return the HOG features (N,800) float32, from 0 to 1, of the faces (N,48,48) uint8.
+
+    Other parameters, pixels of a cell's side and cells of a block's, give another length.
+    """
+    blocks = pixels.shape[1] // cell - block + 1
+    features = np.empty((len(pixels), (blocks * block) ** 2 * orientations), np.float32)
     for position, face in enumerate(pixels):
         features[position] = hog(
-            face, ORIENTATIONS, pixels_per_cell=(CELL, CELL), cells_per_block=(BLOCK, BLOCK), block_norm="L2-Hys"
+            face, orientations, pixels_per_cell=(cell, cell), cells_per_block=(block, block), block_norm="L2-Hys"
         )
     return features

@@ -20,7 +20,7 @@ from fercli.checkpoints import Checkpoint, assign, read_checkpoint, save_weights
 from fercli.dataset import Dataset
 from fercli.errors import IntegrityError, TrainingDiverged, UsageError
 from fercli.files import Kind, exclusive, kind_of, write_json
-from fercli.history import Epoch, write_history
+from fercli.history import Epoch, write_lines
 from fercli.inference import RUN_HISTORY, RUN_WEIGHTS
 from fercli.networks import backend_name, build
 from fercli.networks.augmentation import Augment
@@ -233,7 +233,7 @@ class Trainer:
             metadata["temperature"] = fit_temperature(logits, self.dataset.validation.labels)
             with self._averaged():
                 save_weights(self.network, metadata, self.folder / RUN_WEIGHTS)
-        write_history(self.history, self.folder / RUN_HISTORY)
+        write_lines(Epoch, self.history, self.folder / RUN_HISTORY)
         plot_curves({self.model.name: self.history}, self.folder / CURVES)
         summary = metadata | {"epochs_done": len(self.history), "seconds": round(sum(epoch.seconds for epoch in self.history), 1)}
         write_json(self.folder / METRICS, summary)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from fercli.cli import app
 from fercli.dataset import Dataset, read_dataset, write_dataset
 from fercli.errors import FercliError
-from fercli.history import Epoch, write_history
+from fercli.history import Epoch, write_lines
 from fercli.inference import WeightsFile
 from fercli.labels import LABELS
 from fercli.preparation import prepare
@@ -172,5 +172,5 @@ def fake_labeller(monkeypatch: pytest.MonkeyPatch) -> None:
 def fake_shipped(fake_labeller: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ship the fake network, with a history."""
     history = tmp_path / "h.csv"
-    write_history([Epoch(1, 2.0, 0.2, 1.9, 0.3, 0.01, 1.0), Epoch(2, 1.5, 0.4, 1.6, 0.4, 0.0, 1.0)], history)
+    write_lines(Epoch, [Epoch(1, 2.0, 0.2, 1.9, 0.3, 0.01, 1.0), Epoch(2, 1.5, 0.4, 1.6, 0.4, 0.0, 1.0)], history)
     monkeypatch.setattr("fercli.inference.all_weights", lambda: [WeightsFile("fake", tmp_path / "w", history)])

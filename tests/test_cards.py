@@ -1,12 +1,11 @@
 import re
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 
-from fercli.cards import Choice, model_card, read_choices, write_choices
+from fercli.cards import model_card
 from fercli.evaluation import Evaluation, measure
-from fercli.history import Epoch
+from fercli.history import Choice, Epoch, Repetition
 from fercli.labels import LABELS
 from fercli.registry import MODELS
 
@@ -21,12 +20,7 @@ METADATA = {
 
 
 CHOICES = [Choice("deep-hog", "momentum=0.97", 1, 0.4, 0.45), Choice("shallow", "optimizer=sgd", 1, 0.2, 0.3)]
-
-
-def test_choices_survive_a_round_trip(tmp_path: Path) -> None:
-    assert read_choices(tmp_path / "none.csv") == []
-    write_choices(CHOICES, tmp_path / "choices.csv")
-    assert read_choices(tmp_path / "choices.csv") == CHOICES
+REPETITIONS = [Repetition("deep", 0, 2, 0.5, 0.6), Repetition("deep", 1, 2, 0.51, 0.62), Repetition("deep", 1, 9, 0.9, 0.9)]
 
 
 def test_the_card_says_how_good_how_trained_and_what_not_for() -> None:
@@ -34,7 +28,7 @@ def test_the_card_says_how_good_how_trained_and_what_not_for() -> None:
     predicted = np.where(labels == 3, 4, labels)
     result = Evaluation("deep", "deep", "test", 10, 20, 5.0, measure(labels, predicted, labels == 0), np.zeros((14, 7), np.float32))
     history = [Epoch(1, 1, 1, 1, 1, 1, 60.0), Epoch(2, 1, 1, 1, 1, 1, 60.0)]
-    card = model_card([result], [result.measures], METADATA, history, {"curves": "c.png"}, CHOICES)
+    card = model_card([result], [result.measures], METADATA, history, {"curves": "c.png"}, CHOICES, REPETITIONS)
     assert "| accuracy | 85.71 % |" in card
     assert "| happy | 0.00 % |" in card
     assert len(re.findall(rf"^\| ({'|'.join(LABELS)}) ", card, re.M)) == 7
@@ -43,6 +37,9 @@ def test_the_card_says_how_good_how_trained_and_what_not_for() -> None:
     assert "duration: 2 minutes" in card
     assert "The registry's recipe has 35 epochs; these weights had 2." in card
     assert "| momentum=0.97 | deep-hog | 1 | 40.00 % | 45.00 % |" in card
+    assert "| seed | test | validation |\n" in card
+    assert "| 1 | 62.00 % | 51.00 % |" in card
+    assert "90.00" not in card  # of more epochs
     assert "optimizer=sgd" not in card  # another network's
     assert "- dropout, by layer: 0.1, " in card
     assert "What it is not for" in card

@@ -10,7 +10,7 @@ from fercli.calibration import cross_entropy, fit_temperature
 from fercli.checkpoints import read_checkpoint
 from fercli.dataset import Dataset
 from fercli.errors import FercliError, IntegrityError, TrainingDiverged, UsageError
-from fercli.history import Epoch, read_history
+from fercli.history import Epoch, read_lines
 from fercli.inference import Labeller, own_weights
 from fercli.registry import MODELS, Affine, Convolution, PaperNetwork, ResidualNetwork
 from fercli.training import Step, Trainer, stored_recipe
@@ -47,7 +47,7 @@ def test_the_folder_holds_the_documented_files(run: tuple[Path, list[Epoch], lis
     assert {path.name for path in folder.iterdir()} == {
         "model.safetensors", "history.csv", "curves.png", "metrics.json", "checkpoint.safetensors",
     }  # fmt: skip
-    assert read_history(folder / "history.csv") == history
+    assert read_lines(Epoch, folder / "history.csv") == history
     best = max(history, key=lambda epoch: epoch.val_accuracy)
     metrics = json.loads((folder / "metrics.json").read_text())
     assert (metrics["epoch"], metrics["epochs_done"], metrics["validation_accuracy"]) == (best.epoch, 4, best.val_accuracy)

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.calibration import reliability
-from fercli.cards import CHOICES, model_card, read_choices
+from fercli.cards import CHOICES, REPETITIONS, model_card
 from fercli.cli import console
 from fercli.cli.options import SplitName
 from fercli.dataset import Dataset
 from fercli.errors import IntegrityError
 from fercli.evaluation import Comparison, Evaluation, evaluate
 from fercli.files import write_atomically, write_json
-from fercli.history import read_history, write_history
+from fercli.history import Choice, Epoch, Repetition, read_lines, write_lines
 from fercli.inference import Labels
 from fercli.labels import LABELS
 from fercli.plots import plot_confusion, plot_curves, plot_per_class, plot_reliability
@@ -72,7 +72,7 @@ def write_plots(
     columns: dict[str, Sequence[float | None]] = {result.title: result.measures.per_class for result in results}
     columns |= {item.title: [share / 100 for share in item.per_class] for item in published}
     plot_per_class(f"Accuracy per class, {results[0].split}", columns, LABELS, folder / "per-class.png")
-    histories = {labeller.title: read_history(labeller.history) for labeller in labellers if labeller.history}
+    histories = {labeller.title: read_lines(Epoch, labeller.history) for labeller in labellers if labeller.history}
     histories = {title: history for title, history in histories.items() if history}
     if histories:
         plot_curves(histories, folder / "curves.png")
@@ -97,21 +97,22 @@ def write_card(labeller: Labels, dataset: Dataset, folder: Path, *, tta: bool) -
     name = labeller.name
     results = [replace(evaluate(labeller, dataset, split), title=name) for split in SplitName]
     augmented = [evaluate(labeller.augmented(), dataset, split).measures for split in SplitName] if tta else []
-    history = read_history(labeller.history)
+    history = read_lines(Epoch, labeller.history)
     figures = {caption: f"{name}-{part}.png" for caption, part in _FIGURES.items()}
     test = results[0]
     plot_confusion(test.headline, test.measures.confusion, LABELS, folder / f"{name}-confusion.png")
     plot_curves({name: history}, folder / f"{name}-curves.png")
     bins = reliability(test.probabilities, dataset.test.labels)
     plot_reliability(_reliability_title(test), bins, folder / f"{name}-reliability.png")
-    write_history(history, folder / f"{name}-history.csv")
+    write_lines(Epoch, history, folder / f"{name}-history.csv")
     metrics = {
         "splits": [result.summary() for result in results],
         "test_time_augmentation": [asdict(measures) for measures in augmented],
         "weights": labeller.metadata,
     }
     write_json(folder / f"{name}-metrics.json", metrics)
-    choices = read_choices(folder / CHOICES)
-    card = model_card(results, augmented, labeller.metadata, history, figures, choices)
+    choices = read_lines(Choice, folder / CHOICES)
+    repetitions = read_lines(Repetition, folder / REPETITIONS)
+    card = model_card(results, augmented, labeller.metadata, history, figures, choices, repetitions)
     write_atomically(folder / f"{name}-card.md", card.encode())
     console.say(f"card: {console.name(folder / f'{name}-card.md')}")

@@ -3,21 +3,28 @@
     python tests/bench/choices.py fer2013.npz deep --epochs 2 momentum=0.9 momentum=0.97 'dropout=0 0 0 0 0.5 0.5'
 
 Each setting changes the entry's recipe (`optimizer=adam,learning_rate=0.001`, `augmentation=none`), its dropout rates, one
-for each convolution and then for each affine layer, or another part of its network (`squeeze=0`). Every run is a whole schedule of
-its own, so a cosine ends at zero in each. With `--record weights/choices.csv` the results go into the file that the cards quote.
+for each convolution and then for each affine layer, another part of its network (`squeeze=0`), or HOG's orientations, cell and
+block (`hog=9 8 2`). Every run is a whole schedule of its own, so a cosine ends at zero in each. With `--record weights/choices.csv`
+the results go into the file that the cards quote.
 """
 
 import argparse
 import os
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from unittest import mock
+
+import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from fercli.cards import Choice, read_choices, write_choices
-from fercli.dataset import read_dataset
-from fercli.registry import Model, PaperNetwork, ResidualNetwork, find_model
+from fercli.dataset import Dataset, Split, read_dataset
+from fercli.history import Choice, read_lines, write_lines
+from fercli.hog import hog_features
+from fercli.registry import HOG_LENGTH, Model, PaperNetwork, ResidualNetwork, find_model
 from fercli.training import Trainer
 
 
@@ -27,6 +34,8 @@ def varied(model: Model, setting: str) -> Model:
     for name, value in (pair.split("=") for pair in setting.split(",")):
         if name == "dropout":
             network = with_dropout(network, [float(rate) for rate in value.split()])
+        elif name == "hog":
+            pass  # see `with_hog`
         elif name == "augmentation":
             if value != "none":
                 raise SystemExit(f"{setting}: augmentation can only be none.")
@@ -55,6 +64,24 @@ def with_dropout(network: PaperNetwork | ResidualNetwork, rates: list[float]) ->
     )
 
 
+def with_hog(dataset: Dataset, setting: str) -> tuple[Dataset, int]:
+    """Return the data set with the features that the setting asks for, and their number; the data set's own without any."""
+    asked = [value for name, value in (pair.split("=") for pair in setting.split(",")) if name == "hog"]
+    if not asked:
+        return dataset, HOG_LENGTH
+    orientations, cell, block = map(int, asked[0].split())
+    features = partial(hog_features, orientations=orientations, cell=cell, block=block)
+
+    def changed(split: Split) -> Split:
+        parts = np.array_split(split.pixels, 8)
+        return replace(split, hog=np.concatenate(list(pool.map(features, parts))))
+
+    with ProcessPoolExecutor() as pool:
+        train, validation = changed(dataset.train), changed(dataset.validation)
+    assert train.hog is not None
+    return replace(dataset, train=train, validation=validation), train.hog.shape[1]
+
+
 def main() -> None:
     """Train each setting and print a line for it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -69,11 +96,12 @@ def main() -> None:
     for setting in arguments.settings:
         entry = varied(model, setting)
         recipe = replace(entry.recipe, epochs=arguments.epochs, precision="mixed_bfloat16")
-        with tempfile.TemporaryDirectory() as folder:
-            history = list(Trainer(entry, recipe, dataset, Path(folder)))
+        data, length = with_hog(dataset, setting)
+        with tempfile.TemporaryDirectory() as folder, mock.patch("fercli.networks.paper.HOG_LENGTH", length):
+            history = list(Trainer(entry, recipe, data, Path(folder)))
         if arguments.record:
             tried = Choice(model.name, setting, arguments.epochs, history[-1].accuracy, history[-1].val_accuracy)
-            write_choices([*read_choices(arguments.record), tried], arguments.record)
+            write_lines(Choice, [*read_lines(Choice, arguments.record), tried], arguments.record)
         accuracies = " ".join(f"{100 * epoch.val_accuracy:.1f}" for epoch in history)
         print(f"{setting}: validation {accuracies}; training {100 * history[-1].accuracy:.1f}", flush=True)
 
