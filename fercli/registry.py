@@ -194,7 +194,7 @@ MODELS: dict[str, Model] = {
             parameters=4_685_831,
             recipe=DEEP_RECIPE,
             published=DEEP_PUBLISHED,
-            sha256="328807bd064fe6b126fa07dd6da4372650674397529276c374ced4ed84ea933b",
+            sha256="b752ffa4483fe0984143213eeab53cce66093e7142bf4fd20e6d91a3a272dfb7",
         ),
         Model(
             name="compact",
