@@ -13,7 +13,7 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from fercli import __version__
 from fercli.classification import Job, classify
-from fercli.errors import FercliError, IntegrityError, UsageError
+from fercli.errors import FercliError, IntegrityError, Interrupted, UsageError
 from fercli.faces import Detector, detector
 from fercli.inference import Labels
 from fercli.records import Outcome, Reject, decoded, encoded
@@ -63,9 +63,14 @@ def classify_on_ray(
 
     The cluster is the one at `address` or in RAY_ADDRESS, or one that lasts as long as this run, on this machine. Photos, and the
     user's weights, must be at the same place for every worker; `sha256` is what those weights must have. All paths are listed
-    before the first photo is read. A photo that ends its worker, alone and `_TRIES` times, is rejected. Raises FercliError if the
-    cluster cannot be reached or fails, IntegrityError if a worker has other weights or another version of fercli.
+    before the first photo is read. A photo that ends its worker, alone and `_TRIES` times, is rejected. Raises UsageError if the
+    workers do not fit, FercliError if the cluster cannot be reached or fails, IntegrityError if a worker has other weights or
+    another version of fercli.
     """
+    address = address or os.environ.get("RAY_ADDRESS")
+    job = replace(job, weights=job.weights and job.weights.absolute())  # a worker has another working folder
+    if address and address.startswith("ray://"):
+        raise UsageError(f"{address} is for Ray's client, which Ray Data does not go with; give the cluster's own HOST:6379.")
     with _connected(address):
         import ray
         from ray.data import ActorPoolStrategy, DataContext
@@ -82,7 +87,7 @@ def classify_on_ray(
                 _Worker,
                 batch_size=None,  # a block as it is
                 batch_format="pyarrow",
-                compute=ActorPoolStrategy(size=_pool_size(workers, len(blocks))),
+                compute=ActorPoolStrategy(size=_pool_size(workers, len(blocks), grows=bool(address))),
                 fn_constructor_args=(job, Path.cwd(), sha256, __version__, workers.cpus, _attempts()),
                 num_cpus=workers.cpus,
                 num_gpus=workers.gpus,
@@ -200,18 +205,25 @@ def _block(paths: Sequence[bytes | None], outcomes: Sequence[str | None]) -> "py
     return pyarrow.table({"path": pyarrow.array(paths, pyarrow.binary()), "outcome": pyarrow.array(outcomes, pyarrow.string())})
 
 
-def _pool_size(workers: Workers, blocks: int) -> int:
+def _pool_size(workers: Workers, blocks: int, *, grows: bool) -> int:
+    """Return how many workers to ask for; a cluster that may grow is asked for any number that the user names."""
     import ray
 
-    room = ray.cluster_resources()
-    fitting = [math.floor(room.get(kind, 0) / each) for kind, each in (("CPU", workers.cpus), ("GPU", workers.gpus)) if each]
-    number = min(fitting) if workers.number is None else workers.number
-    if number > min(fitting) or not number:
+    rooms = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    fitting = sum(_fitting(room, workers) for room in rooms)
+    number = fitting if workers.number is None else workers.number
+    if not number or (number > fitting and not grows):
+        cores, gpus = (sum(room.get(kind, 0) for room in rooms) for kind in ("CPU", "GPU"))
         raise UsageError(
-            f"The cluster has {room.get('CPU', 0):g} cores and {room.get('GPU', 0):g} graphics processors, too few for "
-            f"{number or 1} workers of {workers.cpus} and {workers.gpus:g}; ask for fewer."
+            f"The cluster has {cores:g} CPU and {gpus:g} GPU (machines: {len(rooms)}), too few for {number or 1} x "
+            f"{workers.cpus} CPU and {workers.gpus:g} GPU; ask for fewer workers, or for less for each."
         )
     return min(number, blocks)
+
+
+def _fitting(room: dict[str, float], workers: Workers) -> int:
+    wanted = {"CPU": workers.cpus, "GPU": workers.gpus}
+    return min(math.floor(room.get(kind, 0) / each + 1e-6) for kind, each in wanted.items() if each)
 
 
 @contextlib.contextmanager
@@ -238,18 +250,20 @@ def _connect(address: str | None) -> None:
     import ray
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    address = address or os.environ.get("RAY_ADDRESS")
+    # Without an address Ray would join whatever cluster last ran on this machine, or wait for one that is gone.
     own: dict[str, Any] = {} if address else {"include_dashboard": False}
     try:
-        host, _, port = (address or "").removeprefix("ray://").rpartition(":")
+        host, _, port = (address or "").rpartition(":")
         if host and port.isdigit():  # Ray itself would try for minutes
             socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
-        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False, **own)
-    except (ConnectionError, OSError, ValueError, RuntimeError) as error:
+        ray.init(address=address or "local", logging_level=logging.ERROR, log_to_driver=False, **own)
+    except (OSError, ValueError, RuntimeError) as error:
         raise FercliError(
             f"The Ray cluster {address or 'on this machine'} cannot be reached ({error}); see that it runs, or name another "
             "with --ray-address."
         ) from error
+    except SystemExit as error:  # Ray's own answer to SIGTERM
+        raise Interrupted(128 + signal.SIGTERM) from error
     finally:
         for number, handler in handlers.items():  # Ray takes SIGTERM for itself
             signal.signal(number, handler)

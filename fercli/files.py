@@ -72,6 +72,7 @@ def identity_of(path: Path) -> Identity | None:
 def refuse_existing(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
     """Raise UsageError if `path` cannot be an output: it exists and `overwrite` is false, is no file, or is one of the inputs."""
     kind = kind_of(path)
+    _refuse_missing_bucket(path)
     if kind is Kind.FOLDER:
         raise UsageError(f"{path} is a folder; name a file to write.")
     if kind in {Kind.OTHER, Kind.UNREADABLE}:
@@ -85,12 +86,18 @@ def refuse_existing(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ())
 def refuse_filled(folder: Path, *, overwrite: bool) -> None:
     """Raise UsageError if `folder` cannot take outputs: it is no folder, or not empty and `overwrite` is false."""
     kind = kind_of(folder)
+    _refuse_missing_bucket(folder)
     if kind not in {Kind.FOLDER, Kind.MISSING}:
         raise UsageError(f"{folder} is no folder; name another.")
     if kind is Kind.FOLDER and not overwrite and any(folder.iterdir()):
         raise UsageError(
             f"{folder} holds files already; add --overwrite to replace those of the same names, or name another folder."
         )
+
+
+def _refuse_missing_bucket(path: Path) -> None:
+    if isinstance(path, RemotePath) and kind_of(path.top) is Kind.MISSING:
+        raise UsageError(f"{path.top} does not exist; make the bucket, or name another.")
 
 
 def refuse_missing(inputs: Iterable[Path], advice: str) -> None:

@@ -69,5 +69,5 @@ def read_lines(kind: type[Line], path: Path) -> list[Line]:
     try:
         with path.open(newline="", encoding="utf-8") as handle:
             return [kind(**{name: types[name](value) for name, value in line.items()}) for line in csv.DictReader(handle)]  # type: ignore[operator]
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, csv.Error) as error:
         raise IntegrityError(f"{path} does not hold what fercli wrote ({error!r}); move it away.") from error

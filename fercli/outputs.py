@@ -27,13 +27,16 @@ class Output:
 
     @classmethod
     def parse(cls, text: str) -> "Output":
-        """Return what a text stands for; errors as from `place`."""
-        return cls(place(text), parts=text.endswith("/"))
+        """Return what a text stands for; errors as from `place`, and UsageError for a folder without a name, such as `./`."""
+        output = cls(place(text), parts=text.endswith("/"))
+        if output.parts and not output.path.name:
+            raise UsageError(f"{text} is a folder without a name of its own; name a new one, such as results/.")
+        return output
 
     @property
     def stream(self) -> bool:
         """Whether rows go to standard output."""
-        return str(self.path) == "-"
+        return str(self.path) == "-" and not self.parts
 
     @property
     def published(self) -> bool:
@@ -65,11 +68,11 @@ def publishing(output: Output, stream: BinaryIO) -> Iterator[Writer]:
     """Open the output for rows, `stream` if it is standard output; what is written appears when the block ends well.
 
     A file appears whole, as by `atomic_write`; of a folder each part does as soon as it is full, and `COMPLETE` at the end, when
-    parts of an earlier run are gone. Errors as from `suffix_of` and `atomic_write`.
+    parts of an earlier run are gone. The earlier run's `COMPLETE` goes just before this one's first part comes. Errors as from
+    `suffix_of` and `atomic_write`.
     """
     suffix = suffix_of(output)
     if output.parts:
-        remove(output.path / COMPLETE)
         with PartsWriter(output.path, suffix) as parts:
             yield parts
         parts.complete()
@@ -97,6 +100,8 @@ class PartsWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         part, self._part = self._part, None
         if part:  # published, or thrown away if there was an error
+            if not kind and self._number == 1:
+                remove(self._folder / COMPLETE)
             part.__exit__(kind, error, trace)
 
     def write(self, row: dict[str, object]) -> None:

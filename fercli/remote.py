@@ -7,11 +7,12 @@ the work. What pathlib does to paths it does to these: `a//b` and `a/./b` are `a
 import errno
 import hashlib
 import os
+import re
 import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path, PosixPath
@@ -20,21 +21,32 @@ from typing import IO, Any, BinaryIO
 from fercli.errors import UsageError
 
 SCHEMES = ("s3", "gs", "gcs", "hdfs", "viewfs", "abfs", "abfss")
-_WITH_HOST = ("hdfs", "viewfs")  # their first part names a machine; that of the others, a bucket, belongs to the path
+_HADOOP = ("hdfs", "viewfs")
+_RETRY_SECONDS = 30
+_DEFAULT = "default"  # what Hadoop's library calls the file system that its own settings name
 
 
 def place(text: str) -> Path:
     """Return the path that a text stands for: a `RemotePath` for a URI of one of `SCHEMES`, a path of this machine otherwise.
 
-    `file://` URIs are paths of this machine. UsageError for a remote one if pyarrow is not installed.
+    `file://` URIs are paths of this machine. UsageError for other URIs, for one that names no bucket or holds a password, and for
+    a remote one if pyarrow is not installed.
     """
-    scheme, separator, rest = text.partition("://")
-    if not separator or scheme not in (*SCHEMES, "file"):
+    if not (uri := re.match(r"([A-Za-z][\w+.-]*)://([^/]*)", text)):
         return Path(text)
+    scheme, host = uri.groups()
     if scheme == "file":
-        return Path(rest)
+        return Path(text.removeprefix("file://"))
+    if scheme not in SCHEMES:
+        raise UsageError(f"{text} is not on this machine nor at {', '.join(f'{name}://' for name in SCHEMES)}; copy it here.")
     if find_spec("pyarrow") is None:
         raise UsageError(f"{text} needs pyarrow; install it with: pip install 'fercli[remote]'")
+    if scheme == "s3" and "@" in host:
+        raise UsageError("A URI is no place for a password; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and leave it away.")
+    if not host and scheme in _HADOOP:
+        return RemotePath(f"{scheme}://{_DEFAULT}{text.removeprefix(f'{scheme}://')}")
+    if not host:
+        raise UsageError(f"{text} names no bucket; write {scheme}://BUCKET/FOLDER.")
     return RemotePath(text)
 
 
@@ -56,7 +68,7 @@ class RemotePath(PosixPath):
         if not info.type.value:  # FileType.NotFound
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self))
         mode = stat.S_IFREG | 0o644 if info.is_file else stat.S_IFDIR | 0o755
-        changed = info.mtime_ns or 0
+        changed = (info.mtime_ns or 0) // 10**9 * 10**9  # a list may tell it finer than a question for one file does
         inode = int.from_bytes(hashlib.sha256(str(self).encode("utf-8", "surrogateescape")).digest()[:8])
         ten = (mode, inode, 0, 1, 0, 0, info.size or 0, *[changed // 10**9] * 3)
         return os.stat_result(ten, {"st_mtime_ns": changed})
@@ -65,8 +77,9 @@ class RemotePath(PosixPath):
         """Yield what is in the folder; its kind, size and time of change come with it, and are not asked for again."""
         from pyarrow.fs import FileSelector
 
-        system, inside = self._reached()
-        for info in system.get_file_info(FileSelector(inside)):
+        with self._reached() as (system, inside):
+            infos = system.get_file_info(FileSelector(inside))
+        for info in infos:
             child = self / info.base_name
             child.__dict__["_info"] = info
             yield child
@@ -75,8 +88,8 @@ class RemotePath(PosixPath):
         """Open the file for reading bytes."""
         if mode != "rb":
             raise ValueError("a remote file is only read as bytes")
-        system, inside = self._reached()
-        return system.open_input_file(inside)  # type: ignore[no-any-return]
+        with self._reached() as (system, inside):
+            return system.open_input_file(inside)  # type: ignore[no-any-return]
 
     def is_symlink(self) -> bool:
         """There are none."""
@@ -90,53 +103,75 @@ class RemotePath(PosixPath):
         """Return the path as it is."""
         return self
 
+    @property
+    def top(self) -> "RemotePath":
+        """The bucket, or the root of the file system, that it is in."""
+        return RemotePath(*self.parts[:2])
+
     @contextmanager
     def published(self) -> Iterator[BinaryIO]:
-        """Open a temporary file of this machine; if the block ends without an exception, send it, then put it in place at once."""
+        """Open a temporary file of this machine; if the block ends without an exception, send it, then put it in place at once.
+
+        HDFS alone, which renames onto no file, has none in place for the moment between the removal of the old one and that.
+        """
         with tempfile.TemporaryFile() as handle:
             yield handle
             handle.seek(0)
-            system, inside = self._reached()
-            folder, _, name = inside.rpartition("/")
-            temporary = f"{folder}/.{name}.fercli-part"
-            with system.open_output_stream(temporary) as sent:
-                shutil.copyfileobj(handle, sent, 1 << 20)
-            system.move(temporary, inside)
+            with self._reached() as (system, inside):
+                folder, _, name = inside.rpartition("/")
+                temporary = f"{folder}/.{name}.fercli-part"
+                try:
+                    with system.open_output_stream(temporary) as sent:
+                        shutil.copyfileobj(handle, sent, 1 << 20)
+                    system.move(temporary, inside)
+                except BaseException:
+                    with suppress(Exception):
+                        system.delete_file(temporary)
+                    raise
 
     def unlink(self, missing_ok: bool = False) -> None:
         """Remove the file."""
-        system, inside = self._reached()
-        try:
+        with suppress(FileNotFoundError) if missing_ok else nullcontext(), self._reached() as (system, inside):
             system.delete_file(inside)
-        except FileNotFoundError:
-            if not missing_ok:
-                raise
 
     def mkdir(self, *_: Any, **__: Any) -> None:
         """Make the folder and those above it."""
-        system, inside = self._reached()
-        system.create_dir(inside, recursive=True)
+        with self._reached() as (system, inside):
+            system.create_dir(inside, recursive=True)
 
     def _ask(self) -> Any:
-        system, inside = self._reached()
-        return system.get_file_info(inside)
+        with self._reached() as (system, inside):
+            return system.get_file_info(inside)
 
-    def _reached(self) -> tuple[Any, str]:
-        scheme, host, *rest = (*self.parts, "")
-        name = scheme.removesuffix(":")
-        inside = "/".join(part for part in rest if part)
-        return _file_system(name, host), f"/{inside}" if name in _WITH_HOST else f"{host}/{inside}".rstrip("/")
+    @contextmanager
+    def _reached(self) -> Iterator[tuple[Any, str]]:
+        """Give the file system and the path there; what fails in the block is an OSError with the URI as its file's name."""
+        scheme, host, *rest = self.parts
+        try:
+            system, top = _file_system(scheme.removesuffix(":"), host)
+            yield system, "/".join([top, *rest]) or "/"
+        except (OSError, ValueError, NotImplementedError, ImportError) as error:  # pyarrow has the others for what it cannot use
+            number = errno.ENOENT if isinstance(error, FileNotFoundError) else getattr(error, "errno", None) or errno.EIO
+            reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+            raise OSError(number, reason, str(self)) from error
 
 
 @cache
-def _file_system(scheme: str, host: str) -> Any:
+def _file_system(scheme: str, host: str) -> tuple[Any, str]:
+    """Return the file system, and where the URI's first part is in it: a bucket, or the root, as an empty text."""
     from pyarrow.fs import FileSystem
 
+    if scheme in _HADOOP and host == _DEFAULT:
+        from pyarrow.fs import HadoopFileSystem  # not in every build
+
+        return HadoopFileSystem(_DEFAULT), ""
     options = ""
     # pyarrow does not read it: https://github.com/apache/arrow/issues/49643
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     if scheme == "s3" and endpoint:
         protocol, _, address = endpoint.rpartition("://")
         options = f"?endpoint_override={address}&scheme={protocol or 'https'}"
-    system, _ = FileSystem.from_uri(f"{scheme}://{host}/{options}")
-    return system
+    elif scheme in ("gs", "gcs"):
+        options = f"?retry_limit_seconds={_RETRY_SECONDS}"  # it would try for 15 minutes, deaf to Ctrl-C
+    system, top = FileSystem.from_uri(f"{scheme}://{host}/{options}")
+    return system, top.rstrip("/")

@@ -24,7 +24,7 @@ from fercli.history import Epoch, write_lines
 from fercli.inference import RUN_HISTORY, RUN_WEIGHTS
 from fercli.networks import backend_name, build
 from fercli.networks.augmentation import Augment
-from fercli.networks.devices import Devices, described
+from fercli.networks.devices import Devices
 from fercli.plots import plot_curves
 from fercli.recipes import Augmentation, Recipe, recipe_from
 from fercli.registry import Model
@@ -90,8 +90,9 @@ class Trainer:
         checkpoint = self._found_checkpoint(resume=resume, overwrite=overwrite)
         self._images = dataset.originals if recipe.augmentation else dataset.train
         self._targets = targets(self._images, recipe.votes)
-        self._steps = math.ceil(len(self._images) / recipe.batch_size)
-        self._devices = Devices()
+        self._devices = Devices(recipe.batch_size)
+        self._shown = len(self._images) // self._devices.number * self._devices.number  # in an epoch
+        self._steps = math.ceil(self._shown / recipe.batch_size)
         with self._devices.together():
             self._build()
             if checkpoint:
@@ -135,8 +136,8 @@ class Trainer:
 
     @property
     def images(self) -> int:
-        """How many images an epoch shows."""
-        return len(self._images)
+        """How many images an epoch shows: all, but for what several devices cannot share evenly."""
+        return self._shown
 
     @property
     def best(self) -> Epoch:
@@ -180,7 +181,7 @@ class Trainer:
     def _train_epoch(self, number: int) -> Epoch:
         started = time.monotonic()
         recipe = self.recipe
-        order = np.random.default_rng([recipe.seed, number]).permutation(len(self._images))
+        order = np.random.default_rng([recipe.seed, number]).permutation(len(self._images))[: self._shown]
         watch = _Watch(number, self._steps, self._on_step)
         seed = (recipe.seed, number)
         batches = Batches(self._images, self._targets, order, recipe.batch_size, mixup=recipe.mixup, seed=seed)
@@ -202,11 +203,12 @@ class Trainer:
 
     def _validate(self) -> NDArray[np.float32]:
         """Return the validation images' logits (N,7) from the weights that would be kept."""
-        validation = self.dataset.validation
+        validation, number = self.dataset.validation, self._devices.number
+        order = np.arange(math.ceil(len(validation) / number) * number) % len(validation)  # filled up to what devices share evenly
         with self._averaged():
-            batches = Batches(validation, targets(validation), np.arange(len(validation)), 256)
+            batches = Batches(validation, targets(validation), order, max(1, 256 // number) * number)
             logits: NDArray[np.float32] = self._logits.predict(batches, verbose=0)
-        return logits
+        return logits[: len(validation)]
 
     @contextlib.contextmanager
     def _averaged(self) -> Iterator[None]:
@@ -215,10 +217,10 @@ class Trainer:
             yield
             return
         variables = self._trainee.trainable_variables
-        raw = [variable.numpy() for variable in variables]
+        raw = [np.array(variable) for variable in variables]  # copies: JAX gives a network's own arrays away when it computes
         # Keras has no public name for these; its own callback that swaps them does so by sums that round.
         for variable, average in zip(variables, self._optimizer._model_variables_moving_average, strict=True):
-            variable.assign(average)
+            variable.assign(np.array(average))
         try:
             yield
         finally:
@@ -253,7 +255,7 @@ class Trainer:
             "dropout": self.model.network.dropout,
             "dataset": self.dataset.meta["digest"],
             "votes": self._votes_digest(),
-            "device": described(),
+            "device": self._devices.description,
             "versions": {
                 "fercli": __version__,
                 "keras": keras.__version__,

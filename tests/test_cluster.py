@@ -16,7 +16,7 @@ from PIL import Image
 
 from fercli.classification import Job, Options, classify
 from fercli.cluster import Workers, classify_on_ray, refuse_missing_ray
-from fercli.errors import FercliError, IntegrityError, UsageError
+from fercli.errors import FercliError, IntegrityError, Interrupted, UsageError
 from fercli.faces import detector
 from fercli.files import Walk
 from fercli.records import Outcome, Reject
@@ -141,19 +141,25 @@ def test_a_photo_that_ends_every_worker_is_rejected(photos: Path, with_white_fac
 def test_workers_with_other_weights_or_too_many_are_refused(photos: Path) -> None:
     with pytest.raises(IntegrityError, match="other weights"):
         list(classify_on_ray(Walk([photos]), FakeJob(), "1"))
-    with pytest.raises(UsageError, match="ask for fewer"):
+    with pytest.raises(UsageError, match="too few for 1 x 1 CPU and 1 GPU"):
         list(classify_on_ray(Walk([photos]), FakeJob(), "0", workers=Workers(gpus=1)))
-    with pytest.raises(UsageError, match="too few for 3 workers of 1"):
+    with pytest.raises(UsageError, match="too few for 3 x 1 CPU"):
         list(classify_on_ray(Walk([photos]), FakeJob(), "0", workers=Workers(3)))
+    assert list(classify_on_ray(Walk([photos]), FakeJob(), "0", workers=Workers(3), address="a:1")) == locally(photos)  # may grow
 
 
 @pytest.mark.usefixtures("two_workers")
-def test_the_command_writes_the_same_file_with_either_engine(fercli: Callable[..., Ran], tmp_path: Path) -> None:
-    """With a real network and a real search for faces."""
+def test_the_command_writes_the_same_file_with_either_engine(
+    fercli: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a real network, whose place is told from this process's working folder, and a real search for faces."""
+    (run := tmp_path / "runs" / "mine").mkdir(parents=True)
+    (run / "model.safetensors").symlink_to(SOURCE / "weights" / "shallow.safetensors")
+    monkeypatch.chdir(tmp_path)
     results = []
     for engine in (["--engine", "local"], ["--engine", "ray", "--workers", 2]):
-        output = tmp_path / f"{engine[1]}.csv"
-        ran = fercli("classify", SOURCE / "tests" / "photos", SOURCE / "README.md", "-o", output, "--shallow", *engine)
+        output, options = tmp_path / f"{engine[1]}.csv", ["--weights", "runs/mine", *engine]
+        ran = fercli("classify", SOURCE / "tests" / "photos", SOURCE / "README.md", "-o", output, *options)
         assert ran.code == 3
         assert "README.md: not_an_image" in ran.talk
         results.append((output.read_bytes(), ran.talk.split("Expressions")[1].split("passed over")[0]))
@@ -180,6 +186,8 @@ def test_a_cluster_that_loses_a_machine_completes_the_run(photos: Path, tmp_path
         thread.start()
         found = list(classify_on_ray(Walk([photos]), FakeJob(make=lambda: Slow(marks)), "0"))
         thread.join()
+        with pytest.raises(UsageError, match=r"1 CPU and 0 GPU .machines: 2., too few for 1 x 2 CPU"):  # none has two
+            list(classify_on_ray(Walk([photos]), FakeJob(), "0", workers=Workers(cpus=2)))
         assert sum(node["Alive"] for node in ray.nodes()) == 2
         assert found == locally(photos)
     finally:
@@ -191,6 +199,20 @@ def test_a_cluster_that_is_not_there(photos: Path) -> None:
     ray.shutdown()
     with pytest.raises(FercliError, match="--ray-address"):
         list(classify_on_ray(Walk([photos]), FakeJob(), "0", address="127.0.0.1:1"))
+    with pytest.raises(UsageError, match="HOST:6379"):
+        list(classify_on_ray(Walk([photos]), FakeJob(), "0", address="ray://127.0.0.1:10001"))
+
+
+def test_a_stop_while_ray_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray takes SIGTERM for itself then, and ends with an exit code of its own."""
+
+    def stopped(**_: object) -> None:
+        raise SystemExit(15)
+
+    monkeypatch.setattr(ray, "init", stopped)
+    with pytest.raises(Interrupted) as stop:
+        list(classify_on_ray([], FakeJob(), "0"))
+    assert stop.value.exit_code == 143
 
 
 def test_without_ray_the_command_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from fercli.dataset import Dataset, write_dataset
+from fercli.preparation import prepare
+from tests.conftest import csv_text, ferplus_text
 
 CODE = """
 import json, sys
@@ -17,25 +19,28 @@ import tensorflow as tf
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * int(sys.argv[1]))
 from fercli.dataset import read_dataset
-from fercli.networks.devices import described, device_names
 from fercli.registry import MODELS, ResidualNetwork
 from fercli.training import Trainer
 network = ResidualNetwork(stem=4, stages=((4, 1), (8, 1)), squeeze=2, head_dropout=0.0)
 model = replace(MODELS["compact"], network=network)
-recipe = replace(model.recipe, epochs=3, batch_size=12, augmentation=None, precision="float32", learning_rate=0.02)
+recipe = replace(model.recipe, epochs=3, batch_size=int(sys.argv[4]), precision="float32", learning_rate=0.02)
 dataset, folder = read_dataset(Path(sys.argv[2])), Path(sys.argv[3])
+if len(dataset.originals) % 2 == 0:
+    recipe = replace(recipe, augmentation=None)
 for stopped in (True, False):
-    for epoch in Trainer(model, recipe, dataset, folder, resume=not stopped):
-        print(json.dumps([epoch.loss, epoch.val_loss, device_names(), described()]))
+    trainer = Trainer(model, recipe, dataset, folder, resume=not stopped)
+    for epoch in trainer:
+        print(json.dumps([epoch.loss, epoch.val_loss, trainer._devices.names, trainer._devices.description, trainer.images]))
         if stopped:
             break
 """
 
 
-def trained(devices: int, dataset: Path, folder: Path) -> list[tuple[float, float, list[str], str]]:
+def trained(devices: int, dataset: Path, folder: Path, batch_size: int = 12) -> list[tuple[float, float, list[str], str, int]]:
     child = subprocess.run(
-        [sys.executable, "-c", CODE, str(devices), dataset, folder], capture_output=True, text=True, check=False, cwd=Path.cwd()
-    )
+        [sys.executable, "-c", CODE, *map(str, (devices, dataset, folder, batch_size))],
+        capture_output=True, text=True, check=False, cwd=Path.cwd(),
+    )  # fmt: skip
     assert child.returncode == 0, child.stderr
     return [tuple(json.loads(line)) for line in child.stdout.splitlines() if line.startswith("[")]
 
@@ -49,3 +54,17 @@ def test_two_devices_learn_as_one_does(dataset: Dataset, tmp_path: Path) -> None
     assert one[2][0] < one[0][0]
     for column in (0, 1):
         assert np.allclose([line[column] for line in one], [line[column] for line in two], rtol=0.01)
+
+
+def test_what_two_devices_cannot_share_evenly(tmp_path: Path) -> None:
+    """An odd number of images, for training and for validation; a batch of an odd number is for one device."""
+    (tmp_path / "odd.csv").write_text(csv_text(train=49, validation=15))
+    (tmp_path / "votes.csv").write_text(ferplus_text(train=49, validation=15))
+    write_dataset(prepare(tmp_path / "odd.csv", ferplus=tmp_path / "votes.csv", hog=False).dataset, tmp_path / "d.npz")
+    one, two, odd = (
+        trained(devices, tmp_path / "d.npz", tmp_path / f"{devices}-{size}", size) for devices, size in ((1, 12), (2, 12), (2, 7))
+    )
+    assert [(line[2], line[4]) for line in (one[0], two[0], odd[0])] == [
+        (["cpu:0"], 49), (["cpu:0", "cpu:1"], 48), (["cpu:0"], 49),
+    ]  # fmt: skip
+    assert np.allclose([line[1] for line in one], [line[1] for line in two], rtol=0.01)

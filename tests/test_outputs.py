@@ -48,6 +48,10 @@ def test_what_a_text_stands_for() -> None:
     assert [suffix_of(Output.parse(text)) for text in ("-", "x.CSV", "x.jsonl", "x.parquet", "x/", "x.jsonl/", "x.d/")] == [
         ".csv", ".csv", ".jsonl", ".parquet", ".csv", ".jsonl", ".csv",
     ]  # fmt: skip
+    assert not Output.parse("-/").stream
+    for text in ("./", "/"):
+        with pytest.raises(UsageError, match="without a name of its own"):
+            Output.parse(text)
     with pytest.raises(UsageError, match=r"end the name in \.csv, \.jsonl or \.parquet, or in / for a folder"):
         suffix_of(Output.parse("x.xlsx"))
 
@@ -78,6 +82,9 @@ def test_promise_9_a_part_is_whole_and_the_sign_comes_last(tmp_path: Path) -> No
     write(output, [1] * 12)
     (output.path / "part-00007.jsonl").write_text("of an earlier run")
     (output.path / "mine.txt").write_text("not ours")
+    with pytest.raises(KeyboardInterrupt):
+        write(output, [1], stop=True)
+    assert output.published  # for nothing there was touched
     with pytest.raises(KeyboardInterrupt):
         write(output, [3, 1, 1], stop=True)
     assert not output.published

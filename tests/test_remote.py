@@ -65,7 +65,6 @@ def sent(folder: Path, to: Path) -> Path:
 
 def test_places() -> None:
     assert place("a/b.png") == Path("a/b.png")
-    assert not isinstance(place("http://x/y"), RemotePath)
     assert place("file:///a/b.png") == Path("/a/b.png")
     remote = place("s3://bucket/a/b.png")
     assert isinstance(remote, RemotePath)
@@ -75,6 +74,44 @@ def test_places() -> None:
     assert (remote.name, remote.suffix, readable(remote), os.fspath(remote)) == ("b.png", ".png", *["s3://bucket/a/b.png"] * 2)
     assert pickle.loads(pickle.dumps(remote)) == remote  # noqa: S301 (our own)
     assert (remote.resolve(), remote.is_symlink(), remote.samefile(remote), remote.samefile("x")) == (remote, False, True, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("http://x/y", "copy it here"), ("s3a://x/y", "s3://"), ("s3://", "names no bucket"), ("s3:///x", "names no bucket"),
+        ("s3://key:secret@bucket/x", "no place for a password"),
+    ],
+)  # fmt: skip
+def test_uris_that_name_no_place(text: str, reason: str, fercli: Callable[..., Ran], tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=reason) as refused:
+        place(text)
+    assert "secret" not in str(refused.value)
+    ran = fercli("classify", text, "-o", tmp_path / "r.csv")
+    assert (ran.code, reason in " ".join(ran.talk.split())) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "system", "inside"),
+    [
+        ("abfss://container@account.dfs.core.windows.net/a/b", "AzureFileSystem", "container/a/b"),
+        ("gs://anonymous@bucket/a", "GcsFileSystem", "bucket/a"), ("gs://anonymous@bucket", "GcsFileSystem", "bucket"),
+    ],
+)  # fmt: skip
+def test_what_pyarrow_is_asked_for(text: str, system: str, inside: str) -> None:
+    path = place(text)
+    assert isinstance(path, RemotePath)
+    with path._reached() as reached:
+        assert (type(reached[0]).__name__, reached[1]) == (system, inside)
+    assert str(place("hdfs:///a/b")) == "hdfs://default/a/b"
+
+
+def test_a_uri_that_cannot_be_used_is_an_unreadable_file() -> None:
+    path = place("s3://my bucket/x")
+    assert kind_of(path) is Kind.UNREADABLE
+    with pytest.raises(OSError, match="Cannot parse URI") as failed:
+        path.read_bytes()
+    assert failed.value.filename == "s3://my bucket/x"
 
 
 def test_without_pyarrow_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,6 +154,7 @@ def test_promise_9_a_remote_file_is_the_old_one_or_the_whole_new_one(bucket: Pat
     assert place(str(path)).read_bytes() == b"old"
     write_atomically(path, b"new")
     assert place(str(path)).read_bytes() == b"new"
+    assert list(bucket.iterdir()) == [path]  # no temporary is left
     with pytest.raises(FercliError, match="cannot be written"):
         write_atomically(place("s3://no-such-bucket/r.csv"), b"new")
 
@@ -146,6 +184,9 @@ def test_classify_reads_and_writes_there(bucket: Path, photos: Path, fercli: Cal
     assert fercli("classify", remote, "-o", bucket / "r.jsonl", *options, "--quiet").code == 3
     missing = fercli("classify", bucket / "nothing", "-o", tmp_path / "x.csv")
     assert (missing.code, "s3://bucket/nothing does not exist" in missing.talk) == (2, True)
+    for output in ("s3://no-such-bucket/r.csv", "s3://no-such-bucket/r/"):
+        ran = fercli("classify", remote, "-o", output)
+        assert (ran.code, "s3://no-such-bucket does not exist; make the bucket" in ran.talk) == (2, True)
 
 
 @pytest.mark.usefixtures("fake_labeller")

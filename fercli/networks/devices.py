@@ -9,7 +9,7 @@ import keras
 
 
 def device_names() -> list[str]:
-    """Return what to compute on, such as `gpu:0`: all visible graphics processors or, without any, the processor."""
+    """Return what there is to compute on, such as `gpu:0`: all visible graphics processors or, without any, the processor."""
     if keras.backend.backend() == "torch":  # has no keras.distribution (keras 3.15)
         gpus = [f"gpu:{number}" for number in range(sys.modules["torch"].cuda.device_count())]
         return gpus or ["cpu:0"]
@@ -17,27 +17,30 @@ def device_names() -> list[str]:
     return [name for name in names if not name.startswith("cpu")] or names
 
 
-def described() -> str:
-    """Return what Keras computes on for people, such as `cpu, 2 cores` or `gpu:0, gpu:1`."""
-    names = device_names()
-    return f"cpu, {os.cpu_count()} cores" if names[0].startswith("cpu") else ", ".join(names)
-
-
 class Devices:
-    """All of `device_names`: a network built and trained `together` has each batch shared among them, gradients summed.
+    """Some of `device_names`: a network built and trained `together` has each batch shared among them, gradients summed.
 
-    With TensorFlow and JAX; PyTorch trains on the first device alone.
+    As many of them as divide `batch_size`, for backends share a batch only evenly: what is given to them must be so many images,
+    or a multiple of `number`. With TensorFlow and JAX; PyTorch trains on the first device alone.
     """
 
-    def __init__(self) -> None:
-        names = device_names()
+    def __init__(self, batch_size: int) -> None:
+        backend, names = keras.backend.backend(), device_names()
+        most = 1 if backend == "torch" else len(names)
+        self.number = next(number for number in range(most, 0, -1) if batch_size % number == 0)
+        self.names = names[: self.number]
         self._strategy: Any = None
-        if len(names) > 1 and keras.backend.backend() == "tensorflow":
+        if self.number > 1 and backend == "tensorflow":
             import tensorflow
 
-            self._strategy = tensorflow.distribute.MirroredStrategy(names)
-        elif len(names) > 1 and keras.backend.backend() == "jax":
-            self._strategy = keras.distribution.DataParallel(devices=names)
+            self._strategy = tensorflow.distribute.MirroredStrategy(self.names)
+        elif self.number > 1 and backend == "jax":
+            self._strategy = keras.distribution.DataParallel(devices=self.names)
+
+    @property
+    def description(self) -> str:
+        """What computes, for people, such as `cpu, 2 cores` or `gpu:0, gpu:1`."""
+        return f"cpu, {os.cpu_count()} cores" if self.names[0].startswith("cpu") else ", ".join(self.names)
 
     def together(self) -> AbstractContextManager[Any]:
         """Return the block to build and train in."""
