@@ -141,7 +141,6 @@ class _Worker:
         self._tools: tuple[Labels, Detector] | None = None
         for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):  # TensorFlow would take every core for each worker
             os.environ[name] = str(threads)
-        os.environ["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # workers may share a graphics processor
 
     def __call__(self, block: "pyarrow.Table") -> "pyarrow.Table":
         paths, outcomes = block["path"].to_pylist(), block["outcome"].to_pylist()

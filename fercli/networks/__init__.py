@@ -4,6 +4,7 @@ TensorFlow is the default; set KERAS_BACKEND to `jax` or `torch`, with that pack
 """
 
 import math
+import os
 import sys
 from collections.abc import Callable
 
@@ -12,6 +13,9 @@ import keras
 from fercli.networks.paper import paper_network
 from fercli.networks.residual import residual_network
 from fercli.registry import Model, PaperNetwork, ResidualNetwork
+
+# TensorFlow would take all memory of a graphics processor, also from other processes, such as workers of one machine.
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 BUILDERS: dict[type, Callable[..., keras.Model]] = {PaperNetwork: paper_network, ResidualNetwork: residual_network}
 
