@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 BLOCK = 256  # photos at most: what a lost worker costs
 _TRIES = 2  # of a block, and then of each of its photos alone: one that ends every worker must not go round for ever
 _CONNECT_SECONDS = 10
+_GROW_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,11 @@ def classify_on_ray(
         blocks = [ray.put(block) for block in _blocks(paths, known)]
         if not blocks:
             return
+        fitting = _fitting(workers)
+        size = _pool_size(workers, fitting, len(blocks), grows=address not in {None, "local"})
         context = DataContext.get_current().copy()
+        if not fitting:  # until the cluster has grown, and not for ever
+            context.wait_for_min_actors_s = _GROW_SECONDS
         context.execution_options.preserve_order = True
         context.enable_progress_bars = context.print_on_execution_start = False
         logging.getLogger("ray.data").setLevel(logging.ERROR)
@@ -87,7 +92,7 @@ def classify_on_ray(
                 _Worker,
                 batch_size=None,  # a block as it is
                 batch_format="pyarrow",
-                compute=ActorPoolStrategy(size=_pool_size(workers, len(blocks), grows=bool(address))),
+                compute=ActorPoolStrategy(size=size),
                 fn_constructor_args=(job, Path.cwd(), sha256, __version__, workers.cpus, _attempts()),
                 num_cpus=workers.cpus,
                 num_gpus=workers.gpus,
@@ -204,25 +209,32 @@ def _block(paths: Sequence[bytes | None], outcomes: Sequence[str | None]) -> "py
     return pyarrow.table({"path": pyarrow.array(paths, pyarrow.binary()), "outcome": pyarrow.array(outcomes, pyarrow.string())})
 
 
-def _pool_size(workers: Workers, blocks: int, *, grows: bool) -> int:
+def _fitting(workers: Workers) -> int:
+    """Return how many workers the cluster has room for now, machine by machine, for one is never shared among them."""
+    import ray
+
+    def on(room: dict[str, float]) -> int:
+        number = math.floor(room.get("CPU", 0) / workers.cpus)
+        if not workers.gpus:
+            return number
+        gpus, share = room.get("GPU", 0), workers.gpus
+        return min(number, math.floor(gpus) * math.floor(1 / share + 1e-6) if share < 1 else math.floor(gpus / share))
+
+    return sum(on(node["Resources"]) for node in ray.nodes() if node["Alive"])
+
+
+def _pool_size(workers: Workers, fitting: int, blocks: int, *, grows: bool) -> int:
     """Return how many workers to ask for; a cluster that may grow is asked for any number that the user names."""
     import ray
 
-    rooms = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    fitting = sum(_fitting(room, workers) for room in rooms)
     number = fitting if workers.number is None else workers.number
     if not number or (number > fitting and not grows):
-        cores, gpus = (sum(room.get(kind, 0) for room in rooms) for kind in ("CPU", "GPU"))
+        room, machines = ray.cluster_resources(), sum(node["Alive"] for node in ray.nodes())
         raise UsageError(
-            f"The cluster has {cores:g} CPU and {gpus:g} GPU (machines: {len(rooms)}), too few for {number or 1} x "
-            f"{workers.cpus} CPU and {workers.gpus:g} GPU; ask for fewer workers, or for less for each."
+            f"The cluster has {room.get('CPU', 0):g} CPU and {room.get('GPU', 0):g} GPU (machines: {machines}), too few for "
+            f"{number or 1} x {workers.cpus} CPU and {workers.gpus:g} GPU; ask for fewer workers, or for less for each."
         )
     return min(number, blocks)
-
-
-def _fitting(room: dict[str, float], workers: Workers) -> int:
-    wanted = {"CPU": workers.cpus, "GPU": workers.gpus}
-    return min(math.floor(room.get(kind, 0) / each + 1e-6) for kind, each in wanted.items() if each)
 
 
 @contextlib.contextmanager

@@ -96,8 +96,8 @@ def refuse_filled(folder: Path, *, overwrite: bool) -> None:
 
 
 def _refuse_missing_bucket(path: Path) -> None:
-    if isinstance(path, RemotePath) and kind_of(path.top) is Kind.MISSING:
-        raise UsageError(f"{path.top} does not exist; make the bucket, or name another.")
+    if isinstance(path, RemotePath) and path.bucket and kind_of(path.bucket) is Kind.MISSING:
+        raise UsageError(f"{path.bucket} does not exist; make the bucket, or name another.")
 
 
 def refuse_missing(inputs: Iterable[Path], advice: str) -> None:

@@ -100,8 +100,6 @@ class PartsWriter:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         part, self._part = self._part, None
         if part:  # published, or thrown away if there was an error
-            if not kind and self._number == 1:
-                remove(self._folder / COMPLETE)
             part.__exit__(kind, error, trace)
 
     def write(self, row: dict[str, object]) -> None:
@@ -131,10 +129,17 @@ class PartsWriter:
     def _begin(self) -> None:
         with contextlib.ExitStack() as stack:
             handle = stack.enter_context(atomic_write(self._folder / self._name(self._number)))
+            if not self._number:
+                stack.push(self._withdraw)
             self._writer = WRITERS[self._suffix](handle)
             stack.callback(self._writer.close)
             self._part = stack.pop_all()
         self._number, self._rows = self._number + 1, 0
+
+    def _withdraw(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Say that what is there is not complete any more, just before the first part is published."""
+        if not kind:
+            remove(self._folder / COMPLETE)
 
     def _name(self, number: int) -> str:
         return f"part-{number:05}{self._suffix}"

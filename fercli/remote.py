@@ -12,7 +12,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path, PosixPath
@@ -41,8 +41,12 @@ def place(text: str) -> Path:
         raise UsageError(f"{text} is not on this machine nor at {', '.join(f'{name}://' for name in SCHEMES)}; copy it here.")
     if find_spec("pyarrow") is None:
         raise UsageError(f"{text} needs pyarrow; install it with: pip install 'fercli[remote]'")
-    if scheme == "s3" and "@" in host:
-        raise UsageError("A URI is no place for a password; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and leave it away.")
+    user, _, _ = host.rpartition("@")
+    if ":" in user or (scheme == "s3" and user + host.partition(":")[1]):  # S3's secrets may hold a `/`, and end `host` too soon
+        raise UsageError(
+            "A URI is no place for a password or key; leave it away, and set it in the environment: AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, or what the provider's own tools read."
+        )
     if not host and scheme in _HADOOP:
         return RemotePath(f"{scheme}://{_DEFAULT}{text.removeprefix(f'{scheme}://')}")
     if not host:
@@ -54,8 +58,13 @@ class RemotePath(PosixPath):
     """A file or folder behind a URI; reading and asking raise OSError, as for a local one."""
 
     def __str__(self) -> str:
-        scheme, *rest = self.parts
-        return f"{scheme}//{'/'.join(rest)}"
+        _, *rest = self.parts
+        return f"{self.scheme}://{'/'.join(rest)}"
+
+    @property
+    def scheme(self) -> str:
+        """One of `SCHEMES`."""
+        return self.parts[0].removesuffix(":")
 
     def __fspath__(self) -> str:
         return str(self)
@@ -104,15 +113,16 @@ class RemotePath(PosixPath):
         return self
 
     @property
-    def top(self) -> "RemotePath":
-        """The bucket, or the root of the file system, that it is in."""
-        return RemotePath(*self.parts[:2])
+    def bucket(self) -> "RemotePath | None":
+        """The bucket that it is in; None where there are none."""
+        return None if self.scheme in _HADOOP else RemotePath(*self.parts[:2])
 
     @contextmanager
     def published(self) -> Iterator[BinaryIO]:
         """Open a temporary file of this machine; if the block ends without an exception, send it, then put it in place at once.
 
-        HDFS alone, which renames onto no file, has none in place for the moment between the removal of the old one and that.
+        HDFS alone, which renames onto no file, has none in place for the moment between the removal of the old one and that; if it
+        fails then, the temporary one, beside it, is left.
         """
         with tempfile.TemporaryFile() as handle:
             yield handle
@@ -123,15 +133,17 @@ class RemotePath(PosixPath):
                 try:
                     with system.open_output_stream(temporary) as sent:
                         shutil.copyfileobj(handle, sent, 1 << 20)
-                    system.move(temporary, inside)
                 except BaseException:
                     with suppress(Exception):
                         system.delete_file(temporary)
                     raise
+                system.move(temporary, inside)
 
     def unlink(self, missing_ok: bool = False) -> None:
         """Remove the file."""
-        with suppress(FileNotFoundError) if missing_ok else nullcontext(), self._reached() as (system, inside):
+        with self._reached() as (system, inside):
+            if missing_ok and not system.get_file_info(inside).type.value:  # asked before, for not all say why they cannot delete
+                return
             system.delete_file(inside)
 
     def mkdir(self, *_: Any, **__: Any) -> None:
@@ -146,13 +158,15 @@ class RemotePath(PosixPath):
     @contextmanager
     def _reached(self) -> Iterator[tuple[Any, str]]:
         """Give the file system and the path there; what fails in the block is an OSError with the URI as its file's name."""
-        scheme, host, *rest = self.parts
+        _, host, *rest = self.parts
         try:
-            system, top = _file_system(scheme.removesuffix(":"), host)
-            yield system, "/".join([top, *rest]) or "/"
+            system, top = _file_system(self.scheme, host)
+            inside = "/".join(part for part in (top, *rest) if part)
+            yield system, f"/{inside}" if self.scheme in _HADOOP else inside
         except (OSError, ValueError, NotImplementedError, ImportError) as error:  # pyarrow has the others for what it cannot use
-            number = errno.ENOENT if isinstance(error, FileNotFoundError) else getattr(error, "errno", None) or errno.EIO
             reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+            missing = isinstance(error, FileNotFoundError) or re.search(r"Bucket '.*' not found", reason)  # asked for its region
+            number = errno.ENOENT if missing else getattr(error, "errno", None) or errno.EIO
             raise OSError(number, reason, str(self)) from error
 
 

@@ -65,8 +65,8 @@ class Trainer:
     """Trains one registry entry on one data set, in one folder.
 
     Iterating trains: an `Epoch` after each one, when all of its files are safely written. Everything random follows from the
-    recipe's seed and the epoch's number, so that a run resumed from the checkpoint equals an unbroken one on the same CPU. All
-    visible graphics processors train together; see `Devices`.
+    recipe's seed and the epoch's number, so that a run resumed from the checkpoint equals an unbroken one on the same CPU. As many
+    of the visible graphics processors train together as divide the batch size; see `Devices`.
 
     Raises UsageError if the folder already holds a run and neither `resume` nor `overwrite` is set, or if `resume` is and
     the recipe differs; IntegrityError for a checkpoint of another model or data set; TrainingDiverged for a loss not finite.
@@ -138,6 +138,11 @@ class Trainer:
     def images(self) -> int:
         """How many images an epoch shows: all, but for what several devices cannot share evenly."""
         return self._shown
+
+    @property
+    def device(self) -> str:
+        """What trains, such as `cpu, 2 cores` or `gpu:0, gpu:1`."""
+        return self._devices.description
 
     @property
     def best(self) -> Epoch:
@@ -217,10 +222,10 @@ class Trainer:
             yield
             return
         variables = self._trainee.trainable_variables
-        raw = [np.array(variable) for variable in variables]  # copies: JAX gives a network's own arrays away when it computes
+        raw = [variable.numpy() for variable in variables]
         # Keras has no public name for these; its own callback that swaps them does so by sums that round.
         for variable, average in zip(variables, self._optimizer._model_variables_moving_average, strict=True):
-            variable.assign(np.array(average))
+            variable.assign(average.numpy())  # not the array itself, which JAX would give away with the network's own
         try:
             yield
         finally:
@@ -255,7 +260,7 @@ class Trainer:
             "dropout": self.model.network.dropout,
             "dataset": self.dataset.meta["digest"],
             "votes": self._votes_digest(),
-            "device": self._devices.description,
+            "device": self.device,
             "versions": {
                 "fercli": __version__,
                 "keras": keras.__version__,

@@ -209,6 +209,7 @@ def test_a_stop_while_ray_starts(monkeypatch: pytest.MonkeyPatch) -> None:
     def stopped(**_: object) -> None:
         raise SystemExit(15)
 
+    ray.shutdown()
     monkeypatch.setattr(ray, "init", stopped)
     with pytest.raises(Interrupted) as stop:
         list(classify_on_ray([], FakeJob(), "0"))

@@ -80,7 +80,8 @@ def test_places() -> None:
     ("text", "reason"),
     [
         ("http://x/y", "copy it here"), ("s3a://x/y", "s3://"), ("s3://", "names no bucket"), ("s3:///x", "names no bucket"),
-        ("s3://key:secret@bucket/x", "no place for a password"),
+        ("s3://key:secret@bucket/x", "no place for a password"), ("s3://key:sec/secret@bucket/x", "no place for a password"),
+        ("abfss://:secret==@account.dfs.core.windows.net/x", "no place for a password"),
     ],
 )  # fmt: skip
 def test_uris_that_name_no_place(text: str, reason: str, fercli: Callable[..., Ran], tmp_path: Path) -> None:
@@ -95,6 +96,7 @@ def test_uris_that_name_no_place(text: str, reason: str, fercli: Callable[..., R
     ("text", "system", "inside"),
     [
         ("abfss://container@account.dfs.core.windows.net/a/b", "AzureFileSystem", "container/a/b"),
+        ("abfss://account.blob.core.windows.net/container/a", "AzureFileSystem", "container/a"),
         ("gs://anonymous@bucket/a", "GcsFileSystem", "bucket/a"), ("gs://anonymous@bucket", "GcsFileSystem", "bucket"),
     ],
 )  # fmt: skip
@@ -103,7 +105,19 @@ def test_what_pyarrow_is_asked_for(text: str, system: str, inside: str) -> None:
     assert isinstance(path, RemotePath)
     with path._reached() as reached:
         assert (type(reached[0]).__name__, reached[1]) == (system, inside)
-    assert str(place("hdfs:///a/b")) == "hdfs://default/a/b"
+    hadoop = place("hdfs:///a/b")
+    assert isinstance(hadoop, RemotePath)
+    assert (str(hadoop), hadoop.bucket) == ("hdfs://default/a/b", None)
+
+
+def test_a_bucket_that_is_not_there_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As AWS says it, which is asked for the bucket's region first."""
+
+    def asked(*_: object) -> None:
+        raise OSError("When resolving region for bucket 'x': Bucket 'x' not found")
+
+    monkeypatch.setattr("fercli.remote._file_system", asked)
+    assert kind_of(place("s3://x/a")) is Kind.MISSING
 
 
 def test_a_uri_that_cannot_be_used_is_an_unreadable_file() -> None:
@@ -152,9 +166,9 @@ def test_promise_9_a_remote_file_is_the_old_one_or_the_whole_new_one(bucket: Pat
         with pytest.raises(FercliError, match=r"r\.csv cannot be written .the line is down"):
             write_atomically(path, b"new")
     assert place(str(path)).read_bytes() == b"old"
+    assert list(bucket.iterdir()) == [path]  # no temporary is left
     write_atomically(path, b"new")
     assert place(str(path)).read_bytes() == b"new"
-    assert list(bucket.iterdir()) == [path]  # no temporary is left
     with pytest.raises(FercliError, match="cannot be written"):
         write_atomically(place("s3://no-such-bucket/r.csv"), b"new")
 

@@ -77,7 +77,7 @@ def train(
         start = f"{trainer.network.count_params():,} parameters"
         if done:
             start = "all epochs are done already" if done == recipe.epochs else f"from epoch {done + 1}"
-        console.say(f"{entry.name}: {start}, {trainer.images:,} training images; {recipe.summary}")
+        console.say(f"{entry.name}: {start}, {trainer.images:,} training images, on {trainer.device}; {recipe.summary}")
         again = f"fercli train --model {entry.name} --data {shlex.quote(str(data))} --out {shlex.quote(str(folder))} --resume"
         console.say_on_stop(f"Stopped. Go on after the last finished epoch with: {again}")
         for epoch in trainer:

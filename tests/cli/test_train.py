@@ -25,7 +25,8 @@ def test_train_resume_evaluate_classify(fercli: Run, folder: Path, monkeypatch: 
     ran = fercli("train", "--shallow", "--hog", "--epochs", "2", "--batch-size", "16", "--seed", "3")
     assert ran.code == 0
     talk = " ".join(ran.talk.split())
-    assert "84 training images; optimizer adam, learning rate 0.001, l2 1e-06, epochs 2, batch size 16, schedule cosine" in talk
+    assert "84 training images, on cpu, " in talk
+    assert "cores; optimizer adam, learning rate 0.001, l2 1e-06, epochs 2, batch size 16, schedule cosine" in talk
     assert "seed 3, precision float32" in talk
     assert "epoch 2/2  loss " in ran.talk
     assert "fercli evaluate --weights runs/shallow-hog --data fer2013.npz" in " ".join(ran.talk.split())
