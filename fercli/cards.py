@@ -86,7 +86,11 @@ def model_card(
         lines += [*_table(["seed", "test", "validation"], body), ""]
     tried = [choice for choice in choices if MODELS[choice.model].network == model.network]
     if tried:
-        lines += ["What the sources leave open was chosen by short runs, each a whole schedule:", ""]
+        lines += [
+            "Tried in short runs, each a whole schedule. In so few epochs less regularisation learns sooner, which says little of "
+            "longer runs.",
+            "",
+        ]
         header = ["setting", "model", "epochs", "training, with dropout", "validation"]
         body = [
             [item.setting, item.model, str(item.epochs), _percent(item.accuracy), _percent(item.val_accuracy)] for item in tried

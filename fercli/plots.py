@@ -28,7 +28,7 @@ def plot_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
         loss.plot(epochs, [line.val_loss for line in history], "-", marker=marks[1], **style)
         accuracy.plot(epochs, [100 * line.accuracy for line in history], "--", marker=marks[0], **style)
         accuracy.plot(epochs, [100 * line.val_accuracy for line in history], "-", marker=marks[1], label=name, **style)
-    loss.set(xlabel="epoch", ylabel="cross-entropy loss (training: as its recipe adds to it)")
+    loss.set(xlabel="epoch", ylabel="cross-entropy loss\n(training: with what its recipe adds)")
     accuracy.set(xlabel="epoch", ylabel="accuracy (%)")
     for axes in (loss, accuracy):
         axes.grid(alpha=0.3)
