@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, UnidentifiedImageError
 
 from fercli.errors import ImageRejected
-from fercli.files import MAX_PIXELS, Kind, has_image_signature, kind_of
+from fercli.files import MAX_PIXELS, Kind, kind_of
 from fercli.records import Box, Frame
+from fercli.walk import has_image_signature
 
 FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF")
 FILE_LIMIT = 256 << 20

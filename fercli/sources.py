@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from fercli.archives import CsvLines
 from fercli.errors import FercliError, ImageRejected, UsageError
-from fercli.files import Kind, Walk, kind_of, readable
+from fercli.files import Kind, kind_of, readable
 from fercli.images import crop, read_gray, square_around
 from fercli.labels import LABELS, label_from_name
 from fercli.registry import SIDE
 from fercli.rows import BadRow, parse_label, parse_pixel_rows, parse_pixels, parse_usage
+from fercli.walk import Walk
 
 _CHUNK_ROWS = 64  # 0.5 MB of text: the vectorised parser stays in the cache
 

@@ -18,8 +18,8 @@ from fercli.classification import Job, Options, classify
 from fercli.cluster import Workers, classify_on_ray, refuse_missing_ray
 from fercli.errors import FercliError, IntegrityError, Interrupted, UsageError
 from fercli.faces import detector
-from fercli.files import Walk
 from fercli.records import Outcome, Reject
+from fercli.walk import Walk
 from tests import hostile
 from tests.conftest import FakeLabeller, Ran, synthetic_faces
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from fercli.errors import REJECT_CODES
-from fercli.files import Walk, kind_of, readable
+from fercli.files import kind_of, readable
+from fercli.walk import Walk
 from tests import hostile
 from tests.conftest import Ran
 from tests.promises import Did
@@ -34,7 +35,8 @@ def read_all(folder: Path) -> dict[str, tuple[str, float]]:
         "from pathlib import Path\n"
         "from fercli.classification import WORK_SIDE\n"
         "from fercli.errors import ImageRejected\n"
-        "from fercli.files import Walk, readable\n"
+        "from fercli.files import readable\n"
+        "from fercli.walk import Walk\n"
         "from fercli.images import read_photo\n"
         f"resource.setrlimit(resource.RLIMIT_AS, ({MEMORY}, {MEMORY}))\n"
         "for path in Walk([Path(sys.argv[1])]):\n"

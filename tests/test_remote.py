@@ -11,9 +11,10 @@ import pytest
 from PIL import Image
 
 from fercli.errors import FercliError, UsageError
-from fercli.files import Kind, Walk, atomic_write, identity_of, kind_of, readable, write_atomically
+from fercli.files import Kind, atomic_write, identity_of, kind_of, readable, write_atomically
 from fercli.journal import journal_path
 from fercli.remote import RemotePath, _file_system, place
+from fercli.walk import Walk
 from tests.conftest import Ran, synthetic_faces
 
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -23,10 +23,11 @@ from fercli.cli.options import (
 )
 from fercli.cli.tally import Tally, counted
 from fercli.errors import FercliError, UsageError
-from fercli.files import MAX_PIXELS, Kind, Walk, kind_of, refuse_existing, refuse_filled, refuse_missing
+from fercli.files import MAX_PIXELS, Kind, kind_of, refuse_existing, refuse_filled, refuse_missing
 from fercli.outputs import Output, publishing, suffix_of
 from fercli.registry import name_from_flags
 from fercli.remote import place
+from fercli.walk import Walk
 
 if TYPE_CHECKING:
     from fercli.records import Outcome

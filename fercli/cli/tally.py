@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from fercli.cli import console
 from fercli.errors import FercliError
-from fercli.files import Walk
 from fercli.labels import LABELS
+from fercli.walk import Walk
 
 if TYPE_CHECKING:
     from fercli.records import Outcome

@@ -20,10 +20,10 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from fercli.classification import WORK_SIDE, ahead, classify
 from fercli.faces import detector
-from fercli.files import Walk
 from fercli.images import read_photo
 from fercli.inference import Labeller, shipped_weights
 from fercli.registry import DEFAULT_MODEL
+from fercli.walk import Walk
 from tests.conftest import synthetic_faces
 from tests.scenes import compose
 

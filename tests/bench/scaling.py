@@ -22,10 +22,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from fercli.classification import Job, classify
 from fercli.cluster import Workers, classify_on_ray
 from fercli.faces import detector
-from fercli.files import Walk, identity_of
+from fercli.files import identity_of
 from fercli.journal import journal_path, open_journal
 from fercli.outputs import Output, publishing
 from fercli.records import Box, Face, Outcome, decoded, encoded, rows
+from fercli.walk import Walk
 from tests.scenes import compose
 
 SOURCE = Path(__file__).parents[2]

@@ -7,8 +7,8 @@ from PIL import Image
 
 from fercli.cli.tally import UNSURE, Tally, counted
 from fercli.errors import FercliError
-from fercli.files import Walk
 from fercli.records import Box, Face, Outcome, Reject
+from fercli.walk import Walk
 
 FACE = Face(Box(0, 0, 9, 9), None, (0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1))
 
