@@ -94,18 +94,17 @@ def test_two_workers_find_what_one_process_finds(photos: Path, monkeypatch: pyte
     assert {outcome.status for outcome in expected} == {"ok", "rejected"}
     assert list(classify_on_ray(Walk([photos]), FakeJob(), "0")) == expected
     monkeypatch.chdir(photos.parent)
-    relative = list(classify_on_ray(Walk([Path("photos")]), FakeJob(), "0", workers=Workers(1)))
-    assert [replace(outcome, path=photos.parent / outcome.path) for outcome in relative] == expected
     options = Options(max_pixels=1000)
-    few = list(classify_on_ray(Walk([photos]), FakeJob(options=options), "0"))
-    assert few == locally(photos, options) != expected
+    few = list(classify_on_ray(Walk([Path("photos")]), FakeJob(options=options), "0", workers=Workers(1)))
+    assert [replace(outcome, path=photos.parent / outcome.path) for outcome in few] == locally(photos, options) != expected
 
 
 @pytest.mark.usefixtures("two_workers")
 def test_what_is_known_is_passed_on(photos: Path) -> None:
     expected = locally(photos)
     known = {outcome.path: replace(outcome, faces=outcome.faces * 2) for outcome in expected[::3]}
-    found = list(classify_on_ray(Walk([photos]), FakeJob(), "0", known=known.get))
+    # A cluster at an address may grow, so that more workers may be asked for than it has room for.
+    found = list(classify_on_ray(Walk([photos]), FakeJob(), "0", known=known.get, workers=Workers(3), address="a:1"))
     assert found == [known.get(outcome.path, outcome) for outcome in expected]
     assert list(classify_on_ray([], FakeJob(), "0")) == []
 
@@ -145,7 +144,6 @@ def test_workers_with_other_weights_or_too_many_are_refused(photos: Path) -> Non
         list(classify_on_ray(Walk([photos]), FakeJob(), "0", workers=Workers(gpus=1)))
     with pytest.raises(UsageError, match="too few for 3 x 1 CPU"):
         list(classify_on_ray(Walk([photos]), FakeJob(), "0", workers=Workers(3)))
-    assert list(classify_on_ray(Walk([photos]), FakeJob(), "0", workers=Workers(3), address="a:1")) == locally(photos)  # may grow
 
 
 @pytest.mark.usefixtures("two_workers")

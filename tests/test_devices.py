@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from fercli.dataset import Dataset, write_dataset
 from fercli.preparation import prepare
@@ -23,7 +24,7 @@ from fercli.registry import MODELS, ResidualNetwork
 from fercli.training import Trainer
 network = ResidualNetwork(stem=4, stages=((4, 1), (8, 1)), squeeze=2, head_dropout=0.0)
 model = replace(MODELS["compact"], network=network)
-recipe = replace(model.recipe, epochs=3, batch_size=int(sys.argv[4]), precision="float32", learning_rate=0.02)
+recipe = replace(model.recipe, epochs=3, batch_size=12, precision="float32", learning_rate=0.02)
 dataset, folder = read_dataset(Path(sys.argv[2])), Path(sys.argv[3])
 if len(dataset.originals) % 2 == 0:
     recipe = replace(recipe, augmentation=None)
@@ -36,9 +37,9 @@ for stopped in (True, False):
 """
 
 
-def trained(devices: int, dataset: Path, folder: Path, batch_size: int = 12) -> list[tuple[float, float, list[str], str, int]]:
+def trained(devices: int, dataset: Path, folder: Path) -> list[tuple[float, float, list[str], str, int]]:
     child = subprocess.run(
-        [sys.executable, "-c", CODE, *map(str, (devices, dataset, folder, batch_size))],
+        [sys.executable, "-c", CODE, *map(str, (devices, dataset, folder))],
         capture_output=True, text=True, check=False, cwd=Path.cwd(),
     )  # fmt: skip
     assert child.returncode == 0, child.stderr
@@ -57,14 +58,21 @@ def test_two_devices_learn_as_one_does(dataset: Dataset, tmp_path: Path) -> None
 
 
 def test_what_two_devices_cannot_share_evenly(tmp_path: Path) -> None:
-    """An odd number of images, for training and for validation; a batch of an odd number is for one device."""
+    """An odd number of images, for training and for validation."""
     (tmp_path / "odd.csv").write_text(csv_text(train=49, validation=15))
     (tmp_path / "votes.csv").write_text(ferplus_text(train=49, validation=15))
     write_dataset(prepare(tmp_path / "odd.csv", ferplus=tmp_path / "votes.csv", hog=False).dataset, tmp_path / "d.npz")
-    one, two, odd = (
-        trained(devices, tmp_path / "d.npz", tmp_path / f"{devices}-{size}", size) for devices, size in ((1, 12), (2, 12), (2, 7))
-    )
-    assert [(line[2], line[4]) for line in (one[0], two[0], odd[0])] == [
-        (["cpu:0"], 49), (["cpu:0", "cpu:1"], 48), (["cpu:0"], 49),
-    ]  # fmt: skip
-    assert np.allclose([line[1] for line in one], [line[1] for line in two], rtol=0.01)
+    lines = trained(2, tmp_path / "d.npz", tmp_path / "run")
+    assert [(line[2], line[4]) for line in lines] == [(["cpu:0", "cpu:1"], 48)] * 3
+    assert np.isfinite([line[:2] for line in lines]).all()
+
+
+def test_a_batch_goes_to_as_many_devices_as_divide_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from fercli.networks.devices import Devices
+
+    monkeypatch.setattr("fercli.networks.devices.device_names", lambda: [f"gpu:{number}" for number in range(6)])
+    monkeypatch.setattr("keras.backend.backend", lambda: "none that shares")
+    assert {size: Devices(size).number for size in (128, 126, 7, 25)} == {128: 4, 126: 6, 7: 1, 25: 5}
+    assert Devices(128).description == "gpu:0, gpu:1, gpu:2, gpu:3"
+    monkeypatch.setattr("keras.backend.backend", lambda: "torch")
+    assert Devices(128).number == 1
