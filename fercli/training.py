@@ -91,8 +91,7 @@ class Trainer:
         self._images = dataset.originals if recipe.augmentation else dataset.train
         self._targets = targets(self._images, recipe.votes)
         self._devices = Devices(recipe.batch_size)
-        self._shown = len(self._images) // self._devices.number * self._devices.number  # in an epoch
-        self._steps = math.ceil(self._shown / recipe.batch_size)
+        self._steps = math.ceil(self.images / recipe.batch_size)
         with self._devices.together():
             self._build()
             if checkpoint:
@@ -137,7 +136,8 @@ class Trainer:
     @property
     def images(self) -> int:
         """How many images an epoch shows: all, but for what several devices cannot share evenly."""
-        return self._shown
+        number = self._devices.number
+        return len(self._images) // number * number
 
     @property
     def device(self) -> str:
@@ -186,7 +186,7 @@ class Trainer:
     def _train_epoch(self, number: int) -> Epoch:
         started = time.monotonic()
         recipe = self.recipe
-        order = np.random.default_rng([recipe.seed, number]).permutation(len(self._images))[: self._shown]
+        order = np.random.default_rng([recipe.seed, number]).permutation(len(self._images))[: self.images]
         watch = _Watch(number, self._steps, self._on_step)
         seed = (recipe.seed, number)
         batches = Batches(self._images, self._targets, order, recipe.batch_size, mixup=recipe.mixup, seed=seed)
