@@ -1,19 +1,17 @@
 """Model cards in Markdown: how a model was trained, how good it is, and what it must not be used for."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 from fercli.evaluation import Evaluation, Measures
 from fercli.history import Choice, Epoch, Repetition
 from fercli.labels import LABELS
-from fercli.recipes import Recipe, recipe_from, summary
-from fercli.registry import MODELS
+from fercli.recipes import Recipe, options_of, recipe_from, summary, with_options
+from fercli.registry import MODELS, Model
 
 CHOICES = "choices.csv"  # beside the cards
 REPETITIONS = "repetitions.csv"
-
-_OPTIONS = ("epochs", "batch_size", "learning_rate", "l2", "seed", "precision", "votes")  # of the recipe, that `train` takes
 
 _LIMITS = """\
 - The networks see a tight, upright, frontal crop of a face. Posed studio portraits, strong head turns, masks and glasses, and
@@ -56,27 +54,28 @@ def model_card(
     lines += [line for caption, file in figures.items() for line in (f"![{caption}]({file})", "")]
     lines += ["## How it was trained", ""]
     facts = {
-        "recipe": summary(asdict(recipe)),
+        "recipe": recipe.summary,
         "epochs done": f"{len(history)} of {recipe.epochs}; kept: epoch {metadata['epoch']}, the best on validation",
         "duration": f"{sum(epoch.seconds for epoch in history) / 60:.0f} minutes",
         "device": metadata.get("device", "unknown"),
         "versions": ", ".join(f"{key} {value}" for key, value in metadata["versions"].items()),
         "data set": f"FER2013, digest {metadata['dataset']}",
     }
-    changed = _changed_since(metadata)
+    if metadata.get("start"):
+        start = metadata["start"]
+        facts["begun with"] = (
+            f"the weights of epoch {start['epoch']} of an earlier run (SHA-256 {start['sha256']}): {summary(start['recipe'])}"
+        )
+    changed = _changed_since(model, metadata)
     if not changed:
         facts["dropout, by layer"] = ", ".join(f"{rate:g}" for rate in model.network.dropout)
     lines += [f"- {key}: {value}" for key, value in facts.items()]
-    command = f"fercli train --model {model.name}" + "".join(
-        f" --{key.replace('_', '-')} {getattr(recipe, key)}"
-        for key in _OPTIONS
-        if getattr(recipe, key) != getattr(model.recipe, key)
-    )
     if changed:
         lines += ["", f"No command gives these weights again: the registry's recipe has changed since, in its {changed}.", ""]
     else:
         ferplus = " --ferplus fer2013new.csv" if recipe.votes else ""
-        lines += ["", f"Again, after `fercli prepare fer2013.csv{ferplus}`:", "", f"    {command}", ""]
+        lines += ["", f"Again, after `fercli prepare fer2013.csv{ferplus}`:", ""]
+        lines += [*(f"    {command}" for command in _commands(model, metadata)), ""]
     if recipe.epochs != model.recipe.epochs:
         lines += [f"The registry's recipe has {model.recipe.epochs} epochs; these weights had {recipe.epochs}.", ""]
     alike = [item for item in repetitions if (item.model, item.epochs) == (model.name, recipe.epochs)]
@@ -99,14 +98,31 @@ def model_card(
     return "\n".join([*lines, "## What it is not for", "", _LIMITS, ""])
 
 
-def _changed_since(metadata: dict[str, Any]) -> str:
-    """Name what the weights were trained with and no option of `train` can ask for, where the registry now has another value."""
-    model = MODELS[metadata["model"]]
-    recipe = recipe_from(metadata["recipe"])
-    names = [field.name for field in fields(Recipe) if field.name not in _OPTIONS]
-    then = {name: getattr(recipe, name) for name in names} | {"dropout": metadata.get("dropout", list(model.network.dropout))}
-    now = {name: getattr(model.recipe, name) for name in names} | {"dropout": list(model.network.dropout)}
-    return ", ".join(f"{name.replace('_', ' ')} ({then[name]} then)" for name in then if then[name] != now[name])
+def _changed_since(model: Model, metadata: dict[str, Any]) -> str:
+    """Name what weights, or those they began with, were trained with that no option can ask for and the registry has otherwise."""
+    now = with_options(model.recipe, **options_of(recipe_from(metadata["recipe"])))
+    then = recipe_from(metadata["recipe"])
+    changed = {
+        field.name: getattr(then, field.name) for field in fields(Recipe) if getattr(then, field.name) != getattr(now, field.name)
+    }
+    dropout = list(model.network.dropout)
+    if metadata.get("dropout", dropout) != dropout:
+        changed["dropout"] = metadata["dropout"]
+    named = ", ".join(f"{name.replace('_', ' ')} ({value} then)" for name, value in changed.items())
+    return named or (_changed_since(model, metadata["start"]) if metadata.get("start") else "")
+
+
+def _commands(model: Model, metadata: dict[str, Any], out: str = "") -> list[str]:
+    """Return the commands that train such weights, those they began with first."""
+    before: list[str] = []
+    command = f"fercli train --model {model.name}"
+    if metadata.get("start"):
+        folder = f"{out or f'runs/{model.name}'}-start"
+        before = _commands(model, metadata["start"], folder)
+        command += f" --start {folder}"
+    ours, theirs = (options_of(recipe) for recipe in (recipe_from(metadata["recipe"]), model.recipe))
+    command += "".join(f" --{name.replace('_', '-')} {value}" for name, value in ours.items() if value != theirs[name])
+    return [*before, command + (f" --out {out}" if out else "")]
 
 
 def _overall(measures: Sequence[Measures], augmented: Sequence[Measures]) -> list[list[str]]:

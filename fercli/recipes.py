@@ -68,6 +68,18 @@ def recipe_from(values: dict[str, Any]) -> Recipe:
     return Recipe(**values | {"augmentation": augmentation and Augmentation(**augmentation)})
 
 
-def with_overrides(recipe: Recipe, **overrides: object) -> Recipe:
-    """Return the recipe with the values that are not None in place of its own."""
-    return replace(recipe, **{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]
+OPTIONS = ("epochs", "batch_size", "learning_rate", "l2", "seed", "precision", "votes")  # of `train`, beside `erasing`
+
+
+def options_of(recipe: Recipe) -> dict[str, Any]:
+    """Return the values of a recipe that options of `train` can set; `erasing` is its augmentation's, None without one."""
+    augmentation = recipe.augmentation
+    return {name: getattr(recipe, name) for name in OPTIONS} | {"erasing": augmentation and augmentation.erasing}
+
+
+def with_options(recipe: Recipe, **options: Any) -> Recipe:
+    """Return the recipe with the values that are not None, named as in `options_of`, in place of its own."""
+    augmentation, erasing = recipe.augmentation, options.pop("erasing", None)
+    if erasing is not None:
+        augmentation = replace(augmentation or Augmentation(), erasing=erasing)
+    return replace(recipe, augmentation=augmentation, **{name: value for name, value in options.items() if value is not None})

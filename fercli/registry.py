@@ -138,7 +138,7 @@ DEEP_PUBLISHED = (
 )
 
 COMPACT = ResidualNetwork(stem=64, stages=((64, 1), (128, 2), (256, 2)), squeeze=16, head_dropout=0.2)
-AUGMENTATION = Augmentation(flip=True, rotation=11, scale=0.12, shift=0.12, brightness=0.1, contrast=0.2, erasing=0.5)
+AUGMENTATION = Augmentation(flip=True, rotation=11, scale=0.12, shift=0.12, brightness=0.1, contrast=0.2)
 COMPACT_RECIPE = Recipe(
     optimizer="sgd",
     learning_rate=0.1,

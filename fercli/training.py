@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fercli import __version__
 from fercli.batches import Batches, targets
 from fercli.calibration import cross_entropy, fit_temperature
-from fercli.checkpoints import Checkpoint, assign, read_checkpoint, save_weights, state_of, tensors_of, write_checkpoint
+from fercli.checkpoints import Checkpoint, assign, read_checkpoint, save_weights, state_of, tensors_of, weights_of, write_checkpoint
 from fercli.dataset import Dataset
 from fercli.errors import IntegrityError, TrainingDiverged, UsageError
 from fercli.files import Kind, exclusive, kind_of, write_json
@@ -32,6 +32,7 @@ from fercli.registry import Model
 CHECKPOINT = "checkpoint.safetensors"
 CURVES = "curves.png"
 METRICS = "metrics.json"
+_ORIGIN = ("recipe", "dataset", "votes", "epoch", "start", "device", "versions")  # what is kept of weights that a run began with
 
 _WHAT_TO_DO = "The last good checkpoint was kept; start anew with --overwrite and a lower --learning-rate."
 
@@ -68,8 +69,12 @@ class Trainer:
     recipe's seed and the epoch's number, so that a run resumed from the checkpoint equals an unbroken one on the same CPU. As many
     of the visible graphics processors train together as divide the batch size; see `Devices`.
 
+    A run begins with random weights, or with those of the checkpoint `start`, which need not have been trained on this data set;
+    a resumed one needs no `start` again.
+
     Raises UsageError if the folder already holds a run and neither `resume` nor `overwrite` is set, or if `resume` is and
-    the recipe differs; IntegrityError for a checkpoint of another model or data set; TrainingDiverged for a loss not finite.
+    the recipe differs, or if `start` is of another model; IntegrityError for a checkpoint of another model or data set;
+    TrainingDiverged for a loss not finite.
     """
 
     def __init__(
@@ -81,10 +86,12 @@ class Trainer:
         *,
         resume: bool = False,
         overwrite: bool = False,
+        start: Path | None = None,
         on_step: Callable[[Step], None] = lambda _: None,
     ) -> None:
         self.model, self.recipe, self.dataset, self.folder = model, recipe, dataset, folder
         self.history: list[Epoch] = []
+        self._start: dict[str, Any] | None = None  # what the weights that training began with say of themselves
         self._validation_logits: NDArray[np.float32] | None = None  # of the last epoch, once it was trained here
         self._on_step = on_step
         checkpoint = self._found_checkpoint(resume=resume, overwrite=overwrite)
@@ -96,6 +103,8 @@ class Trainer:
             self._build()
             if checkpoint:
                 self._restore(checkpoint)
+            elif start:
+                self._begin_with(start)
 
     def _build(self) -> None:
         recipe = self.recipe
@@ -174,10 +183,21 @@ class Trainer:
             was = ", ".join(f"{name} {was_recipe[name]}" for name in changed)
             raise UsageError(f"{path} was trained with {was}; resume with the same values, or start anew with --overwrite.")
         assign(state_of(self._trainee, self._optimizer), checkpoint.tensors, path)
+        self._start = stored.get("start")
         try:
             self.history = [Epoch(**line) for line in stored["history"]]
         except (KeyError, TypeError) as error:
             raise IntegrityError(f"{path} holds no history that this version knows ({error}).") from error
+
+    def _begin_with(self, path: Path) -> None:
+        checkpoint = read_checkpoint(path)
+        stored = checkpoint.metadata
+        if stored.get("model") != self.model.name:
+            raise UsageError(
+                f"{path} holds a {stored.get('model')} network, not {self.model.name}; start from weights of the same."
+            )
+        assign(weights_of(self.network), checkpoint.tensors, path)
+        self._start = {"sha256": checkpoint.sha256} | {name: stored.get(name) for name in _ORIGIN}
 
     def _augmented(self, augmentation: Augmentation) -> keras.Model:
         pixels, *others = self.network.inputs
@@ -260,6 +280,7 @@ class Trainer:
             "dropout": self.model.network.dropout,
             "dataset": self.dataset.meta["digest"],
             "votes": self._votes_digest(),
+            "start": self._start,
             "device": self.device,
             "versions": {
                 "fercli": __version__,

@@ -7,6 +7,7 @@ from fercli.cards import model_card
 from fercli.evaluation import Evaluation, measure
 from fercli.history import Choice, Epoch, Repetition
 from fercli.labels import LABELS
+from fercli.recipes import with_options
 from fercli.registry import MODELS
 
 METADATA = {
@@ -55,3 +56,22 @@ def test_a_card_of_another_recipe_promises_no_command() -> None:
     assert "the registry's recipe has changed since, in its optimizer (rmsprop then), dropout ([0.9" in card
     assert "fercli train --model" not in card
     assert "dropout, by layer" not in card
+
+
+def test_a_card_of_weights_that_began_with_others_has_both_commands() -> None:
+    labels = np.arange(7, dtype=np.uint8)
+    probabilities = np.zeros((7, 7), np.float32)
+    result = Evaluation("compact", "compact", "test", 10, 20, 5.0, measure(labels, labels.astype(np.int64), None), probabilities)
+    recipe = MODELS["compact"].recipe
+    first_recipe = asdict(with_options(recipe, epochs=9, erasing=0.5))
+    first = {"sha256": "d1g", "epoch": 9, "recipe": first_recipe, "start": None}
+    metadata = METADATA | {"model": "compact", "recipe": asdict(with_options(recipe, learning_rate=0.05)), "start": first}
+    history = [Epoch(1, 1, 1, 1, 1, 1, 60.0)]
+    card = model_card([result], [result.measures], metadata, history, {})
+    assert (
+        "    fercli train --model compact --epochs 9 --erasing 0.5 --out runs/compact-start\n"
+        "    fercli train --model compact --start runs/compact-start --learning-rate 0.05\n"
+    ) in card
+    assert "- begun with: the weights of epoch 9 of an earlier run (SHA-256 d1g): optimizer sgd" in card
+    first_recipe["average"] = 0.5
+    assert "has changed since, in its average (0.5 then)" in model_card([result], [result.measures], metadata, history, {})

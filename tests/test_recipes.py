@@ -3,13 +3,28 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from fercli.recipes import recipe_from, summary, with_overrides
+from fercli.recipes import options_of, recipe_from, summary, with_options
 from fercli.registry import MODELS
 
 
-def test_overrides_leave_out_none() -> None:
+def test_options_leave_out_none() -> None:
     recipe = MODELS["deep"].recipe
-    assert with_overrides(recipe, epochs=None, seed=5) == replace(recipe, seed=5)
+    assert with_options(recipe, epochs=None, seed=5) == replace(recipe, seed=5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_recipes_own_options_change_nothing(name: str) -> None:
+    recipe = MODELS[name].recipe
+    assert with_options(recipe, **options_of(recipe)) == recipe
+
+
+def test_erasing_is_the_augmentations() -> None:
+    erased = with_options(MODELS["compact"].recipe, erasing=0.5)
+    assert erased.augmentation == replace(MODELS["compact"].recipe.augmentation, erasing=0.5)  # type: ignore[type-var]
+    assert options_of(erased)["erasing"] == 0.5
+    alone = with_options(MODELS["deep"].recipe, erasing=0.1).augmentation
+    assert alone is not None
+    assert (alone.erasing, alone.flip) == (0.1, False)
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -12,6 +12,7 @@ from fercli.dataset import Dataset
 from fercli.errors import FercliError, IntegrityError, TrainingDiverged, UsageError
 from fercli.history import Epoch, read_lines
 from fercli.inference import Labeller, own_weights
+from fercli.recipes import with_options
 from fercli.registry import MODELS, Affine, Convolution, PaperNetwork, ResidualNetwork
 from fercli.training import Step, Trainer, stored_recipe
 
@@ -159,7 +160,12 @@ def test_overwrite_starts_anew(dataset: Dataset, tmp_path: Path) -> None:
 
 # Everything that a recipe can ask for, on a residual network with few filters.
 RICH_MODEL = replace(MODELS["compact"], network=ResidualNetwork(stem=4, stages=((4, 1), (8, 1)), squeeze=2, head_dropout=0.1))
-RICH = replace(RICH_MODEL.recipe, epochs=3, batch_size=16, precision="float32", average=0.9, mixup=0.2, warmup_epochs=5 / 3)
+RICH = replace(
+    with_options(RICH_MODEL.recipe, epochs=3, batch_size=16, precision="float32", erasing=0.5),
+    average=0.9,
+    mixup=0.2,
+    warmup_epochs=5 / 3,
+)
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +226,28 @@ def test_averages_follow_their_rule(dataset: Dataset, tmp_path: Path) -> None:
     (average,) = (tensor for name, tensor in checkpoint.items() if name.endswith("logits_kernel_average"))
     assert np.allclose(average, 0.9 * raw[0] + 0.1 * raw[1], atol=1e-6)
     assert np.array_equal(checkpoint["model/logits/kernel"], raw[1])
+
+
+def test_a_run_that_starts_with_weights_goes_on_from_them(
+    rich_run: tuple[Path, list[Epoch]], dataset: Dataset, tmp_path: Path
+) -> None:
+    weights = rich_run[0] / "model.safetensors"
+    begun = Trainer(RICH_MODEL, replace(RICH, epochs=2), dataset, tmp_path, start=weights)
+    tensors = read_checkpoint(weights).tensors
+    for variable in begun.network.weights:
+        assert np.array_equal(variable.numpy(), tensors[variable.path].astype(np.float32))
+    next(iter(begun))
+    resumed = list(Trainer(RICH_MODEL, replace(RICH, epochs=2), dataset, tmp_path, resume=True))
+    unbroken = list(Trainer(RICH_MODEL, replace(RICH, epochs=2), dataset, tmp_path, overwrite=True, start=weights))
+    assert same(resumed, unbroken[1:])
+    origin = read_checkpoint(tmp_path / "model.safetensors").metadata["start"]
+    assert origin["sha256"] == read_checkpoint(weights).sha256
+    assert (origin["recipe"]["epochs"], origin["start"]) == (3, None)
+
+
+def test_start_weights_of_another_model(run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds a deep-hog network, not compact"):
+        Trainer(RICH_MODEL, RICH, dataset, tmp_path, start=run[0] / "model.safetensors")
 
 
 def test_the_kept_temperature_suits_the_validation_images(

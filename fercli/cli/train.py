@@ -9,7 +9,8 @@ import typer
 
 from fercli.cli import console
 from fercli.cli.options import DATA_DEFAULT, DataOption, DeepOption, HogOption, ModelOption, OverwriteOption, ShallowOption
-from fercli.recipes import with_overrides
+from fercli.errors import UsageError
+from fercli.recipes import with_options
 from fercli.registry import DEFAULT_TO_TRAIN, find_model, name_from_flags
 
 
@@ -29,6 +30,10 @@ def train(
     out: Annotated[Path | None, typer.Option("--out", help="Folder of the run.", show_default="runs/NAME")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's checkpoint, with its recipe.")] = False,
     overwrite: OverwriteOption = False,
+    start: Annotated[
+        Path | None,
+        typer.Option("--start", help="Run or .safetensors file whose weights training begins with.", show_default="random weights"),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training images.", show_default="recipe")] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, help="Images a step.", show_default="recipe")] = None,
     learning_rate: Annotated[
@@ -39,19 +44,26 @@ def train(
     votes: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of the crowd's votes (FER+) in the targets.", show_default="recipe")
     ] = None,
+    erasing: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Share of the images that lose a rectangle.", show_default="recipe")
+    ] = None,
     precision: Annotated[Precision | None, typer.Option(help="Number format of the arithmetic.", show_default="recipe")] = None,
 ) -> None:
     """Train a network; the recipe comes from the registry, and every value can be set."""
     entry = find_model(name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog) or DEFAULT_TO_TRAIN)
     folder = out or Path("runs") / entry.name
+    if resume and start:
+        raise UsageError("--resume goes on with the run's own weights; leave --start away.")
     from fercli.dataset import read_dataset
 
     dataset = read_dataset(data, hog=entry.uses_hog)
     console.say("Starting Keras …")
+    from fercli.inference import own_weights
     from fercli.training import METRICS, Step, Trainer, stored_recipe
 
+    weights = own_weights(start).path if start else None
     base = stored_recipe(folder) if resume else entry.recipe
-    recipe = with_overrides(
+    recipe = with_options(
         base,
         epochs=epochs,
         batch_size=batch_size,
@@ -59,6 +71,7 @@ def train(
         l2=l2,
         seed=seed,
         votes=votes,
+        erasing=erasing,
         precision=precision and precision.value,
     )
     with console.progress("steps") as bars:
@@ -72,12 +85,21 @@ def train(
                 description=f"epoch {step.epoch}/{recipe.epochs}  loss {step.loss:.4f}  accuracy {step.accuracy:.2%}",
             )
 
-        trainer = Trainer(entry, recipe, dataset, folder, resume=resume, overwrite=overwrite, on_step=on_step)
+        trainer = Trainer(
+            entry,
+            recipe,
+            dataset,
+            folder,
+            resume=resume,
+            overwrite=overwrite,
+            start=weights,
+            on_step=on_step,
+        )
         done = len(trainer.history)
-        start = f"{trainer.network.count_params():,} parameters"
+        beginning = f"{trainer.network.count_params():,} parameters" + (f" from {console.name(weights)}" if weights else "")
         if done:
-            start = "all epochs are done already" if done == recipe.epochs else f"from epoch {done + 1}"
-        console.say(f"{entry.name}: {start}, {trainer.images:,} training images, on {trainer.device}; {recipe.summary}")
+            beginning = "all epochs are done already" if done == recipe.epochs else f"from epoch {done + 1}"
+        console.say(f"{entry.name}: {beginning}, {trainer.images:,} training images, on {trainer.device}; {recipe.summary}")
         again = f"fercli train --model {entry.name} --data {shlex.quote(str(data))} --out {shlex.quote(str(folder))} --resume"
         console.say_on_stop(f"Stopped. Go on after the last finished epoch with: {again}")
         for epoch in trainer:
@@ -87,9 +109,8 @@ def train(
                 f"epoch {epoch.epoch}/{recipe.epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.2%}  "
                 f"val_loss {epoch.val_loss:.4f}  val_accuracy {epoch.val_accuracy:.2%}  {epoch.seconds:.0f} s{mark}"
             )
-    weights = shlex.quote(str(folder))
     console.say(
         f"Best: epoch {trainer.best.epoch}, validation accuracy {trainer.best.val_accuracy:.2%} ({console.name(folder / METRICS)})"
     )
-    console.say(f"Evaluate it:  fercli evaluate --weights {weights} --data {shlex.quote(str(data))}")
-    console.say(f"Use it:       fercli classify ./photos -o results.csv --weights {weights}")
+    console.say(f"Evaluate it:  fercli evaluate --weights {shlex.quote(str(folder))} --data {shlex.quote(str(data))}")
+    console.say(f"Use it:       fercli classify ./photos -o results.csv --weights {shlex.quote(str(folder))}")

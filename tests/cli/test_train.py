@@ -45,6 +45,20 @@ def test_train_resume_evaluate_classify(fercli: Run, folder: Path, monkeypatch: 
         assert (folder / "cards" / f"shallow-hog-{name}").is_file()
 
 
+def test_start_goes_on_from_a_run(fercli: Run, folder: Path) -> None:
+    options = ["train", "--model", "shallow-hog", "--epochs", "1", "--batch-size", "16"]
+    assert fercli(*options, "--out", "first").code == 0
+    ran = fercli(*options, "--out", "second", "--start", "first", "--learning-rate", "0.0005")
+    assert ran.code == 0
+    assert "parameters from first/model.safetensors, 84 training images" in " ".join(ran.talk.split())
+    missing = fercli(*options, "--out", "third", "--start", "nowhere")
+    assert missing.code == 2
+    assert "nowhere does not exist" in missing.talk
+    both = fercli(*options, "--out", "second", "--resume", "--start", "first")
+    assert both.code == 2
+    assert "leave --start away" in both.talk
+
+
 def test_wrong_folders_and_flags(fercli: Run, folder: Path) -> None:
     assert "no HOG" not in fercli("train", "--model", "shallow-hog", "--epochs", "1").talk
     ran = fercli("train", "--model", "shallow-hog", "--epochs", "1")
