@@ -29,8 +29,8 @@ _DEFAULT = "default"  # what Hadoop's library calls the file system that its own
 def place(text: str) -> Path:
     """Return the path that a text stands for: a `RemotePath` for a URI of one of `SCHEMES`, a path of this machine otherwise.
 
-    `file://` URIs are paths of this machine. UsageError for other URIs, for one that names no bucket or holds a password, and for
-    a remote one if pyarrow is not installed.
+    `file://` URIs are paths of this machine. UsageError for other URIs, for one without a bucket's name or with a password, and for a
+    remote one if pyarrow is not installed.
     """
     if not (uri := re.match(r"([A-Za-z][\w+.-]*)://([^/]*)", text)):
         return Path(text)
@@ -51,6 +51,8 @@ def place(text: str) -> Path:
         return RemotePath(f"{scheme}://{_DEFAULT}{text.removeprefix(f'{scheme}://')}")
     if not host:
         raise UsageError(f"{text} names no bucket; write {scheme}://BUCKET/FOLDER.")
+    if " " in host:
+        raise UsageError(f"{text} has a blank in the bucket's name, which none has; write {scheme}://BUCKET/FOLDER.")
     return RemotePath(text)
 
 

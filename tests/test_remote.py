@@ -81,6 +81,7 @@ def test_places() -> None:
     ("text", "reason"),
     [
         ("http://x/y", "copy it here"), ("s3a://x/y", "s3://"), ("s3://", "names no bucket"), ("s3:///x", "names no bucket"),
+        ("s3://my bucket/x", "a blank"),
         ("s3://key:secret@bucket/x", "no place for a password"), ("s3://key:sec/secret@bucket/x", "no place for a password"),
         ("abfss://:secret==@account.dfs.core.windows.net/x", "no place for a password"),
     ],
@@ -122,11 +123,11 @@ def test_a_bucket_that_is_not_there_is_missing(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_uri_that_cannot_be_used_is_an_unreadable_file() -> None:
-    path = place("s3://my bucket/x")
+    path = place("s3://my|bucket/x")
     assert kind_of(path) is Kind.UNREADABLE
     with pytest.raises(OSError, match="Cannot parse URI") as failed:
         path.read_bytes()
-    assert failed.value.filename == "s3://my bucket/x"
+    assert failed.value.filename == "s3://my|bucket/x"
 
 
 def test_without_pyarrow_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
