@@ -29,8 +29,8 @@ _DEFAULT = "default"  # what Hadoop's library calls the file system that its own
 def place(text: str) -> Path:
     """Return the path that a text stands for: a `RemotePath` for a URI of one of `SCHEMES`, a path of this machine otherwise.
 
-    `file://` URIs are paths of this machine. UsageError for other URIs, for one without a bucket's name or with a password, and for a
-    remote one if pyarrow is not installed.
+    `file://` URIs are paths of this machine. UsageError for other URIs, for one without a bucket's name or with a password, and
+    for a remote one if pyarrow is not installed.
     """
     if not (uri := re.match(r"([A-Za-z][\w+.-]*)://([^/]*)", text)):
         return Path(text)
