@@ -203,6 +203,7 @@ MODELS: dict[str, Model] = {
             uses_hog=False,
             parameters=2_734_523,
             recipe=COMPACT_RECIPE,
+            sha256="99ec243707cb296e9c262877508f235760f35ea97434192435d42e520bc2bbd5",
         ),
     )
 }
@@ -211,7 +212,7 @@ ENSEMBLES: dict[str, Ensemble] = {
     "ensemble": Ensemble("ensemble", "the best networks together", members=("compact", "deep", "deep-hog")),
 }
 
-DEFAULT_MODEL = "deep"  # of classify
+DEFAULT_MODEL = "compact"  # of classify
 DEFAULT_TO_TRAIN = "deep"  # the paper's, which needs nothing but its data set
 
 
