@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.calibration import tempered
 from fercli.inference import Labeller, Labels, own_weights, shipped_weights
 from fercli.registry import DEFAULT_MODEL, Ensemble, find_entry
 
 
 class EnsembleLabeller:
-    """The mean of its members' calibrated probabilities; each member's weights are the shipped ones, each computes its own HOG.
+    """The mean of its members' calibrated probabilities, itself calibrated by the temperature that the registry names.
 
+    Each member's weights are the shipped ones, and each computes its own HOG.
     Raises UsageError if a member has no shipped weights; see `Labeller` for the rest.
     """
 
@@ -24,7 +26,7 @@ class EnsembleLabeller:
         self.sha256 = hashlib.sha256("".join(member.sha256 for member in self.members).encode()).hexdigest()
         trained_on = {member.metadata.get("dataset") for member in self.members}
         self.metadata: dict[str, Any] = {"dataset": trained_on.pop()} if len(trained_on) == 1 else {}
-        self.temperature = 1.0
+        self.temperature = entry.temperature
         self.parameters = sum(member.parameters for member in self.members)
         self.input_size = entry.input_size
         self.history: Path | None = None
@@ -45,9 +47,8 @@ class EnsembleLabeller:
         """Return nothing: which members take HOG is their own affair."""
 
     def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """Return the mean probabilities (N,7) of faces (N,48,48)."""
-        mean: NDArray[np.float32] = np.mean([member.label(pixels) for member in self.members], axis=0, dtype=np.float32)
-        return mean
+        """Return the mean probabilities (N,7) of faces (N,48,48), calibrated."""
+        return tempered(np.mean([member.label(pixels) for member in self.members], axis=0, dtype=np.float32), self.temperature)
 
 
 def labeller_for(name: str | None, weights: Path | None = None) -> Labels:

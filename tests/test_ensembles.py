@@ -3,7 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fercli.calibration import fit_temperature
 from fercli.checkpoints import save_weights
+from fercli.dataset import Dataset
 from fercli.ensembles import EnsembleLabeller, labeller_for
 from fercli.errors import UsageError
 from fercli.inference import Labeller, WeightsFile, own_weights
@@ -40,6 +42,12 @@ def test_the_mean_of_the_members(shipped: Path) -> None:
     assert np.allclose(several.label(FACES), np.mean([m.augmented().label(FACES) for m in members], axis=0), atol=1e-6)
 
 
+def test_the_ensembles_temperature_sharpens_the_mean(shipped: Path) -> None:
+    plain, sharp = (EnsembleLabeller(Ensemble("both", "", ("compact", "deep-hog"), temperature=t)) for t in (1.0, 0.5))
+    squares = plain.label(FACES) ** 2
+    assert np.allclose(sharp.label(FACES), squares / squares.sum(axis=1, keepdims=True), atol=1e-6)
+
+
 @pytest.mark.usefixtures("shipped")
 def test_names_and_weights_choose_who_labels(shipped: Path) -> None:
     assert labeller_for("deep-hog").name == "deep-hog"
@@ -58,3 +66,11 @@ def test_registered_ensembles_have_known_members_and_no_weights_of_their_own() -
 
 def test_without_a_name_the_default_answers() -> None:
     assert labeller_for(None).name == DEFAULT_MODEL
+
+
+@pytest.mark.parametrize("name", ENSEMBLES)
+def test_the_registered_temperature_is_the_one_that_fits(name: str, real_dataset: Dataset) -> None:
+    labeller, validation = EnsembleLabeller(ENSEMBLES[name]), real_dataset.validation
+    labeller.temperature = 1.0
+    logits = np.log(labeller.label(validation.pixels))
+    assert fit_temperature(logits, validation.labels) == pytest.approx(ENSEMBLES[name].temperature, abs=0.01)
