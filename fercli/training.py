@@ -32,7 +32,7 @@ from fercli.registry import Model
 CHECKPOINT = "checkpoint.safetensors"
 CURVES = "curves.png"
 METRICS = "metrics.json"
-_ORIGIN = ("recipe", "dropout", "dataset", "votes", "epoch", "start", "device", "versions")  # what is kept of weights that a run began with
+_ORIGIN = ("recipe", "dropout", "dataset", "votes", "epoch", "start", "device", "versions")  # kept of weights that a run began with
 
 _WHAT_TO_DO = "The last good checkpoint was kept; start anew with --overwrite and a lower --learning-rate."
 
