@@ -7,7 +7,7 @@ from typing import Any
 from fercli.evaluation import Evaluation, Measures
 from fercli.history import Choice, Epoch, Repetition
 from fercli.labels import LABELS
-from fercli.recipes import Recipe, options_of, recipe_from, summary, with_options
+from fercli.recipes import Recipe, options_of, recipe_from, with_options
 from fercli.registry import MODELS, Model
 
 CHOICES = "choices.csv"  # beside the cards
@@ -63,9 +63,8 @@ def model_card(
     }
     if metadata.get("start"):
         start = metadata["start"]
-        facts["begun with"] = (
-            f"the weights of epoch {start['epoch']} of an earlier run (SHA-256 {start['sha256']}): {summary(start['recipe'])}"
-        )
+        earlier = f"the weights of epoch {start['epoch']} of an earlier run (SHA-256 {start['sha256']})"
+        facts["begun with"] = f"{earlier}: {recipe_from(start['recipe']).summary}"
     changed = _changed_since(model, metadata)
     if not changed:
         facts["dropout, by layer"] = ", ".join(f"{rate:g}" for rate in model.network.dropout)
@@ -100,8 +99,8 @@ def model_card(
 
 def _changed_since(model: Model, metadata: dict[str, Any]) -> str:
     """Name what weights, or those they began with, were trained with that no option can ask for and the registry has otherwise."""
-    now = with_options(model.recipe, **options_of(recipe_from(metadata["recipe"])))
     then = recipe_from(metadata["recipe"])
+    now = with_options(model.recipe, **options_of(then))
     changed = {
         field.name: getattr(then, field.name) for field in fields(Recipe) if getattr(then, field.name) != getattr(now, field.name)
     }
