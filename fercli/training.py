@@ -197,7 +197,7 @@ class Trainer:
                 f"{path} holds a {stored.get('model')} network, not {self.model.name}; start from weights of the same."
             )
         assign(weights_of(self.network), checkpoint.tensors, path)
-        self._start = {"sha256": checkpoint.sha256} | {name: stored.get(name) for name in _ORIGIN}
+        self._start = {"sha256": checkpoint.sha256} | {name: stored[name] for name in _ORIGIN if name in stored}
 
     def _augmented(self, augmentation: Augmentation) -> keras.Model:
         pixels, *others = self.network.inputs
