@@ -62,9 +62,7 @@ def model_card(
         "data set": f"FER2013, digest {metadata['dataset']}",
     }
     if metadata.get("start"):
-        start = metadata["start"]
-        earlier = f"the weights of epoch {start['epoch']} of an earlier run (SHA-256 {start['sha256']})"
-        facts["begun with"] = f"{earlier}: {recipe_from(start['recipe']).summary}"
+        facts["begun with"] = _origin(metadata["start"])
     changed = _changed_since(model, metadata)
     if not changed:
         facts["dropout, by layer"] = ", ".join(f"{rate:g}" for rate in model.network.dropout)
@@ -95,6 +93,13 @@ def model_card(
         ]
         lines += [*_table(header, body), ""]
     return "\n".join([*lines, "## What it is not for", "", _LIMITS, ""])
+
+
+def _origin(start: dict[str, Any]) -> str:
+    """Say which weights a run began with, and what those began with in turn."""
+    text = f"the weights of epoch {start['epoch']} of an earlier run (SHA-256 {start['sha256']})"
+    text += f": {recipe_from(start['recipe']).summary}"
+    return f"{text}; itself begun with {_origin(start['start'])}" if start.get("start") else text
 
 
 def _changed_since(model: Model, metadata: dict[str, Any]) -> str:

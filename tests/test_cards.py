@@ -58,20 +58,23 @@ def test_a_card_of_another_recipe_promises_no_command() -> None:
     assert "dropout, by layer" not in card
 
 
-def test_a_card_of_weights_that_began_with_others_has_both_commands() -> None:
+def test_a_card_of_weights_that_began_with_others_has_all_commands() -> None:
     labels = np.arange(7, dtype=np.uint8)
     probabilities = np.zeros((7, 7), np.float32)
     result = Evaluation("compact", "compact", "test", 10, 20, 5.0, measure(labels, labels.astype(np.int64), None), probabilities)
     recipe = MODELS["compact"].recipe
     first_recipe = asdict(with_options(recipe, epochs=9, erasing=0.5))
     first = {"sha256": "d1g", "epoch": 9, "recipe": first_recipe, "start": None}
-    metadata = METADATA | {"model": "compact", "recipe": asdict(with_options(recipe, learning_rate=0.05)), "start": first}
+    second = {"sha256": "d2g", "epoch": 7, "recipe": asdict(with_options(recipe, learning_rate=0.05)), "start": first}
+    metadata = METADATA | {"model": "compact", "recipe": asdict(recipe), "start": second}
     history = [Epoch(1, 1, 1, 1, 1, 1, 60.0)]
     card = model_card([result], [result.measures], metadata, history, {})
     assert (
-        "    fercli train --model compact --epochs 9 --erasing 0.5 --out runs/compact-start\n"
-        "    fercli train --model compact --start runs/compact-start --learning-rate 0.05\n"
+        "    fercli train --model compact --epochs 9 --erasing 0.5 --out runs/compact-start-start\n"
+        "    fercli train --model compact --start runs/compact-start-start --learning-rate 0.05 --out runs/compact-start\n"
+        "    fercli train --model compact --start runs/compact-start\n"
     ) in card
-    assert "- begun with: the weights of epoch 9 of an earlier run (SHA-256 d1g): optimizer sgd" in card
+    assert "- begun with: the weights of epoch 7 of an earlier run (SHA-256 d2g): optimizer sgd" in card
+    assert "; itself begun with the weights of epoch 9 of an earlier run (SHA-256 d1g): optimizer sgd" in card
     first_recipe["average"] = 0.5
     assert "has changed since, in its average (0.5 then)" in model_card([result], [result.measures], metadata, history, {})

@@ -2,7 +2,7 @@
 
     python tests/bench/choices.py fer2013.npz deep --epochs 2 momentum=0.9 momentum=0.97 'dropout=0 0 0 0 0.5 0.5'
 
-Each setting changes the entry's recipe (`optimizer=adam,learning_rate=0.001`, `erasing=0.5`, `augmentation=none`), its dropout
+Each setting changes the entry's recipe (`optimizer=adam,learning_rate=0.001`, `erasing=0.5`, `augmentation=flip`), its dropout
 rates, one for each convolution and then for each affine layer, another part of its network (`squeeze=0`), or HOG's orientations,
 cell and block (`hog=9 8 2`). Every run is a whole schedule of its own, so a cosine ends at zero in each. With
 `--record weights/choices.csv` the results go into the file that the cards quote.
@@ -24,9 +24,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from fercli.dataset import Dataset, Split, read_dataset
 from fercli.history import Choice, read_lines, write_lines
 from fercli.hog import hog_features
-from fercli.recipes import with_options
+from fercli.recipes import Augmentation, with_options
 from fercli.registry import HOG_LENGTH, Model, PaperNetwork, ResidualNetwork, find_model
 from fercli.training import Trainer
+
+AUGMENTATIONS = {"none": None, "flip": Augmentation(flip=True)}  # without any, mirrored copies make an epoch twice as long
 
 
 def varied(model: Model, setting: str) -> Model:
@@ -38,9 +40,9 @@ def varied(model: Model, setting: str) -> Model:
         elif name == "hog":
             pass  # see `with_hog`
         elif name == "augmentation":
-            if value != "none":
-                raise SystemExit(f"{setting}: augmentation can only be none.")
-            recipe = replace(recipe, augmentation=None)
+            if value not in AUGMENTATIONS:
+                raise SystemExit(f"{setting}: augmentation can only be {' or '.join(AUGMENTATIONS)}.")
+            recipe = replace(recipe, augmentation=AUGMENTATIONS[value])
         elif name == "erasing":
             recipe = with_options(recipe, erasing=float(value))
         else:
