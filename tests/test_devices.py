@@ -67,6 +67,33 @@ def test_what_two_devices_cannot_share_evenly(tmp_path: Path) -> None:
     assert np.isfinite([line[:2] for line in lines]).all()
 
 
+NORMALISE = """
+import json
+import tensorflow as tf
+(cpu,) = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import keras
+from fercli.networks.devices import Devices
+from fercli.networks.layers import BatchNormalization
+devices = Devices(4)
+with devices.together():
+    network = keras.Sequential([keras.Input((2, 2, 1)), BatchNormalization(momentum=0.0)])
+    devices.normalise_together(network)
+    network.compile(optimizer=keras.optimizers.SGD(0.0), loss="mse")
+    images = tf.concat([tf.zeros((2, 2, 2, 1)), tf.fill((2, 2, 2, 1), 10.0)], 0)
+    network.fit(images, tf.zeros((4, 2, 2, 1)), batch_size=4, verbose=0)
+layer = network.layers[-1]
+print(json.dumps([float(layer.moving_mean[0]), float(layer.moving_variance[0])]))
+"""
+
+
+def test_a_batch_is_normalised_whole() -> None:
+    """One device has the zeros and the other the tens; alone, each would find no variance."""
+    child = subprocess.run([sys.executable, "-c", NORMALISE], capture_output=True, text=True, check=False, cwd=Path.cwd())
+    assert child.returncode == 0, child.stderr
+    assert json.loads(child.stdout.splitlines()[-1]) == pytest.approx([5.0, 25.0])
+
+
 def test_a_batch_goes_to_as_many_devices_as_divide_it(monkeypatch: pytest.MonkeyPatch) -> None:
     from fercli.networks.devices import Devices
 

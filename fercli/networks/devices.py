@@ -1,4 +1,4 @@
-"""What Keras computes on: the one place that speaks to a backend by name."""
+"""What Keras computes on, and how several devices share a batch."""
 
 import os
 import sys

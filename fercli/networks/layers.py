@@ -26,12 +26,14 @@ class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
     """Keras's layer; over images (N,H,W,C), TensorFlow trains with its one fused operation, in the layer's precision.
 
     Keras makes some twenty passes over float32 copies instead, which were a third of a deep network's training step on a CPU. The
-    moving variance is the unbiased one, which differs from Keras's by one part in N*H*W.
+    moving variance is the unbiased one, which differs from Keras's by one part in N*H*W. A `synchronized` layer is all Keras's: the
+    operation sees one device's share of the batch alone.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Normalise by the batch's statistics in training, by the moving ones otherwise."""
-        if not training or mask is not None or len(inputs.shape) != 4 or keras.backend.backend() != "tensorflow":
+        fused = len(inputs.shape) == 4 and keras.backend.backend() == "tensorflow" and not self.synchronized
+        if not training or mask is not None or not fused:
             return super().call(inputs, training=training, mask=mask)
         import tensorflow as tf
 
