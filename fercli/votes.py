@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from fercli.errors import FercliError, UsageError
 from fercli.files import Kind, kind_of
-from fercli.labels import VOTES
+from fercli.labels import LABELS, VOTES
 from fercli.rows import BadRow, parse_usage
 from fercli.sources import Faces
 
@@ -16,6 +16,7 @@ from fercli.sources import Faces
 _COLUMNS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt", "unknown", "NF")
 _USAGE = "Usage"
 _MOST = 255  # votes for one thing that an array of uint8 holds
+_LEAST_ALIKE = 0.5  # FER+ agrees with FER2013 on two images of three; rows in another order, by chance alone
 
 
 def votes_of(faces: Faces, path: Path) -> NDArray[np.uint8]:
@@ -40,7 +41,16 @@ def votes_of(faces: Faces, path: Path) -> NDArray[np.uint8]:
             f"{path}, row {row + 1}: FER+ has {splits[row]}, the data set {faces.splits[differs[0]]}, so that its rows are in "
             "another order; give the two files as they were published."
         )
-    return counts[faces.rows]
+    votes = counts[faces.rows]
+    seen = votes[:, : len(LABELS)]
+    known = seen.any(axis=1)
+    alike = np.mean((seen.argmax(axis=1) == faces.labels)[known]) if known.any() else 0.0
+    if alike < _LEAST_ALIKE:
+        raise FercliError(
+            f"{path}: the crowd sees the data set's own label in only {100 * alike:.0f} % of the images, so that its rows are in "
+            "another order; give the two files as they were published."
+        )
+    return votes
 
 
 def _read(path: Path) -> tuple[NDArray[np.str_], NDArray[np.uint8]]:
@@ -61,6 +71,6 @@ def _read(path: Path) -> tuple[NDArray[np.str_], NDArray[np.uint8]]:
 
 
 def _count(text: str | None) -> int:
-    if not (text and text.isascii() and text.isdigit() and int(text) <= _MOST):
+    if not (text and text.isascii() and text.isdigit() and len(text) <= len(str(_MOST)) and int(text) <= _MOST):
         raise BadRow(f"{text!r} is no number of votes")
     return int(text)

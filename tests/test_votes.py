@@ -45,12 +45,22 @@ def test_flips_bring_their_votes_and_rejected_rows_none(ferplus: Path, tmp_path:
         (lambda text: text.replace("Training,,0", "Training,,many", 1), "'many' is no number of votes"),
         (lambda text: text.replace("Training", "Elsewhere", 1), "row 1: Usage is 'Elsewhere'"),
         (lambda text: text.replace("Training,", 'Training,"', 1), "get the file again"),
+        (lambda text: text.replace("Training,,0", f"Training,,{'9' * 5000}", 1), "is no number of votes"),
         (lambda text: "", "names no column"),
     ],
 )
 def test_files_that_do_not_fit(change: object, message: str, csv_file: Path, ferplus: Path) -> None:
     ferplus.write_text(change(ferplus_text()))  # type: ignore[operator]
     with pytest.raises(FercliError, match=message):
+        votes_of(read_faces(csv_file), ferplus)
+
+
+def test_rows_in_another_order_within_a_split(csv_file: Path, ferplus: Path) -> None:
+    header, *rows = ferplus.read_text().splitlines()
+    training = [row for row in rows if row.startswith("Training")]
+    others = [row for row in rows if not row.startswith("Training")]
+    ferplus.write_text("\n".join([header, *training[1:], training[0], *others]))
+    with pytest.raises(FercliError, match="own label in only"):
         votes_of(read_faces(csv_file), ferplus)
 
 
