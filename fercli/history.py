@@ -13,7 +13,7 @@ from fercli.files import write_atomically
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch: losses with L2, accuracies from 0 to 1, the learning rate at the epoch's end, the duration in seconds."""
+    """One epoch: losses, that of training with L2; accuracies from 0 to 1; the learning rate at its end; the seconds it took."""
 
     epoch: int
     loss: float

@@ -80,6 +80,6 @@ def options_of(recipe: Recipe) -> dict[str, Any]:
 def with_options(recipe: Recipe, **options: Any) -> Recipe:
     """Return the recipe with the values that are not None, named as in `options_of`, in place of its own."""
     augmentation, erasing = recipe.augmentation, options.pop("erasing", None)
-    if erasing is not None:
-        augmentation = replace(augmentation or Augmentation(), erasing=erasing)
+    if erasing is not None and (augmentation or erasing):  # the mirrored copies, which an augmentation leaves out, are in its flip
+        augmentation = replace(augmentation or Augmentation(flip=True), erasing=erasing)
     return replace(recipe, augmentation=augmentation, **{name: value for name, value in options.items() if value is not None})

@@ -54,15 +54,21 @@ def test_mixup_mixes_pairs_alike_and_the_same_way_each_time(split: Split) -> Non
     wanted = targets(split)
     batches = Batches(split, wanted, np.arange(16), 16, mixup=1.0, seed=(3, 1))
     inputs, mixed = batches[0]
-    shares = np.unique(mixed[(mixed > 0) & (mixed < 1)].round(4))
-    assert len(shares) == 2
-    assert shares.sum() == pytest.approx(1, abs=1e-3)
+    images = inputs["pixels"]
+    assert images.dtype == np.uint8
     assert np.allclose(mixed.sum(axis=1), 1)
-    assert inputs["pixels"].dtype == np.uint8
-    first = shares.max() if (mixed[0].max() < 1) else None
-    if first:  # the image is mixed as its target is
-        own = max((mixed[0, split.labels[0]], 1 - mixed[0, split.labels[0]]))
-        assert own == pytest.approx(first, abs=1e-3)
+    shares = set()
+    for number in range(16):
+        if mixed[number].max() == 1:  # its partner has the same label
+            continue
+        own = mixed[number, split.labels[number]]
+        (label,) = np.flatnonzero((mixed[number] > 0) & (np.arange(7) != split.labels[number]))
+        partners = [other for other in range(16) if split.labels[other] == label]
+        expected = [own * split.pixels[number] + (1 - own) * split.pixels[other] for other in partners]
+        assert min(np.abs(images[number] - image).max() for image in expected) <= 0.51  # mixed as the target is, and rounded
+        shares.add(round(float(own), 4))
+    assert len(shares) == 1
+    assert shares.pop() != 0.5
     again, _ = Batches(split, wanted, np.arange(16), 16, mixup=1.0, seed=(3, 1))[0]
     other, _ = Batches(split, wanted, np.arange(16), 16, mixup=1.0, seed=(3, 2))[0]
     assert (again["pixels"] == inputs["pixels"]).all()

@@ -24,7 +24,8 @@ def test_erasing_is_the_augmentations() -> None:
     assert options_of(erased)["erasing"] == 0.5
     alone = with_options(MODELS["deep"].recipe, erasing=0.1).augmentation
     assert alone is not None
-    assert (alone.erasing, alone.flip) == (0.1, False)
+    assert (alone.erasing, alone.flip) == (0.1, True)
+    assert with_options(MODELS["deep"].recipe, erasing=0.0) == MODELS["deep"].recipe
 
 
 @pytest.mark.parametrize("name", MODELS)

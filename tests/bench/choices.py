@@ -34,7 +34,10 @@ AUGMENTATIONS = {"none": None, "flip": Augmentation(flip=True)}  # without any, 
 def varied(model: Model, setting: str) -> Model:
     """Return the entry with one setting, `name=value[,name=value]`, in place of its own; dropout rates are set apart by spaces."""
     recipe, network = model.recipe, model.network
-    for name, value in (pair.split("=") for pair in setting.split(",")):
+    pairs = sorted(pair.split("=") for pair in setting.split(","))  # so that augmentation comes before its erasing
+    for name, value in pairs:
+        if name in ("epochs", "precision"):
+            raise SystemExit(f"{setting}: {name} is not a setting to try; every run has the same.")
         if name == "dropout":
             network = with_dropout(network, [float(rate) for rate in value.split()])
         elif name == "hog":
