@@ -6,6 +6,7 @@ from typing import Any
 
 from fercli.evaluation import Evaluation, Measures
 from fercli.history import Choice, Epoch, Repetition
+from fercli.inference import lineage
 from fercli.labels import LABELS
 from fercli.recipes import Recipe, options_of, recipe_from, with_options
 from fercli.registry import MODELS, Model
@@ -62,15 +63,17 @@ def model_card(
         "data set": f"FER2013, digest {metadata['dataset']}",
     }
     if metadata.get("start"):
-        facts["begun with"] = _origin(metadata["start"])
+        facts["begun with"] = "; itself begun with ".join(_origin(run) for run in lineage(metadata["start"]))
     changed = _changed_since(model, metadata)
     if not changed:
         facts["dropout, by layer"] = ", ".join(f"{rate:g}" for rate in model.network.dropout)
     lines += [f"- {key}: {value}" for key, value in facts.items()]
     if changed:
         lines += ["", f"No command gives these weights again: the registry's recipe has changed since, in its {changed}.", ""]
+    elif {run.get("dataset") for run in lineage(metadata)} != {metadata["dataset"]}:
+        lines += ["", "No command gives these weights again: they began with weights trained on another data set.", ""]
     else:
-        ferplus = " --ferplus fer2013new.csv" if recipe.votes else ""
+        ferplus = " --ferplus fer2013new.csv" if any(run["recipe"].get("votes") for run in lineage(metadata)) else ""
         lines += ["", f"Again, after `fercli prepare fer2013.csv{ferplus}`:", ""]
         lines += [*(f"    {command}" for command in _commands(model, metadata)), ""]
     if recipe.epochs != model.recipe.epochs:
@@ -96,24 +99,23 @@ def model_card(
 
 
 def _origin(start: dict[str, Any]) -> str:
-    """Say which weights a run began with, and what those began with in turn."""
-    text = f"the weights of epoch {start['epoch']} of an earlier run (SHA-256 {start['sha256']})"
-    text += f": {recipe_from(start['recipe']).summary}"
-    return f"{text}; itself begun with {_origin(start['start'])}" if start.get("start") else text
+    """Say which weights a run began with."""
+    elsewhere = f"SHA-256 {start['sha256']}; data set {start.get('dataset', 'unknown')}"
+    return f"the weights of epoch {start.get('epoch', '?')} of an earlier run ({elsewhere}): {recipe_from(start['recipe']).summary}"
 
 
 def _changed_since(model: Model, metadata: dict[str, Any]) -> str:
     """Name what weights, or those they began with, were trained with that no option can ask for and the registry has otherwise."""
-    then = recipe_from(metadata["recipe"])
-    now = with_options(model.recipe, **options_of(then))
-    changed = {
-        field.name: getattr(then, field.name) for field in fields(Recipe) if getattr(then, field.name) != getattr(now, field.name)
-    }
-    dropout = list(model.network.dropout)
-    if metadata.get("dropout", dropout) != dropout:
-        changed["dropout"] = metadata["dropout"]
-    named = ", ".join(f"{name.replace('_', ' ')} ({value} then)" for name, value in changed.items())
-    return named or (_changed_since(model, metadata["start"]) if metadata.get("start") else "")
+    changed: dict[str, Any] = {}
+    for run in lineage(metadata):
+        then = recipe_from(run["recipe"])
+        now = with_options(model.recipe, **options_of(then))
+        names = [field.name for field in fields(Recipe)]
+        changed |= {name: getattr(then, name) for name in names if getattr(then, name) != getattr(now, name)}
+        dropout = list(model.network.dropout)
+        if run.get("dropout", dropout) != dropout:
+            changed["dropout"] = run["dropout"]
+    return ", ".join(f"{name.replace('_', ' ')} ({value} then)" for name, value in changed.items())
 
 
 def _commands(model: Model, metadata: dict[str, Any], out: str = "") -> list[str]:
@@ -140,7 +142,7 @@ def _overall(measures: Sequence[Measures], augmented: Sequence[Measures]) -> lis
         ["as the crowd (FER+)", *(_percent(item.crowd_agreement) for item in measures)],
         ["calibration error", *(_percent(item.calibration_error) for item in measures)],
         ["before calibration", *(_percent(item.calibration_error_before) for item in measures)],
-        ["images (leaked)", *(f"{item.images:,} ({item.leaked or 0:,})" for item in measures)],
+        ["images (leaked)", *(f"{item.images:,} ({'–' if item.leaked is None else f'{item.leaked:,}'})" for item in measures)],
     ]
 
 

@@ -23,10 +23,11 @@ class EnsembleLabeller:
     def __init__(self, entry: Ensemble) -> None:
         self.members = [Labeller(shipped_weights(name)) for name in entry.members]
         self.name = self.title = entry.name
-        self.sha256 = hashlib.sha256("".join(member.sha256 for member in self.members).encode()).hexdigest()
-        trained_on = {member.metadata.get("dataset") for member in self.members}
-        self.metadata: dict[str, Any] = {"dataset": trained_on.pop()} if len(trained_on) == 1 else {}
         self.temperature = entry.temperature
+        parts = [*(member.sha256 for member in self.members), str(self.temperature)]
+        self.sha256 = hashlib.sha256(" ".join(parts).encode()).hexdigest()
+        self.metadata: dict[str, Any] = {}
+        self.trained_on = frozenset[str]().union(*(member.trained_on for member in self.members))
         self.parameters = sum(member.parameters for member in self.members)
         self.input_size = entry.input_size
         self.history: Path | None = None

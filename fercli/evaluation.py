@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -15,6 +15,7 @@ from fercli.calibration import expected_calibration_error, tempered
 from fercli.dataset import Dataset
 from fercli.inference import BATCH, Labels
 from fercli.labels import LABELS
+from fercli.recipes import Recipe
 from fercli.registry import MODELS
 
 SURE_VOTES = 8
@@ -58,7 +59,7 @@ class Evaluation:
     images_per_second: float
     measures: Measures
     probabilities: NDArray[np.float32]
-    training: dict[str, Any] = field(default_factory=dict)  # the recipe and dropout it was trained with, if known
+    training: dict[str, Any] = field(default_factory=dict)  # the recipe, dropout and start it was trained with, if known
 
     @property
     def headline(self) -> str:
@@ -93,12 +94,13 @@ class Comparison:
 
 
 def evaluate(labeller: Labels, dataset: Dataset, name: str) -> Evaluation:
-    """Label all images of the split called `name`, and measure. The speed excludes a first batch, which compiles, and HOG.
+    """Label all images of the split called `name`, and measure.
 
-    Which images leaked is known only of the data set that the network was trained on; on another the figure is None.
+    The speed excludes a first batch, which compiles, and the HOG that the labeller's `features` gives. Which images leaked is known
+    only if the network has seen this data set alone; otherwise the figure is None.
     """
     split = dataset.split(name)
-    trained_here = labeller.metadata.get("dataset") == dataset.meta.get("digest")
+    trained_here = labeller.trained_on == {dataset.meta.get("digest")}
     hog = labeller.features(split.pixels)
     labeller.label(split.pixels[:BATCH], None if hog is None else hog[:BATCH])
     started = time.perf_counter()
@@ -121,7 +123,7 @@ def evaluate(labeller: Labels, dataset: Dataset, name: str) -> Evaluation:
             calibration_error_before=expected_calibration_error(tempered(probabilities, 1 / labeller.temperature), split.labels),
         ),
         probabilities=probabilities,
-        training=labeller.metadata.get("recipe", {}) | {"dropout": labeller.metadata.get("dropout")},
+        training=_training(labeller.metadata),
     )
 
 
@@ -188,10 +190,17 @@ def _compare(without: Evaluation, with_hog: Evaluation, labels: NDArray[np.uint8
         gained=gained,
         lost=lost,
         p_value=mcnemar(gained, lost),
-        trained_differently=tuple(
-            name for name in with_hog.training if with_hog.training[name] != without.training.get(name, with_hog.training[name])
-        ),
+        trained_differently=tuple(name for name, value in with_hog.training.items() if without.training.get(name, value) != value),
     )
+
+
+def _training(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return what is known of how weights were trained; of what an older recipe does not name, it had none."""
+    if "recipe" not in metadata:
+        return {}
+    absent = {item.name: item.default for item in fields(Recipe) if item.default is not MISSING}
+    dropout = {"dropout": metadata["dropout"]} if "dropout" in metadata else {}
+    return {**absent, **metadata["recipe"], **dropout, "start": (metadata.get("start") or {}).get("sha256")}
 
 
 def mcnemar(gained: int, lost: int) -> float:

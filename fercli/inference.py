@@ -59,14 +59,15 @@ def all_weights(runs: Path = RUNS) -> list[WeightsFile]:
 class Labels(Protocol):
     """Whatever labels faces: a network, or an ensemble of them.
 
-    `name` is its entry's in the registry, `title` what to call it, `metadata` stored with the weights, `history` the file of its
-    learning curve, if it has one.
+    `name` is its entry's in the registry, `title` what to call it, `metadata` stored with the weights, `trained_on` the digests of
+    all data sets that these have seen, `history` the file of its learning curve, if it has one.
     """
 
     name: str
     title: str
     sha256: str
     metadata: dict[str, Any]
+    trained_on: frozenset[str]
     temperature: float
     parameters: int
     input_size: int
@@ -99,6 +100,7 @@ class Labeller:
         self.weights = weights
         self.sha256 = checkpoint.sha256
         self.metadata: dict[str, Any] = checkpoint.metadata
+        self.trained_on = frozenset(run["dataset"] for run in lineage(self.metadata) if "dataset" in run)
         self.model = _entry(self.metadata, weights.path)
         self.name, self.input_size = self.model.name, self.model.input_size
         self.history: Path | None = weights.history
@@ -150,6 +152,14 @@ class Labeller:
             inputs = {name: np.repeat(values, 2, axis=0) for name, values in inputs.items()}
         result: NDArray[np.float32] = self._network.predict_on_batch(inputs)
         return result[:count]
+
+
+def lineage(metadata: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield what weights say of the run that they come from, then of the run whose weights that one began with, and so on."""
+    run: dict[str, Any] | None = metadata
+    while run:
+        yield run
+        run = run.get("start")
 
 
 def views(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:

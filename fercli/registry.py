@@ -151,7 +151,7 @@ COMPACT_RECIPE = Recipe(
     epochs=60,
     batch_size=128,
     precision="mixed_bfloat16",
-    warmup_epochs=1,
+    warmup_epochs=1.0,
     label_smoothing=0.1,
     votes=0.4,
     average=0.998,
@@ -265,5 +265,5 @@ def weights_path(name: str) -> Path:
 
 
 def card_path(name: str, part: str) -> Path:
-    """Return where a part of a shipped model's card is: `card.md`, `history.csv`, `curves.png`, `confusion.png`, `metrics.json`."""
+    """Return where a part of a shipped model's card is: `card.md`, `history.csv`, `metrics.json`, or a figure, `curves.png`."""
     return weights_folder() / f"{name}-{part}"

@@ -73,8 +73,8 @@ class Trainer:
     a resumed one needs no `start` again.
 
     Raises UsageError if the folder already holds a run and neither `resume` nor `overwrite` is set, or if `resume` is and
-    the recipe differs, or if `start` is of another model; IntegrityError for a checkpoint of another model or data set;
-    TrainingDiverged for a loss not finite.
+    the recipe differs, or if `start` is of another model, or for an augmentation beside HOG; IntegrityError for a checkpoint of
+    another model or data set; TrainingDiverged for a loss not finite.
     """
 
     def __init__(
@@ -91,9 +91,12 @@ class Trainer:
     ) -> None:
         self.model, self.recipe, self.dataset, self.folder = model, recipe, dataset, folder
         self.history: list[Epoch] = []
-        self._start: dict[str, Any] | None = None  # what the weights that training began with say of themselves
+        self.start: dict[str, Any] | None = None  # what the weights that training began with say of themselves
+        self._temperature: float | None = None  # of the best epoch but the last; that of the last follows from the checkpoint
         self._validation_logits: NDArray[np.float32] | None = None  # of the last epoch, once it was trained here
         self._on_step = on_step
+        if recipe.augmentation and model.uses_hog:
+            raise UsageError(f"{model.name} takes HOG, which is of the image as it was; train it without augmentation.")
         checkpoint = self._found_checkpoint(resume=resume, overwrite=overwrite)
         self._images = dataset.originals if recipe.augmentation else dataset.train
         self._targets = targets(self._images, recipe.votes)
@@ -183,7 +186,7 @@ class Trainer:
             was = ", ".join(f"{name} {was_recipe[name]}" for name in changed)
             raise UsageError(f"{path} was trained with {was}; resume with the same values, or start anew with --overwrite.")
         assign(state_of(self._trainee, self._optimizer), checkpoint.tensors, path)
-        self._start = stored.get("start")
+        self.start, self._temperature = stored.get("start"), stored.get("temperature")
         try:
             self.history = [Epoch(**line) for line in stored["history"]]
         except (KeyError, TypeError) as error:
@@ -197,7 +200,7 @@ class Trainer:
                 f"{path} holds a {stored.get('model')} network, not {self.model.name}; start from weights of the same."
             )
         assign(weights_of(self.network), checkpoint.tensors, path)
-        self._start = {"sha256": checkpoint.sha256} | {name: stored[name] for name in _ORIGIN if name in stored}
+        self.start = {"sha256": checkpoint.sha256} | {name: stored[name] for name in _ORIGIN if name in stored}
 
     def _augmented(self, augmentation: Augmentation) -> keras.Model:
         pixels, *others = self.network.inputs
@@ -254,10 +257,13 @@ class Trainer:
 
     def _write_outputs(self) -> None:
         """Write everything but the checkpoint, which comes first: what is missing here follows from it, not the reverse."""
-        metadata = self._metadata() | {"epoch": self.best.epoch, "validation_accuracy": self.best.val_accuracy}
-        if self.best is self.history[-1]:
+        is_best = self.best is self.history[-1]
+        if is_best:
             logits = self._validate() if self._validation_logits is None else self._validation_logits
-            metadata["temperature"] = fit_temperature(logits, self.dataset.validation.labels)
+            self._temperature = fit_temperature(logits, self.dataset.validation.labels)
+        best = {"epoch": self.best.epoch, "validation_accuracy": self.best.val_accuracy, "temperature": self._temperature}
+        metadata = self._metadata() | best
+        if is_best:
             with self._averaged():
                 save_weights(self.network, metadata, self.folder / RUN_WEIGHTS)
         write_lines(Epoch, self.history, self.folder / RUN_HISTORY)
@@ -267,7 +273,8 @@ class Trainer:
 
     def _write_checkpoint(self) -> None:
         tensors = tensors_of(state_of(self._trainee, self._optimizer))
-        metadata = self._metadata() | {"history": [asdict(epoch) for epoch in self.history]}
+        history = [asdict(epoch) for epoch in self.history]
+        metadata = self._metadata() | {"history": history, "temperature": self._temperature}
         write_checkpoint(Checkpoint(tensors, metadata), self.folder / CHECKPOINT)
 
     def _metadata(self) -> dict[str, Any]:
@@ -280,7 +287,7 @@ class Trainer:
             "dropout": self.model.network.dropout,
             "dataset": self.dataset.meta["digest"],
             "votes": self._votes_digest(),
-            "start": self._start,
+            "start": self.start,
             "device": self.device,
             "versions": {
                 "fercli": __version__,

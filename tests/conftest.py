@@ -138,6 +138,7 @@ class FakeLabeller:
     temperature = 1.0
     sha256 = "0"
     metadata: dict[str, object] = {}  # noqa: RUF012 (never changed)
+    trained_on: frozenset[str] = frozenset()
 
     def __init__(self, weights: object = None, *_: object) -> None:
         self.history = getattr(weights, "history", None)

@@ -64,8 +64,14 @@ def test_a_card_of_weights_that_began_with_others_has_all_commands() -> None:
     result = Evaluation("compact", "compact", "test", 10, 20, 5.0, measure(labels, labels.astype(np.int64), None), probabilities)
     recipe = MODELS["compact"].recipe
     first_recipe = asdict(with_options(recipe, epochs=9, erasing=0.5))
-    first = {"sha256": "d1g", "epoch": 9, "recipe": first_recipe, "start": None}
-    second = {"sha256": "d2g", "epoch": 7, "recipe": asdict(with_options(recipe, learning_rate=0.05)), "start": first}
+    first = {"sha256": "d1g", "dataset": "abc", "epoch": 9, "recipe": first_recipe, "start": None}
+    second = {
+        "sha256": "d2g",
+        "dataset": "abc",
+        "epoch": 7,
+        "recipe": asdict(with_options(recipe, learning_rate=0.05)),
+        "start": first,
+    }
     metadata = METADATA | {"model": "compact", "recipe": asdict(recipe), "start": second}
     history = [Epoch(1, 1, 1, 1, 1, 1, 60.0)]
     card = model_card([result], [result.measures], metadata, history, {})
@@ -74,7 +80,13 @@ def test_a_card_of_weights_that_began_with_others_has_all_commands() -> None:
         "    fercli train --model compact --start runs/compact-start-start --learning-rate 0.05 --out runs/compact-start\n"
         "    fercli train --model compact --start runs/compact-start\n"
     ) in card
-    assert "- begun with: the weights of epoch 7 of an earlier run (SHA-256 d2g): optimizer sgd" in card
-    assert "; itself begun with the weights of epoch 9 of an earlier run (SHA-256 d1g): optimizer sgd" in card
+    assert "- begun with: the weights of epoch 7 of an earlier run (SHA-256 d2g; data set abc): optimizer sgd" in card
+    assert "; itself begun with the weights of epoch 9 of an earlier run (SHA-256 d1g; data set abc): optimizer sgd" in card
+    metadata["recipe"] = asdict(with_options(recipe, votes=0.0))
+    assert "--ferplus fer2013new.csv" in model_card(
+        [result], [result.measures], metadata, history, {}
+    )  # the earlier ones had votes
+    first["dataset"] = "other"
+    assert "began with weights trained on another data set" in model_card([result], [result.measures], metadata, history, {})
     first_recipe["average"] = 0.5
     assert "has changed since, in its average (0.5 then)" in model_card([result], [result.measures], metadata, history, {})

@@ -35,7 +35,7 @@ def test_the_mean_of_the_members(shipped: Path) -> None:
     assert np.allclose(ensemble.label(FACES), mean, atol=1e-6)
     assert ensemble.parameters == sum(member.parameters for member in members)
     assert ensemble.multiply_adds == sum(member.multiply_adds for member in members)
-    assert ensemble.metadata == {"dataset": "d"}
+    assert ensemble.trained_on == {"d"}
     several = ensemble.augmented()
     assert (several.title, ensemble.title) == ("both+tta", "both")
     assert several.multiply_adds == 10 * ensemble.multiply_adds
@@ -44,6 +44,7 @@ def test_the_mean_of_the_members(shipped: Path) -> None:
 
 def test_the_ensembles_temperature_sharpens_the_mean(shipped: Path) -> None:
     plain, sharp = (EnsembleLabeller(Ensemble("both", "", ("compact", "deep-hog"), temperature=t)) for t in (1.0, 0.5))
+    assert plain.sha256 != sharp.sha256  # a run of the one is not resumed with the other
     squares = plain.label(FACES) ** 2
     assert np.allclose(sharp.label(FACES), squares / squares.sum(axis=1, keepdims=True), atol=1e-6)
 

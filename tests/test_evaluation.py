@@ -1,5 +1,4 @@
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -31,8 +30,10 @@ def test_measures_by_hand() -> None:
 def test_leaks_are_unknown_on_another_data_set(dataset: Dataset) -> None:
     labeller = FakeLabeller()
     assert evaluate(labeller, dataset, "test").measures.leak_free_accuracy is None
-    labeller.metadata = {"dataset": dataset.digest()}
+    labeller.trained_on = frozenset({dataset.digest()})
     assert evaluate(labeller, dataset, "test").measures.leak_free_accuracy is not None
+    labeller.trained_on |= {"of the weights that training began with"}
+    assert evaluate(labeller, dataset, "test").measures.leak_free_accuracy is None
 
 
 def test_all_leaked_has_no_leak_free_accuracy() -> None:
@@ -77,8 +78,27 @@ def test_what_hog_gave_on_the_same_images() -> None:
     assert found.interval == pytest.approx((0.2 - half, 0.2 + half), abs=1e-4)
     assert found.p_value == mcnemar(3, 1)
     assert found.trained_differently == ()
-    longer, shorter = replace(hybrid, training={"epochs": 7, "l2": 0.1}), replace(plain, training={"epochs": 10, "l2": 0.1})
-    assert compare_hog([longer, shorter], labels)[0].trained_differently == ("epochs",)
+
+
+@pytest.mark.parametrize(
+    ("with_hog", "without", "differs"),
+    [
+        ({"recipe": {"epochs": 7, "l2": 0.1}}, {"recipe": {"epochs": 10, "l2": 0.1}}, ("epochs",)),
+        ({"recipe": {"votes": 0.5}, "dropout": [0.1]}, {"recipe": {}}, ("votes",)),  # an older version wrote the second
+        ({"recipe": {}}, {"recipe": {"votes": 0.5}, "dropout": [0.1]}, ("votes",)),
+        ({"recipe": {}, "dropout": [0.2], "start": {"sha256": "d1g"}}, {"recipe": {}, "dropout": [0.1]}, ("dropout", "start")),
+        ({}, {"recipe": {"votes": 0.5}}, ()),
+    ],
+)
+def test_what_else_differed_in_training(
+    with_hog: dict[str, object], without: dict[str, object], differs: tuple[str, ...], dataset: Dataset
+) -> None:
+    results = []
+    for name, metadata in (("deep-hog", with_hog), ("deep", without)):
+        labeller = FakeLabeller()
+        labeller.name, labeller.metadata = name, metadata
+        results.append(evaluate(labeller, dataset, "test"))
+    assert compare_hog(results, dataset.test.labels)[0].trained_differently == differs
 
 
 def test_evaluate_measures_the_labeller(dataset: Dataset) -> None:

@@ -84,5 +84,5 @@ def test_shipped_weights_are_those_of_the_digest_small_enough_and_have_a_card(mo
     data = weights_path(model.name).read_bytes()
     assert hashlib.sha256(data).hexdigest() == model.sha256
     assert len(data) < 50_000_000
-    for part in ("card.md", "history.csv", "curves.png", "confusion.png", "metrics.json"):
+    for part in ("card.md", "history.csv", "curves.png", "confusion.png", "reliability.png", "metrics.json"):
         assert card_path(model.name, part).is_file()

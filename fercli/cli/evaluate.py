@@ -66,13 +66,15 @@ def evaluate(
     labellers, rejected = _labellers(name, weights)
     if card and len(labellers) != 1:
         raise UsageError(f"--card describes one model and {len(labellers)} are evaluated; name one with --weights.")
+    if card and name in ENSEMBLES:
+        raise UsageError(f"--card describes one network; name one of {', '.join(ENSEMBLES[name].members)}.")
     from fercli.evaluation import compare_hog
     from fercli.evaluation import evaluate as measure
 
     results = []
     for labeller in [labeller.augmented() for labeller in labellers] if tta else labellers:
         console.say(f"evaluating {labeller.title} …")
-        if labeller.metadata.get("dataset") != dataset.meta["digest"]:
+        if labeller.trained_on != {dataset.meta["digest"]}:
             console.say(f"note: {labeller.title} was trained on another data set than {console.name(data)}; leaks are not known")
         results.append(measure(labeller, dataset, split))
     published = list(dict.fromkeys(item for result in results for item in find_entry(result.model).published))

@@ -18,9 +18,10 @@ from fercli.errors import IntegrityError
 from fercli.evaluation import Comparison, Evaluation, evaluate
 from fercli.files import write_atomically, write_json
 from fercli.history import Choice, Epoch, Repetition, read_lines, write_lines
-from fercli.inference import Labels
+from fercli.inference import Labels, lineage
 from fercli.labels import LABELS
 from fercli.plots import plot_confusion, plot_curves, plot_per_class, plot_reliability
+from fercli.recipes import recipe_from
 from fercli.registry import Published
 
 _FIGURES = {"confusion matrix, test": "confusion", "learning curves": "curves", "reliability, test": "reliability"}
@@ -92,12 +93,15 @@ def write_card(labeller: Labels, dataset: Dataset, folder: Path, *, tta: bool) -
 
     With `tta` the card also says what test-time augmentation gives.
     """
-    if "recipe" not in labeller.metadata or labeller.history is None:
-        raise IntegrityError(f"{labeller.title} says nothing of its training, so there is no card to write.")
+    try:
+        for run in lineage(labeller.metadata):
+            recipe_from(run["recipe"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise IntegrityError(f"{labeller.title} holds no recipe that this version knows ({error!r}); no card written.") from error
     name = labeller.name
     results = [replace(evaluate(labeller, dataset, split), title=name) for split in SplitName]
     augmented = [evaluate(labeller.augmented(), dataset, split).measures for split in SplitName] if tta else []
-    history = read_lines(Epoch, labeller.history)
+    history = read_lines(Epoch, labeller.history) if labeller.history else []
     figures = {caption: f"{name}-{part}.png" for caption, part in _FIGURES.items()}
     test = results[0]
     plot_confusion(test.headline, test.measures.confusion, LABELS, folder / f"{name}-confusion.png")

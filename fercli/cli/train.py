@@ -58,7 +58,7 @@ def train(
 
     dataset = read_dataset(data, hog=entry.uses_hog)
     console.say("Starting Keras …")
-    from fercli.inference import own_weights
+    from fercli.inference import lineage, own_weights
     from fercli.training import METRICS, Step, Trainer, stored_recipe
 
     weights = own_weights(start).path if start else None
@@ -100,6 +100,11 @@ def train(
         if done:
             beginning = "all epochs are done already" if done == recipe.epochs else f"from epoch {done + 1}"
         console.say(f"{entry.name}: {beginning}, {trainer.images:,} training images, on {trainer.device}; {recipe.summary}")
+        if any(run.get("dataset") != dataset.meta["digest"] for run in lineage(trainer.start or {})):
+            console.say(
+                f"note: the weights that this run began with have seen another data set than {console.name(data)}; images of its "
+                "validation split may have been among those, which flatters the accuracy"
+            )
         again = f"fercli train --model {entry.name} --data {shlex.quote(str(data))} --out {shlex.quote(str(folder))} --resume"
         console.say_on_stop(f"Stopped. Go on after the last finished epoch with: {again}")
         for epoch in trainer:

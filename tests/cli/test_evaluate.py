@@ -8,7 +8,7 @@ from fercli.checkpoints import save_weights
 from fercli.labels import LABELS
 from fercli.networks import build
 from fercli.registry import MODELS
-from tests.conftest import Ran
+from tests.conftest import FakeLabeller, Ran
 
 Run = Callable[..., Ran]
 
@@ -48,6 +48,14 @@ def test_a_broken_run_does_not_hide_the_others(fercli: Run, data: Path, tmp_path
     assert "note: runs/good was trained on another data set" in ran.talk
     assert "Confusion matrix, runs/good" in ran.stdout
     assert fercli("evaluate", "--data", data, "--shallow").code == 1
-    many = fercli("evaluate", "--data", data, "--weights", "runs/good", "--card", "card")
-    assert many.code == 4
-    assert "says nothing of its training" in many.talk
+    untold = fercli("evaluate", "--data", data, "--weights", "runs/good", "--card", "card")
+    assert untold.code == 4
+    assert "holds no recipe that this version knows" in untold.talk
+
+
+@pytest.mark.usefixtures("fake_shipped")
+def test_an_ensemble_has_no_card(fercli: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fercli.ensembles.EnsembleLabeller", FakeLabeller)
+    ran = fercli("evaluate", "--data", data, "--model", "ensemble", "--card", tmp_path / "cards")
+    assert ran.code == 2
+    assert "name one of compact, deep, deep-hog" in ran.talk

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from fercli.dataset import SPLITS, Dataset, write_dataset
+from fercli.preparation import prepare
 from fercli.registry import MODELS, Affine, Convolution, PaperNetwork, ResidualNetwork
-from tests.conftest import Ran
+from tests.conftest import Ran, csv_text
 
 Run = Callable[..., Ran]
 
@@ -51,6 +52,12 @@ def test_start_goes_on_from_a_run(fercli: Run, folder: Path) -> None:
     ran = fercli(*options, "--out", "second", "--start", "first", "--learning-rate", "0.0005")
     assert ran.code == 0
     assert "parameters from first/model.safetensors, 84 training images" in " ".join(ran.talk.split())
+    assert "another data set" not in ran.talk
+    Path("other.csv").write_text(csv_text(train=49))
+    write_dataset(prepare(Path("other.csv")).dataset, Path("other.npz"))
+    elsewhere = fercli(*options, "--data", "other.npz", "--out", "fourth", "--start", "first")
+    assert elsewhere.code == 0
+    assert "began with have seen another data set than other.npz" in " ".join(elsewhere.talk.split())
     missing = fercli(*options, "--out", "third", "--start", "nowhere")
     assert missing.code == 2
     assert "nowhere does not exist" in missing.talk
