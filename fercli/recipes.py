@@ -29,7 +29,8 @@ class Recipe:
     or stays `constant`. `l2` weighs the squared kernels. An image's target is its label, of which a share `votes` is given to what
     the crowd voted (FER+, Barsoum et al. 2016) and a share `label_smoothing` to all classes alike; `mixup` is alpha of the mixing
     of images in pairs (Zhang et al. 2018), 0 for none. `average`, if not 0, is the momentum of the moving average of the weights,
-    which is what is kept. With an `augmentation`, the original images are shown, without the mirrored copies.
+    which is what is kept; see `momentum_of_average`. With an `augmentation`, the original images are shown, without the mirrored
+    copies.
     """
 
     optimizer: str
@@ -47,6 +48,10 @@ class Recipe:
     mixup: float = 0.0
     average: float = 0.0
     augmentation: Augmentation | None = None
+
+    def momentum_of_average(self, steps: int) -> float:
+        """Return `average`, or what is left of it for a run of so few steps in all that the average would never leave the start."""
+        return min(self.average, steps / (steps + 10))
 
     @property
     def summary(self) -> str:

@@ -118,7 +118,7 @@ class Trainer:
         if recipe.average:  # the statistics that go with averaged weights are averaged as far back
             for layer in self.network.layers:
                 if isinstance(layer, keras.layers.BatchNormalization):
-                    layer.momentum = recipe.average
+                    layer.momentum = recipe.momentum_of_average(recipe.epochs * self._steps)
         # Training on the logits is steadier than on probabilities; the layers, and so the weights, are the same.
         self._logits = keras.Model(self.network.inputs, self.network.get_layer("logits").output)
         self._trainee = self._augmented(recipe.augmentation) if recipe.augmentation else self._logits
@@ -184,7 +184,10 @@ class Trainer:
         changed = [name for name, value in asdict(self.recipe).items() if was_recipe[name] != value]
         if changed:
             was = ", ".join(f"{name} {was_recipe[name]}" for name in changed)
-            raise UsageError(f"{path} was trained with {was}; resume with the same values, or start anew with --overwrite.")
+            raise UsageError(
+                f"{path} was trained with {was}; resume with the same values, or start anew with --overwrite "
+                "or, from its weights and in another folder, with --start."
+            )
         assign(state_of(self._trainee, self._optimizer), checkpoint.tensors, path)
         self.start, self._temperature = stored.get("start"), stored.get("temperature")
         try:
@@ -330,7 +333,8 @@ def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
             warmup_target=rate if warmup else None,
             warmup_steps=warmup,
         )
-    average = {"use_ema": True, "ema_momentum": recipe.average} if recipe.average else {}
+    momentum = recipe.momentum_of_average(recipe.epochs * steps)
+    average = {"use_ema": True, "ema_momentum": momentum} if recipe.average else {}
     if recipe.optimizer == "adam":
         optimizer = keras.optimizers.Adam(rate, **average)
     else:

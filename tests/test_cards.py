@@ -63,7 +63,7 @@ def test_a_card_of_weights_that_began_with_others_has_all_commands() -> None:
     probabilities = np.zeros((7, 7), np.float32)
     result = Evaluation("compact", "compact", "test", 10, 20, 5.0, measure(labels, labels.astype(np.int64), None), probabilities)
     recipe = MODELS["compact"].recipe
-    first_recipe = asdict(with_options(recipe, epochs=9, erasing=0.5))
+    first_recipe = asdict(with_options(recipe, epochs=9, erasing=0.25))
     first = {"sha256": "d1g", "dataset": "abc", "epoch": 9, "recipe": first_recipe, "start": None}
     second = {
         "sha256": "d2g",
@@ -76,7 +76,7 @@ def test_a_card_of_weights_that_began_with_others_has_all_commands() -> None:
     history = [Epoch(1, 1, 1, 1, 1, 1, 60.0)]
     card = model_card([result], [result.measures], metadata, history, {})
     assert (
-        "    fercli train --model compact --epochs 9 --erasing 0.5 --out runs/compact-start-start\n"
+        "    fercli train --model compact --epochs 9 --erasing 0.25 --out runs/compact-start-start\n"
         "    fercli train --model compact --start runs/compact-start-start --learning-rate 0.05 --out runs/compact-start\n"
         "    fercli train --model compact --start runs/compact-start\n"
     ) in card

@@ -18,10 +18,17 @@ def test_a_recipes_own_options_change_nothing(name: str) -> None:
     assert with_options(recipe, **options_of(recipe)) == recipe
 
 
+def test_a_short_run_averages_over_fewer_steps() -> None:
+    recipe = replace(MODELS["compact"].recipe, average=0.998)
+    assert recipe.momentum_of_average(30 * 225) == 0.998
+    assert recipe.momentum_of_average(10) == 0.5
+    assert replace(recipe, average=0.0).momentum_of_average(10) == 0
+
+
 def test_erasing_is_the_augmentations() -> None:
-    erased = with_options(MODELS["compact"].recipe, erasing=0.5)
-    assert erased.augmentation == replace(MODELS["compact"].recipe.augmentation, erasing=0.5)  # type: ignore[type-var]
-    assert options_of(erased)["erasing"] == 0.5
+    erased = with_options(MODELS["compact"].recipe, erasing=0.25)
+    assert erased.augmentation == replace(MODELS["compact"].recipe.augmentation, erasing=0.25)  # type: ignore[type-var]
+    assert options_of(erased)["erasing"] == 0.25
     alone = with_options(MODELS["deep"].recipe, erasing=0.1).augmentation
     assert alone is not None
     assert (alone.erasing, alone.flip) == (0.1, True)

@@ -240,11 +240,11 @@ def test_averages_follow_their_rule(dataset: Dataset, tmp_path: Path) -> None:
     def keep(step: Step) -> None:
         raw.append(keras.ops.convert_to_numpy(trainer.network.get_layer("logits").kernel))
 
-    trainer = Trainer(RICH_MODEL, replace(RICH, epochs=2, batch_size=42), dataset, tmp_path, on_step=keep)
+    trainer = Trainer(RICH_MODEL, replace(RICH, epochs=2, batch_size=42, average=0.1), dataset, tmp_path, on_step=keep)
     list(trainer)
     checkpoint = read_checkpoint(tmp_path / "checkpoint.safetensors").tensors
     (average,) = (tensor for name, tensor in checkpoint.items() if name.endswith("logits_kernel_average"))
-    assert np.allclose(average, 0.9 * raw[0] + 0.1 * raw[1], atol=1e-6)
+    assert np.allclose(average, 0.1 * raw[0] + 0.9 * raw[1], atol=1e-6)
     assert np.array_equal(checkpoint["model/logits/kernel"], raw[1])
 
 
