@@ -11,6 +11,7 @@ from fercli.remote import RemotePath
 IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".webp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2")
 )
+COPIES = ".fercli-copies"  # a file that says so marks a folder of annotated copies, which are no photos to label
 
 
 @dataclass
@@ -19,8 +20,9 @@ class Walk:
 
     What is named singly is always taken for a photo. In a folder (recursively, names sorted by their bytes), photos are the files
     with an image's suffix or an image's first bytes; others are counted in `passed_over`, hidden ones are ignored. Links are
-    followed, loops and second links to the same file are not. Folders that cannot be listed are kept in `unreadable`. Iterating
-    raises nothing: what cannot be read is for the reader to say.
+    followed, loops and second links to the same file are not; nor are folders marked by `COPIES` entered, unless they are inputs
+    themselves. Folders that cannot be listed are kept in `unreadable`. Iterating raises nothing: what cannot be read is for the
+    reader to say.
     """
 
     inputs: Iterable[Path]
@@ -59,7 +61,7 @@ class Walk:
             if path is None:
                 pending.pop()
             elif kind_of(path) is Kind.FOLDER:
-                if self._first_visit(path):
+                if self._first_visit(path) and (path == folder or kind_of(path / COPIES) is not Kind.FILE):
                     pending.append(self._entries(path))
             elif not _looks_like_photo(path):
                 self.passed_over += 1

@@ -23,11 +23,11 @@ from fercli.cli.options import (
 )
 from fercli.cli.tally import Tally, counted
 from fercli.errors import FercliError, UsageError
-from fercli.files import MAX_PIXELS, Kind, kind_of, refuse_existing, refuse_filled, refuse_missing
+from fercli.files import MAX_PIXELS, Kind, kind_of, refuse_existing, refuse_filled, refuse_missing, write_atomically
 from fercli.outputs import Output, publishing, suffix_of
 from fercli.registry import name_from_flags
 from fercli.remote import place
-from fercli.walk import Walk
+from fercli.walk import COPIES, Walk
 
 if TYPE_CHECKING:
     from fercli.records import Outcome
@@ -84,11 +84,13 @@ def classify(
     ] = None,
     max_pixels: Annotated[int, typer.Option(min=1, help="Reject photos with more pixels than this.")] = MAX_PIXELS,
     strict: StrictOption = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on where a stopped run with the same output was.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on where a stopped run with the same output was; a complete one is left as it is.")
+    ] = False,
     overwrite: OverwriteOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but rejects and errors.")] = False,
     engine: Annotated[
-        EngineName, typer.Option(help="Label here, or on a cluster that runs Ray (pip install 'fercli[ray]').")
+        EngineName, typer.Option(help="Label here, or on a cluster that runs Ray (pip install 'fercli\\[ray]').")
     ] = EngineName.local,
     ray_address: Annotated[
         str | None, typer.Option(help="The Ray cluster's address; without, one is started on this machine.", show_default=False)
@@ -109,8 +111,8 @@ def classify(
     refuse_missing(inputs, "give image files or folders of them")
     _refuse_outputs(output, annotate, report, inputs, resume=resume, overwrite=overwrite)
     replacing = output.published
-    if resume and replacing and not (overwrite or annotate or report) and kind_of(journal_path(output.path)) is Kind.MISSING:
-        console.say(f"{console.name(output.path)} is complete, nothing is left to do; --overwrite does it all again.")
+    if resume and replacing and not overwrite and kind_of(journal_path(output.path)) is Kind.MISSING:
+        _say_complete(output, [path for path in (annotate, report) if path])
         return
     if engine is EngineName.ray:
         from fercli.cluster import refuse_missing_ray
@@ -127,7 +129,7 @@ def classify(
     labeller = job.labeller()
     settings = job.settings(labeller)
     if annotate:
-        annotate.mkdir(parents=True, exist_ok=True)
+        write_atomically(annotate / COPIES, b"")
     walk, counting = (_walk(inputs, annotate) for _ in range(2))
     tally = Tally(min_confidence)
     summary = Report(min_confidence)
@@ -207,6 +209,19 @@ def _refuse_outputs(
         if report.resolve() == output.path.resolve():
             raise UsageError(f"{report} cannot be both the results and the report; name two files.")
         refuse_existing(report, overwrite=overwrite or resume, inputs=inputs)
+
+
+def _say_complete(output: Output, others: list[Path]) -> None:
+    """Say that there is nothing to resume; UsageError if others of its outputs are to be written, which takes all work again."""
+    for path in others:
+        if kind_of(path) is Kind.MISSING:
+            raise UsageError(
+                f"{output.path} is complete and {path} is missing; add --overwrite to do everything again, or name another output."
+            )
+    console.say(
+        f"{console.name(output.path)} is complete, nothing is left to resume; for photos added since, or with other options, name "
+        "another output or add --overwrite."
+    )
 
 
 def _walk(inputs: list[Path], annotate: Path | None) -> Walk:

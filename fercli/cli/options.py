@@ -9,7 +9,10 @@ import typer
 DataOption = Annotated[Path, typer.Option("--data", help="The data set that `fercli prepare` wrote.")]
 DeepOption = Annotated[bool, typer.Option("--deep", help="The paper's deep network.")]
 ShallowOption = Annotated[bool, typer.Option("--shallow", help="The paper's shallow network.")]
-HogOption = Annotated[bool | None, typer.Option("--hog/--no-hog", help="With or without HOG features.", show_default=False)]
+HogOption = Annotated[
+    bool | None,
+    typer.Option("--hog/--no-hog", help="With or without HOG features; alone, of the deep network.", show_default=False),
+]
 ModelOption = Annotated[
     str | None, typer.Option("--model", help="A model by name; `fercli models` lists them.", show_default=False)
 ]

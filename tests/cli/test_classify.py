@@ -227,12 +227,33 @@ def test_resume_without_anything_to_resume_and_on_standard_output(fercli: Run, p
     assert len(read(tmp_path / "r.csv")) == 3
     ran = fercli("classify", photos, "-o", tmp_path / "r.csv", "--resume")
     assert ran.code == 0
-    assert "is complete, nothing is left to do" in ran.talk
-    assert fercli("classify", photos, "-o", tmp_path / "r.csv", "--resume", "--report", tmp_path / "r.html").code == 0
-    assert "3 photos, 2 faces" in (tmp_path / "r.html").read_text()
+    assert "is complete, nothing is left to resume" in " ".join(ran.talk.split())
     ran = fercli("classify", photos, "-o", "-", "--resume")
     assert ran.code == 2
     assert "cannot be resumed" in ran.talk
+
+
+def test_promise_20_resume_never_replaces_what_is_complete(fercli: Run, photos: Path, tmp_path: Path) -> None:
+    """Nor for other outputs that a first run had not been asked for."""
+    command = ["classify", photos, "-o", tmp_path / "r.csv"]
+    assert fercli(*command).code == 0
+    before = (tmp_path / "r.csv").read_bytes()
+    for option, path in (("--report", tmp_path / "r.html"), ("--annotate", tmp_path / "copies")):
+        ran = fercli("classify", photos / "bright.png", "-o", tmp_path / "r.csv", "--resume", option, path)
+        assert ran.code == 2
+        assert f"{path.name} is missing; add --overwrite" in ran.talk
+        assert not path.exists()
+    assert (tmp_path / "r.csv").read_bytes() == before
+    assert fercli(*command, "--overwrite", "--report", tmp_path / "r.html").code == 0
+    assert fercli(*command, "--resume", "--report", tmp_path / "r.html").code == 0
+
+
+def test_promise_20_a_later_run_does_not_read_annotated_copies(fercli: Run, photos: Path, tmp_path: Path) -> None:
+    assert fercli("classify", photos, "-o", tmp_path / "r.csv", "--annotate", photos / "marked").code == 0
+    assert fercli("classify", photos, "-o", tmp_path / "again.csv").code == 0
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "r.csv").read_bytes()
+    assert fercli("classify", photos / "marked", "-o", tmp_path / "asked.csv").code == 0
+    assert len(read(tmp_path / "asked.csv")) == len(read(tmp_path / "r.csv"))
 
 
 def test_a_run_stopped_over_an_old_output_is_not_called_complete(
@@ -262,3 +283,8 @@ def test_a_stopped_parquet_run_is_quiet(fercli: Run, photos: Path, tmp_path: Pat
     assert "bad.jpg was rejected and --strict allows none" in ran.talk
     assert fercli("classify", photos, "-o", tmp_path / "r.parquet", "--resume").code == 3
     assert parquet.read_table(tmp_path / "r.parquet").num_rows == 4
+
+
+def test_the_help_names_the_extra_to_install(fercli: Run) -> None:
+    """Brackets are markup to whoever draws the help."""
+    assert "fercli[ray]" in "".join(fercli("classify", "--help").stdout.replace("│", "").split())
