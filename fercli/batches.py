@@ -22,7 +22,7 @@ def targets(split: Split, votes: float = 0.0) -> NDArray[np.float32]:
         return own
     if split.votes is None:
         raise UsageError(
-            "The recipe mixes in the crowd's votes (FER+), and the data set has none; prepare it again with "
+            "The targets are to have a share of the crowd's votes (FER+), and the data set has none; prepare it again with "
             "--ferplus fer2013new.csv, or leave them out with --votes 0."
         )
     counts = split.votes[:, : len(LABELS)].astype(np.float32)

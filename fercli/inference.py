@@ -50,6 +50,11 @@ def own_weights(path: Path) -> WeightsFile:
     return WeightsFile(title, file, file.parent / RUN_HISTORY)
 
 
+def start_weights(path: Path) -> WeightsFile:
+    """Return the weights that training begins with: the user's or, where nothing has that name, those shipped of a model."""
+    return shipped_weights(str(path)) if kind_of(path) is Kind.MISSING and str(path) in MODELS else own_weights(path)
+
+
 def all_weights(runs: Path = RUNS) -> list[WeightsFile]:
     """Return every shipped model's weights, then those of every run in the folder `runs`."""
     shipped = [shipped_weights(model.name) for model in MODELS.values() if model.sha256]

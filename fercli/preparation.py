@@ -22,6 +22,7 @@ from fercli.sources import Faces, RejectedRow, read_faces
 from fercli.votes import votes_of
 
 REJECT_SHARE = 0.01
+PUBLISHED_ROWS = 35_887  # of FER2013's CSV
 _HOG_CHUNK = 500
 OnProgress = Callable[[str, int, int | None], None]  # stage, done, total (None: not known yet)
 
@@ -83,7 +84,7 @@ def prepare(
         _draw_validation(faces, validation_share, seed)
     for name in SPLITS:
         if not (faces.splits == name).any():
-            raise FercliError(f"{source} has no {name} images; a data set needs train and test at least.")
+            raise FercliError(f"{source} has no {name} images; a data set needs train and test at least. See that it is whole.")
     faces, duplicates, leaked, dropped = _find_duplicates(faces, drop_leaked=drop_leaked)
     splits = {name: _split(faces, leaked, name) for name in SPLITS}
     counts = {name: np.bincount(split.labels, minlength=len(LABELS)).tolist() for name, split in splits.items()}

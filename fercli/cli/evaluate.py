@@ -75,7 +75,10 @@ def evaluate(
     for labeller in [labeller.augmented() for labeller in labellers] if tta else labellers:
         console.say(f"evaluating {labeller.title} …")
         if labeller.trained_on != {dataset.meta["digest"]}:
-            console.say(f"note: {labeller.title} was trained on another data set than {console.name(data)}; leaks are not known")
+            console.say(
+                f"note: {labeller.title} was trained on another data set than {console.name(data)}, or on one prepared otherwise; "
+                "leaks are not known"
+            )
         results.append(measure(labeller, dataset, split))
     published = list(dict.fromkeys(item for result in results for item in find_entry(result.model).published))
     comparisons = compare_hog(results, dataset.split(split).labels)
@@ -90,7 +93,8 @@ def evaluate(
     if card:
         exports.write_card(labellers[0], dataset, card, tta=tta)
     _show_columns(f"Accuracy per class, {split}, %", ["expression", *LABELS], _per_class(results, published))
-    console.say_result("The sources do not say on which split theirs were measured.")
+    if published:
+        console.say_result("The sources do not say on which split they measured their accuracies per class.")
     _show_columns(f"Overall, {split}", ["measure", *_MEASURES], _overall(results, published, split))
     for comparison in comparisons:
         _show_hog(comparison, split)

@@ -75,6 +75,8 @@ def prepare(
 
 
 def _report(result: "Preparation", output: Path, seconds: float) -> None:
+    from fercli.preparation import PUBLISHED_ROWS
+
     counts = result.counts
     table = console.table("Images", ["expression", *counts, "all"])
     for label, expression in enumerate(LABELS):
@@ -100,10 +102,14 @@ def _report(result: "Preparation", output: Path, seconds: float) -> None:
         console.say(f"left out of training because of these leaks: {result.dropped:,}")
     for reject in result.rejected:
         console.say(f"reject: {console.safe(reject.place)}: {reject.code}: {reject.reason}")
+    rows = sum(sums) + result.dropped + len(result.rejected)
+    if not dataset.meta["names"] and rows != PUBLISHED_ROWS:
+        console.say(f"note: FER2013 as published has {PUBLISHED_ROWS:,} rows, and this file {rows:,}; see that it is whole")
     if dataset.train.votes is not None:
         console.say("the crowd's votes (FER+): added")
     size = output.stat().st_size / 1e6
     hog = "with HOG" if dataset.train.hog is not None else "without HOG"
-    console.say(f"Next: fercli train --deep --data {shlex.quote(str(output))}")
+    network = "--deep" if dataset.train.votes is None else "--model compact"  # whose recipe asks for votes
+    console.say(f"Next: fercli train {network} --data {shlex.quote(str(output))}")
     rejected = f"{len(result.rejected):,} rejected"
     console.say(f"{console.name(output)}: {sum(sums):,} images, {rejected}, {hog}, {size:,.0f} MB, in {seconds:.1f} s")

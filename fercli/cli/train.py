@@ -10,6 +10,7 @@ import typer
 from fercli.cli import console
 from fercli.cli.options import DATA_DEFAULT, DataOption, DeepOption, HogOption, ModelOption, OverwriteOption, ShallowOption
 from fercli.errors import UsageError
+from fercli.files import Kind, kind_of
 from fercli.recipes import with_options
 from fercli.registry import DEFAULT_TO_TRAIN, find_model, name_from_flags
 
@@ -32,7 +33,11 @@ def train(
     overwrite: OverwriteOption = False,
     start: Annotated[
         Path | None,
-        typer.Option("--start", help="Run or .safetensors file whose weights training begins with.", show_default="random weights"),
+        typer.Option(
+            "--start",
+            help="Whose weights training begins with: a run, a .safetensors file, or the name of a shipped model.",
+            show_default="random weights",
+        ),
     ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training images.", show_default="recipe")] = None,
     batch_size: Annotated[int | None, typer.Option(min=2, help="Images a step.", show_default="recipe")] = None,
@@ -52,16 +57,18 @@ def train(
     """Train a network; the recipe comes from the registry, and every value can be set."""
     entry = find_model(name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog) or DEFAULT_TO_TRAIN)
     folder = out or Path("runs") / entry.name
+    if kind_of(folder) not in {Kind.FOLDER, Kind.MISSING}:
+        raise UsageError(f"{folder} is no folder; name another with --out.")
     if resume and start:
         raise UsageError("--resume goes on with the run's own weights; leave --start away.")
     from fercli.dataset import read_dataset
 
     dataset = read_dataset(data, hog=entry.uses_hog)
     console.say("Starting Keras …")
-    from fercli.inference import lineage, own_weights
+    from fercli.inference import lineage, start_weights
     from fercli.training import METRICS, Step, Trainer, stored_recipe
 
-    weights = own_weights(start).path if start else None
+    weights = start_weights(start).path if start else None
     base = stored_recipe(folder) if resume else entry.recipe
     recipe = with_options(
         base,

@@ -14,6 +14,7 @@ def test_it_writes_the_data_set_and_sums_up(fercli: Run, csv_file: Path, tmp_pat
     assert ran.stdout == ""
     assert ["angry", "6", "2", "3", "11"] in [line.split() for line in ran.talk.splitlines()]
     assert "77 images, 0 rejected, with HOG" in ran.talk
+    assert "FER2013 as published has 35,887 rows, and this file 77; see that it is whole" in " ".join(ran.talk.split())
     assert f"fercli train --deep --data {tmp_path / 'd.npz'}" in ran.talk.replace("\n", "")
     assert (tmp_path / "d.npz").is_file()
 
@@ -34,6 +35,7 @@ def test_votes_are_added_and_their_file_is_no_output(fercli: Run, csv_file: Path
     ran = fercli("prepare", csv_file, "--ferplus", votes, "-o", tmp_path / "d.npz", "--no-hog")
     assert ran.code == 0
     assert "the crowd's votes (FER+): added" in ran.talk
+    assert "Next: fercli train --model compact" in ran.talk
     assert fercli("prepare", csv_file, "--ferplus", votes, "-o", votes, "--overwrite").code == 2
     assert fercli("prepare", csv_file, "--ferplus", tmp_path / "no.csv", "-o", tmp_path / "e.npz").code == 2
     votes.write_text(ferplus_text(train=41))

@@ -58,6 +58,8 @@ def test_start_goes_on_from_a_run(fercli: Run, folder: Path) -> None:
     elsewhere = fercli(*options, "--data", "other.npz", "--out", "fourth", "--start", "first")
     assert elsewhere.code == 0
     assert "began with have seen another data set than other.npz" in " ".join(elsewhere.talk.split())
+    shipped = fercli(*options, "--out", "third", "--start", "shallow")
+    assert "holds a shallow network, not shallow-hog" in shipped.talk
     missing = fercli(*options, "--out", "third", "--start", "nowhere")
     assert missing.code == 2
     assert "nowhere does not exist" in missing.talk
@@ -72,6 +74,7 @@ def test_wrong_folders_and_flags(fercli: Run, folder: Path) -> None:
     assert ran.code == 2
     assert "holds a run already" in ran.talk
     assert fercli("train", "--deep", "--data", "no.npz").code == 2
+    assert "fer2013.npz is no folder; name another" in fercli("train", "--out", "fer2013.npz").talk
     assert fercli("train", "--model", "shallow", "--resume").code == 2
     assert fercli("train", "--epochs", "0").code == 2
     assert fercli("train", "--precision", "float8").code == 2
