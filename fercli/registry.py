@@ -208,13 +208,13 @@ MODELS: dict[str, Model] = {
             uses_hog=False,
             parameters=2_734_523,
             recipe=COMPACT_RECIPE,
-            sha256="99ec243707cb296e9c262877508f235760f35ea97434192435d42e520bc2bbd5",
+            sha256="4ffc513d563e3858493c4ce4a8f842437bbd168a1101824b8095384bacb55482",
         ),
     )
 }
 
 ENSEMBLES: dict[str, Ensemble] = {
-    "ensemble": Ensemble("ensemble", "the best networks together", members=("compact", "deep", "deep-hog"), temperature=0.8226),
+    "ensemble": Ensemble("ensemble", "the best networks together", members=("compact", "deep", "deep-hog"), temperature=0.8293),
 }
 
 DEFAULT_MODEL = "compact"  # of classify
