@@ -6,7 +6,7 @@ from typing import Any
 
 from fercli.evaluation import Evaluation, Measures
 from fercli.history import Choice, Epoch, Repetition
-from fercli.inference import lineage
+from fercli.inference import datasets_seen, lineage
 from fercli.labels import LABELS
 from fercli.recipes import Recipe, options_of, recipe_from, with_options
 from fercli.registry import MODELS, Model
@@ -70,7 +70,7 @@ def model_card(
     lines += [f"- {key}: {value}" for key, value in facts.items()]
     if changed:
         lines += ["", f"No command gives these weights again: the registry's recipe has changed since, in its {changed}.", ""]
-    elif {run.get("dataset") for run in lineage(metadata)} != {metadata["dataset"]}:
+    elif datasets_seen(metadata) != {metadata["dataset"]}:
         lines += ["", "No command gives these weights again: they began with weights trained on another data set.", ""]
     else:
         ferplus = " --ferplus fer2013new.csv" if any(run["recipe"].get("votes") for run in lineage(metadata)) else ""
@@ -107,12 +107,11 @@ def _origin(start: dict[str, Any]) -> str:
 def _changed_since(model: Model, metadata: dict[str, Any]) -> str:
     """Name what weights, or those they began with, were trained with that no option can ask for and the registry has otherwise."""
     changed: dict[str, Any] = {}
+    names, dropout = [field.name for field in fields(Recipe)], list(model.network.dropout)
     for run in lineage(metadata):
         then = recipe_from(run["recipe"])
         now = with_options(model.recipe, **options_of(then))
-        names = [field.name for field in fields(Recipe)]
         changed |= {name: getattr(then, name) for name in names if getattr(then, name) != getattr(now, name)}
-        dropout = list(model.network.dropout)
         if run.get("dropout", dropout) != dropout:
             changed["dropout"] = run["dropout"]
     return ", ".join(f"{name.replace('_', ' ')} ({value} then)" for name, value in changed.items())

@@ -105,7 +105,7 @@ class Labeller:
         self.weights = weights
         self.sha256 = checkpoint.sha256
         self.metadata: dict[str, Any] = checkpoint.metadata
-        self.trained_on = frozenset(run["dataset"] for run in lineage(self.metadata) if "dataset" in run)
+        self.trained_on = datasets_seen(self.metadata)
         self.model = _entry(self.metadata, weights.path)
         self.name, self.input_size = self.model.name, self.model.input_size
         self.history: Path | None = weights.history
@@ -165,6 +165,11 @@ def lineage(metadata: dict[str, Any]) -> Iterator[dict[str, Any]]:
     while run:
         yield run
         run = run.get("start")
+
+
+def datasets_seen(metadata: dict[str, Any]) -> frozenset[str]:
+    """Return the digests of the data sets that weights have seen in all runs of their `lineage`; `unknown` where none is told."""
+    return frozenset(run.get("dataset", "unknown") for run in lineage(metadata))
 
 
 def views(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:

@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from fercli.errors import IntegrityError
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -71,6 +73,14 @@ def recipe_from(values: dict[str, Any]) -> Recipe:
     """Return the recipe that `asdict` gave these values of; TypeError if this version knows no such recipe."""
     augmentation = values.get("augmentation")
     return Recipe(**values | {"augmentation": augmentation and Augmentation(**augmentation)})
+
+
+def known_recipe(metadata: dict[str, Any], where: object) -> Recipe:
+    """Return the recipe in the metadata of weights or of a checkpoint; IntegrityError names `where` if there is none known."""
+    try:
+        return recipe_from(metadata["recipe"])
+    except (KeyError, TypeError, AttributeError) as error:
+        raise IntegrityError(f"{where} holds no recipe that this version knows ({error!r}).") from error
 
 
 OPTIONS = ("epochs", "batch_size", "learning_rate", "l2", "seed", "precision", "votes")  # of `train`, beside `erasing`

@@ -35,6 +35,11 @@ def parse_usage(text: str) -> str:
         raise BadRow(f"Usage is {_shown(text)}, not one of {', '.join(USAGES)}") from None
 
 
+def is_byte(text: str) -> bool:
+    """Tell whether `text` is a whole number from 0 to 255: one to three ASCII digits and nothing else."""
+    return _NUMBER.fullmatch(text) is not None and int(text) <= 255
+
+
 def parse_pixels(text: str) -> NDArray[np.uint8]:
     """Return the 2304 pixels (2304,) of one row; BadRow names the first fault."""
     tokens = text.split(" ")
@@ -42,7 +47,7 @@ def parse_pixels(text: str) -> NDArray[np.uint8]:
     if len(tokens) != PIXELS:
         raise BadRow(f"it has {len(tokens)} pixels, not {PIXELS}")
     for position, token in enumerate(tokens, start=1):
-        if not _NUMBER.fullmatch(token) or int(token) > 255:
+        if not is_byte(token):
             raise BadRow(f"pixel {position} is {_shown(token)}, not a whole number from 0 to 255")
     return np.array(tokens).astype(np.uint8)
 

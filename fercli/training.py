@@ -26,7 +26,7 @@ from fercli.networks import backend_name, build
 from fercli.networks.augmentation import Augment
 from fercli.networks.devices import Devices
 from fercli.plots import plot_curves
-from fercli.recipes import Augmentation, Recipe, recipe_from
+from fercli.recipes import Augmentation, Recipe, known_recipe
 from fercli.registry import Model
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -115,14 +115,15 @@ class Trainer:
         self.network = build(self.model, l2=recipe.l2, precision=recipe.precision)
         self.network.get_layer("mean").mean.assign(self.dataset.mean)
         self._devices.normalise_together(self.network)
-        if recipe.average:  # the statistics that go with averaged weights are averaged as far back
+        momentum = recipe.momentum_of_average(recipe.epochs * self._steps)
+        if momentum:  # the statistics that go with averaged weights are averaged as far back
             for layer in self.network.layers:
                 if isinstance(layer, keras.layers.BatchNormalization):
-                    layer.momentum = recipe.momentum_of_average(recipe.epochs * self._steps)
+                    layer.momentum = momentum
         # Training on the logits is steadier than on probabilities; the layers, and so the weights, are the same.
         self._logits = keras.Model(self.network.inputs, self.network.get_layer("logits").output)
         self._trainee = self._augmented(recipe.augmentation) if recipe.augmentation else self._logits
-        self._optimizer = _optimizer(recipe, self._steps)
+        self._optimizer = _optimizer(recipe, self._steps, momentum)
         self._trainee.compile(
             optimizer=self._optimizer,
             loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
@@ -180,7 +181,7 @@ class Trainer:
             )
         if stored.get("votes") != self._votes_digest():
             raise IntegrityError(f"{path} was trained with other votes of the crowd; prepare the data set with the same FER+ file.")
-        was_recipe = asdict(_recipe_of(checkpoint, path))
+        was_recipe = asdict(known_recipe(stored, path))
         changed = [name for name, value in asdict(self.recipe).items() if was_recipe[name] != value]
         if changed:
             was = ", ".join(f"{name} {was_recipe[name]}" for name in changed)
@@ -306,14 +307,7 @@ class Trainer:
 
 def stored_recipe(folder: Path) -> Recipe:
     """Return the recipe of the run in `folder`, so that `--resume` need not repeat it; errors as in `read_checkpoint`."""
-    return _recipe_of(_read_to_resume(folder), folder / CHECKPOINT)
-
-
-def _recipe_of(checkpoint: Checkpoint, path: Path) -> Recipe:
-    try:
-        return recipe_from(checkpoint.metadata["recipe"])
-    except (KeyError, TypeError, AttributeError) as error:
-        raise IntegrityError(f"{path} holds no recipe that this version knows ({error}).") from error
+    return known_recipe(_read_to_resume(folder).metadata, folder / CHECKPOINT)
 
 
 def _read_to_resume(folder: Path) -> Checkpoint:
@@ -323,7 +317,7 @@ def _read_to_resume(folder: Path) -> Checkpoint:
     return read_checkpoint(path)
 
 
-def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
+def _optimizer(recipe: Recipe, steps: int, momentum: float) -> keras.optimizers.Optimizer:
     rate: Any = recipe.learning_rate
     if recipe.schedule == "cosine":
         warmup = min(round(recipe.warmup_epochs * steps), recipe.epochs * steps // 2)
@@ -333,8 +327,7 @@ def _optimizer(recipe: Recipe, steps: int) -> keras.optimizers.Optimizer:
             warmup_target=rate if warmup else None,
             warmup_steps=warmup,
         )
-    momentum = recipe.momentum_of_average(recipe.epochs * steps)
-    average = {"use_ema": True, "ema_momentum": momentum} if recipe.average else {}
+    average = {"use_ema": True, "ema_momentum": momentum} if momentum else {}
     if recipe.optimizer == "adam":
         optimizer = keras.optimizers.Adam(rate, **average)
     else:

@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 from fercli.errors import FercliError, UsageError
 from fercli.files import Kind, kind_of
 from fercli.labels import LABELS, VOTES
-from fercli.rows import BadRow, parse_usage
+from fercli.rows import BadRow, is_byte, parse_usage
 from fercli.sources import Faces
 
 # FER+ calls them so, in the order of `labels.VOTES`.
 _COLUMNS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt", "unknown", "NF")
 _USAGE = "Usage"
-_MOST = 255  # votes for one thing that an array of uint8 holds
 _LEAST_ALIKE = 0.5  # FER+ agrees with FER2013 on two images of three; rows in another order, by chance alone
 
 
@@ -71,6 +70,6 @@ def _read(path: Path) -> tuple[NDArray[np.str_], NDArray[np.uint8]]:
 
 
 def _count(text: str | None) -> int:
-    if not (text and text.isascii() and text.isdigit() and len(text) <= len(str(_MOST)) and int(text) <= _MOST):
+    if text is None or not is_byte(text):  # what an array of uint8 holds
         raise BadRow(f"{text!r} is no number of votes")
     return int(text)

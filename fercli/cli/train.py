@@ -65,7 +65,7 @@ def train(
 
     dataset = read_dataset(data, hog=entry.uses_hog)
     console.say("Starting Keras …")
-    from fercli.inference import lineage, start_weights
+    from fercli.inference import datasets_seen, start_weights
     from fercli.training import METRICS, Step, Trainer, stored_recipe
 
     weights = start_weights(start).path if start else None
@@ -107,7 +107,7 @@ def train(
         if done:
             beginning = "all epochs are done already" if done == recipe.epochs else f"from epoch {done + 1}"
         console.say(f"{entry.name}: {beginning}, {trainer.images:,} training images, on {trainer.device}; {recipe.summary}")
-        if any(run.get("dataset") != dataset.meta["digest"] for run in lineage(trainer.start or {})):
+        if trainer.start and datasets_seen(trainer.start) != {dataset.meta["digest"]}:
             console.say(
                 f"note: the weights that this run began with have seen another data set than {console.name(data)}; images of its "
                 "validation split may have been among those, which flatters the accuracy"
