@@ -6,7 +6,7 @@ from typing import Any
 
 from fercli.evaluation import Evaluation, Measures
 from fercli.history import Choice, Epoch, Repetition
-from fercli.inference import datasets_seen, lineage
+from fercli.inference import begun_with, datasets_seen, lineage
 from fercli.labels import LABELS
 from fercli.recipes import Recipe, options_of, recipe_from, with_options
 from fercli.registry import MODELS, Model
@@ -40,6 +40,7 @@ def model_card(
     """
     model = MODELS[evaluations[0].model]
     recipe = recipe_from(metadata["recipe"])
+    before = _earlier(model, metadata)
     lines = [f"# {model.name}", "", f"{model.summary.capitalize()}; {evaluations[0].parameters:,} parameters.", ""]
     lines += ["## How good it is", ""]
     measures = [item.measures for item in evaluations]
@@ -57,13 +58,15 @@ def model_card(
     facts = {
         "recipe": recipe.summary,
         "epochs done": f"{len(history)} of {recipe.epochs}; kept: epoch {metadata['epoch']}, the best on validation",
-        "duration": f"{sum(epoch.seconds for epoch in history) / 60:.0f} minutes",
+        "duration": f"{sum(epoch.seconds for epoch in history) / 60:.0f} minutes{', after the earlier runs' * bool(before)}",
         "device": metadata.get("device", "unknown"),
         "versions": ", ".join(f"{key} {value}" for key, value in metadata["versions"].items()),
         "data set": f"FER2013, digest {metadata['dataset']}",
     }
-    if metadata.get("start"):
-        facts["begun with"] = "; itself begun with ".join(_origin(run) for run in lineage(metadata["start"]))
+    if before:
+        facts["begun with"] = _start(metadata, before)
+    for run in lineage(metadata)[:-1]:
+        facts[before[run["sha256"]]] = _origin(run, before)
     changed = _changed_since(model, metadata)
     if not changed:
         facts["dropout, by layer"] = ", ".join(f"{rate:g}" for rate in model.network.dropout)
@@ -75,7 +78,7 @@ def model_card(
     else:
         ferplus = " --ferplus fer2013new.csv" if any(run["recipe"].get("votes") for run in lineage(metadata)) else ""
         lines += ["", f"Again, after `fercli prepare fer2013.csv{ferplus}`:", ""]
-        lines += [*(f"    {command}" for command in _commands(model, metadata)), ""]
+        lines += [*(f"    {_command(model, run, before)}" for run in lineage(metadata)), ""]
     if recipe.epochs != model.recipe.epochs:
         lines += [f"The registry's recipe has {model.recipe.epochs} epochs; these weights had {recipe.epochs}.", ""]
     alike = [item for item in repetitions if (item.model, item.epochs) == (model.name, recipe.epochs)]
@@ -98,10 +101,22 @@ def model_card(
     return "\n".join([*lines, "## What it is not for", "", _LIMITS, ""])
 
 
-def _origin(start: dict[str, Any]) -> str:
+def _earlier(model: Model, metadata: dict[str, Any]) -> dict[str, str]:
+    """Name the folders of the runs that weights come from, but for their own, by the digests of what each kept."""
+    return {run["sha256"]: f"runs/{model.name}-{number}" for number, run in enumerate(lineage(metadata)[:-1], 1)}
+
+
+def _start(run: dict[str, Any], folders: dict[str, str]) -> str:
     """Say which weights a run began with."""
-    elsewhere = f"SHA-256 {start['sha256']}; data set {start.get('dataset', 'unknown')}"
-    return f"the weights of epoch {start.get('epoch', '?')} of an earlier run ({elsewhere}): {recipe_from(start['recipe']).summary}"
+    names = [folders[start["sha256"]] for start in begun_with(run)]
+    return f"the mean of the weights of {', '.join(names)}" if len(names) > 1 else f"the weights of {names[0]}"
+
+
+def _origin(run: dict[str, Any], folders: dict[str, str]) -> str:
+    """Say how a run was trained that others began with."""
+    begun = f"begun with {_start(run, folders)}, " if begun_with(run) else ""
+    kept = f"kept: epoch {run.get('epoch', '?')}, SHA-256 {run['sha256']}"
+    return f"{begun}{recipe_from(run['recipe']).summary}; {kept}; data set {run.get('dataset', 'unknown')}"
 
 
 def _changed_since(model: Model, metadata: dict[str, Any]) -> str:
@@ -117,17 +132,13 @@ def _changed_since(model: Model, metadata: dict[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} ({value} then)" for name, value in changed.items())
 
 
-def _commands(model: Model, metadata: dict[str, Any], out: str = "") -> list[str]:
-    """Return the commands that train such weights, those they began with first."""
-    before: list[str] = []
-    command = f"fercli train --model {model.name}"
-    if metadata.get("start"):
-        folder = f"{out or f'runs/{model.name}'}-start"
-        before = _commands(model, metadata["start"], folder)
-        command += f" --start {folder}"
-    ours, theirs = (options_of(recipe) for recipe in (recipe_from(metadata["recipe"]), model.recipe))
-    command += "".join(f" --{name.replace('_', '-')} {value}" for name, value in ours.items() if value != theirs[name])
-    return [*before, command + (f" --out {out}" if out else "")]
+def _command(model: Model, run: dict[str, Any], folders: dict[str, str]) -> str:
+    """Return the command that trains such weights, into the run's own folder if it is one of the earlier."""
+    ours, theirs = (options_of(recipe) for recipe in (recipe_from(run["recipe"]), model.recipe))
+    options = [("start", folders[start["sha256"]]) for start in begun_with(run)]
+    options += [(name.replace("_", "-"), value) for name, value in ours.items() if value != theirs[name]]
+    options += [("out", folders[run["sha256"]])] if "sha256" in run else []
+    return " ".join([f"fercli train --model {model.name}", *(f"--{name} {value}" for name, value in options)])
 
 
 def _overall(measures: Sequence[Measures], augmented: Sequence[Measures]) -> list[list[str]]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fercli.calibration import expected_calibration_error, tempered
 from fercli.dataset import Dataset
-from fercli.inference import BATCH, Labels
+from fercli.inference import BATCH, Labels, begun_with
 from fercli.labels import LABELS
 from fercli.recipes import Recipe
 from fercli.registry import MODELS
@@ -200,7 +200,7 @@ def _training(metadata: dict[str, Any]) -> dict[str, Any]:
         return {}
     absent = {item.name: item.default for item in fields(Recipe) if item.default is not MISSING}
     dropout = {"dropout": metadata["dropout"]} if "dropout" in metadata else {}
-    return {**absent, **metadata["recipe"], **dropout, "start": (metadata.get("start") or {}).get("sha256")}
+    return {**absent, **metadata["recipe"], **dropout, "start": [run["sha256"] for run in begun_with(metadata)]}
 
 
 def mcnemar(gained: int, lost: int) -> float:

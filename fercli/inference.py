@@ -159,12 +159,16 @@ class Labeller:
         return result[:count]
 
 
-def lineage(metadata: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yield what weights say of the run that they come from, then of the run whose weights that one began with, and so on."""
-    run: dict[str, Any] | None = metadata
-    while run:
-        yield run
-        run = run.get("start")
+def begun_with(run: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what is told of the runs whose weights, or the mean of them, this one began with; none if it began at random."""
+    start = run.get("start") or []
+    return [start] if isinstance(start, dict) else start  # a run that could begin with one alone wrote no list
+
+
+def lineage(metadata: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return what weights say of all runs that they come from, each once: each after those that it began with, their own last."""
+    before = {run["sha256"]: run for start in begun_with(metadata) for run in lineage(start)}
+    return [*before.values(), metadata]
 
 
 def datasets_seen(metadata: dict[str, Any]) -> frozenset[str]:

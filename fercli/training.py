@@ -4,7 +4,7 @@ import contextlib
 import math
 import platform
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,22 @@ from numpy.typing import NDArray
 from fercli import __version__
 from fercli.batches import Batches, targets
 from fercli.calibration import cross_entropy, fit_temperature
-from fercli.checkpoints import Checkpoint, assign, read_checkpoint, save_weights, state_of, tensors_of, weights_of, write_checkpoint
+from fercli.checkpoints import (
+    Checkpoint,
+    Tensors,
+    assign,
+    read_checkpoint,
+    save_weights,
+    state_of,
+    tensors_of,
+    weights_of,
+    write_checkpoint,
+)
 from fercli.dataset import Dataset
 from fercli.errors import IntegrityError, TrainingDiverged, UsageError
 from fercli.files import Kind, exclusive, kind_of, write_json
 from fercli.history import Epoch, write_lines
-from fercli.inference import RUN_HISTORY, RUN_WEIGHTS
+from fercli.inference import RUN_HISTORY, RUN_WEIGHTS, begun_with
 from fercli.networks import backend_name, build
 from fercli.networks.augmentation import Augment
 from fercli.networks.devices import Devices
@@ -69,12 +79,12 @@ class Trainer:
     recipe's seed and the epoch's number, so that a run resumed from the checkpoint equals an unbroken one on the same CPU. As many
     of the visible graphics processors train together as divide the batch size; see `Devices`.
 
-    A run begins with random weights, or with those of the checkpoint `start`, which need not have been trained on this data set;
-    a resumed one needs no `start` again.
+    A run begins with random weights, or with those of the files `start`, which need not have been trained on this data set; with
+    their mean, if they are several (Wortsman et al. 2022). A resumed one needs no `start` again.
 
     Raises UsageError if the folder already holds a run and neither `resume` nor `overwrite` is set, or if `resume` is and
-    the recipe differs, or if `start` is of another model, or for an augmentation beside HOG; IntegrityError for a checkpoint of
-    another model or data set; TrainingDiverged for a loss not finite.
+    the recipe differs, or if one of `start` is of another model, or for an augmentation beside HOG; IntegrityError for a checkpoint
+    of another model or data set; TrainingDiverged for a loss not finite.
     """
 
     def __init__(
@@ -86,12 +96,12 @@ class Trainer:
         *,
         resume: bool = False,
         overwrite: bool = False,
-        start: Path | None = None,
+        start: Sequence[Path] = (),
         on_step: Callable[[Step], None] = lambda _: None,
     ) -> None:
         self.model, self.recipe, self.dataset, self.folder = model, recipe, dataset, folder
         self.history: list[Epoch] = []
-        self.start: dict[str, Any] | None = None  # what the weights that training began with say of themselves
+        self.start: list[dict[str, Any]] = []  # what the weights that training began with say of themselves
         self._temperature: float | None = None  # of the best epoch but the last; that of the last follows from the checkpoint
         self._validation_logits: NDArray[np.float32] | None = None  # of the last epoch, once it was trained here
         self._on_step = on_step
@@ -190,21 +200,25 @@ class Trainer:
                 "or, from its weights and in another folder, with --start."
             )
         assign(state_of(self._trainee, self._optimizer), checkpoint.tensors, path)
-        self.start, self._temperature = stored.get("start"), stored.get("temperature")
+        self.start, self._temperature = begun_with(stored), stored.get("temperature")
         try:
             self.history = [Epoch(**line) for line in stored["history"]]
         except (KeyError, TypeError) as error:
             raise IntegrityError(f"{path} holds no history that this version knows ({error}).") from error
 
-    def _begin_with(self, path: Path) -> None:
-        checkpoint = read_checkpoint(path)
-        stored = checkpoint.metadata
-        if stored.get("model") != self.model.name:
-            raise UsageError(
-                f"{path} holds a {stored.get('model')} network, not {self.model.name}; start from weights of the same."
-            )
-        assign(weights_of(self.network), checkpoint.tensors, path)
-        self.start = {"sha256": checkpoint.sha256} | {name: stored[name] for name in _ORIGIN if name in stored}
+    def _begin_with(self, paths: Sequence[Path]) -> None:
+        sums: Tensors = {name: np.zeros(variable.shape) for name, variable in weights_of(self.network).items()}
+        for path in paths:
+            checkpoint = read_checkpoint(path)
+            stored = checkpoint.metadata
+            if stored.get("model") != self.model.name:
+                raise UsageError(
+                    f"{path} holds a {stored.get('model')} network, not {self.model.name}; start from weights of the same."
+                )
+            assign(weights_of(self.network), checkpoint.tensors, path)  # refuses what does not fit
+            sums = {name: total + checkpoint.tensors[name] for name, total in sums.items()}
+            self.start.append({"sha256": checkpoint.sha256} | {name: stored[name] for name in _ORIGIN if name in stored})
+        assign(weights_of(self.network), {name: total / len(paths) for name, total in sums.items()}, paths[-1])
 
     def _augmented(self, augmentation: Augmentation) -> keras.Model:
         pixels, *others = self.network.inputs

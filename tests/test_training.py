@@ -11,7 +11,7 @@ from fercli.checkpoints import read_checkpoint
 from fercli.dataset import Dataset
 from fercli.errors import FercliError, IntegrityError, TrainingDiverged, UsageError
 from fercli.history import Epoch, read_lines
-from fercli.inference import Labeller, own_weights
+from fercli.inference import Labeller, lineage, own_weights
 from fercli.recipes import with_options
 from fercli.registry import MODELS, Affine, Convolution, PaperNetwork, ResidualNetwork
 from fercli.training import Step, Trainer, stored_recipe
@@ -252,22 +252,40 @@ def test_a_run_that_starts_with_weights_goes_on_from_them(
     rich_run: tuple[Path, list[Epoch]], dataset: Dataset, tmp_path: Path
 ) -> None:
     weights = rich_run[0] / "model.safetensors"
-    begun = Trainer(RICH_MODEL, replace(RICH, epochs=2), dataset, tmp_path, start=weights)
+    begun = Trainer(RICH_MODEL, replace(RICH, epochs=2), dataset, tmp_path, start=[weights])
     tensors = read_checkpoint(weights).tensors
     for variable in begun.network.weights:
         assert np.array_equal(variable.numpy(), tensors[variable.path].astype(np.float32))
     next(iter(begun))
     resumed = list(Trainer(RICH_MODEL, replace(RICH, epochs=2), dataset, tmp_path, resume=True))
-    unbroken = list(Trainer(RICH_MODEL, replace(RICH, epochs=2), dataset, tmp_path, overwrite=True, start=weights))
+    unbroken = list(Trainer(RICH_MODEL, replace(RICH, epochs=2), dataset, tmp_path, overwrite=True, start=[weights]))
     assert same(resumed, unbroken[1:])
-    origin = read_checkpoint(tmp_path / "model.safetensors").metadata["start"]
+    (origin,) = read_checkpoint(tmp_path / "model.safetensors").metadata["start"]
     assert origin["sha256"] == read_checkpoint(weights).sha256
-    assert (origin["recipe"]["epochs"], origin["start"]) == (3, None)
+    assert (origin["recipe"]["epochs"], origin["start"]) == (3, [])
+
+
+def test_a_run_that_starts_with_several_weights_goes_on_from_their_mean(
+    rich_run: tuple[Path, list[Epoch]], dataset: Dataset, tmp_path: Path
+) -> None:
+    first = rich_run[0] / "model.safetensors"
+    list(Trainer(RICH_MODEL, replace(RICH, epochs=1, seed=1), dataset, tmp_path / "second", start=[first]))
+    second = tmp_path / "second" / "model.safetensors"
+    both = [read_checkpoint(path).tensors for path in (first, second)]
+    begun = Trainer(RICH_MODEL, replace(RICH, epochs=1, learning_rate=1e-8), dataset, tmp_path, start=[first, second])
+    for variable in begun.network.weights:
+        one, other = (tensors[variable.path].astype(np.float64) for tensors in both)
+        assert np.allclose(variable.numpy(), (one + other) / 2, atol=1e-7)
+        assert variable.path == "mean/mean" or not np.array_equal(one, other)
+    list(begun)
+    stored = read_checkpoint(tmp_path / "model.safetensors").metadata
+    assert [run["recipe"]["seed"] for run in stored["start"]] == [RICH.seed, 1]
+    assert [run["recipe"]["seed"] for run in lineage(stored)] == [RICH.seed, 1, RICH.seed]  # the first is in it once
 
 
 def test_start_weights_of_another_model(run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds a deep-hog network, not compact"):
-        Trainer(RICH_MODEL, RICH, dataset, tmp_path, start=run[0] / "model.safetensors")
+        Trainer(RICH_MODEL, RICH, dataset, tmp_path, start=[run[0] / "model.safetensors"])
 
 
 def test_the_kept_temperature_suits_the_validation_images(

@@ -32,10 +32,11 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's checkpoint, with its recipe.")] = False,
     overwrite: OverwriteOption = False,
     start: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
             "--start",
-            help="Whose weights training begins with: a run, a .safetensors file, or the name of a shipped model.",
+            help="Whose weights training begins with: a run, a .safetensors file, or the name of a shipped model; given several "
+            "times, the mean of them.",
             show_default="random weights",
         ),
     ] = None,
@@ -68,7 +69,7 @@ def train(
     from fercli.inference import datasets_seen, start_weights
     from fercli.training import METRICS, Step, Trainer, stored_recipe
 
-    weights = start_weights(start).path if start else None
+    weights = [start_weights(path).path for path in start or []]
     base = stored_recipe(folder) if resume else entry.recipe
     recipe = with_options(
         base,
@@ -103,11 +104,14 @@ def train(
             on_step=on_step,
         )
         done = len(trainer.history)
-        beginning = f"{trainer.network.count_params():,} parameters" + (f" from {console.name(weights)}" if weights else "")
+        origin = ", ".join(console.name(path) for path in weights)
+        beginning = f"{trainer.network.count_params():,} parameters"
+        if weights:
+            beginning += f" from {'the mean of ' * (len(weights) > 1)}{origin}"
         if done:
             beginning = "all epochs are done already" if done == recipe.epochs else f"from epoch {done + 1}"
         console.say(f"{entry.name}: {beginning}, {trainer.images:,} training images, on {trainer.device}; {recipe.summary}")
-        if trainer.start and datasets_seen(trainer.start) != {dataset.meta["digest"]}:
+        if any(datasets_seen(run) != {dataset.meta["digest"]} for run in trainer.start):
             console.say(
                 f"note: the weights that this run began with have seen another data set than {console.name(data)}; images of its "
                 "validation split may have been among those, which flatters the accuracy"

@@ -53,6 +53,8 @@ def test_start_goes_on_from_a_run(fercli: Run, folder: Path) -> None:
     assert ran.code == 0
     assert "parameters from first/model.safetensors, 84 training images" in " ".join(ran.talk.split())
     assert "another data set" not in ran.talk
+    mean = fercli(*options, "--out", "mean", "--start", "first", "--start", "second")
+    assert "from the mean of first/model.safetensors, second/model.safetensors, 84" in " ".join(mean.talk.split())
     Path("other.csv").write_text(csv_text(train=49))
     write_dataset(prepare(Path("other.csv")).dataset, Path("other.npz"))
     elsewhere = fercli(*options, "--data", "other.npz", "--out", "fourth", "--start", "first")
