@@ -26,7 +26,7 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Choice:
-    """A short run that tried a setting of a registry entry: shares right after its last epoch, 0 to 1.
+    """A run that tried a setting of a registry entry: shares right after its last epoch, 0 to 1.
 
     `accuracy` is of the training images, with dropout.
     """

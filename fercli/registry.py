@@ -208,13 +208,13 @@ MODELS: dict[str, Model] = {
             uses_hog=False,
             parameters=2_734_523,
             recipe=COMPACT_RECIPE,
-            sha256="4ffc513d563e3858493c4ce4a8f842437bbd168a1101824b8095384bacb55482",
+            sha256="cf7b434c483aeda4c70cd6ac1fed6eb2ed229ab06cf797a984117df27086566f",
         ),
     )
 }
 
 ENSEMBLES: dict[str, Ensemble] = {
-    "ensemble": Ensemble("ensemble", "the best networks together", members=("compact", "deep", "deep-hog"), temperature=0.8293),
+    "ensemble": Ensemble("ensemble", "the best networks together", members=("compact", "deep", "deep-hog"), temperature=0.8263),
 }
 
 DEFAULT_MODEL = "compact"  # of classify
