@@ -89,8 +89,8 @@ def model_card(
     tried = [choice for choice in choices if MODELS[choice.model].network == model.network]
     if tried:
         lines += [
-            "Tried, each a whole schedule, and measured after its last epoch. In few epochs less regularisation learns sooner, which "
-            "says little of longer runs.",
+            "Tried, each a whole schedule, and measured after its last epoch. In a few epochs less regularisation learns sooner, "
+            "which says little of longer runs.",
             "",
         ]
         header = ["setting", "model", "epochs", "training, with dropout", "validation"]
