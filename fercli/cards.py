@@ -58,7 +58,7 @@ def model_card(
     facts = {
         "recipe": recipe.summary,
         "epochs done": f"{len(history)} of {recipe.epochs}; kept: epoch {metadata['epoch']}, the best on validation",
-        "duration": f"{sum(epoch.seconds for epoch in history) / 60:.0f} minutes{', after the earlier runs' * bool(before)}",
+        "duration": f"{sum(epoch.seconds for epoch in history) / 60:.0f} minutes{', not counting the earlier runs' * bool(before)}",
         "device": metadata.get("device", "unknown"),
         "versions": ", ".join(f"{key} {value}" for key, value in metadata["versions"].items()),
         "data set": f"FER2013, digest {metadata['dataset']}",
@@ -79,7 +79,7 @@ def model_card(
         ferplus = " --ferplus fer2013new.csv" if any(run["recipe"].get("votes") for run in lineage(metadata)) else ""
         lines += ["", f"Again, after `fercli prepare fer2013.csv{ferplus}`:", ""]
         lines += [*(f"    {_command(model, run, before)}" for run in lineage(metadata)), ""]
-    if recipe.epochs != model.recipe.epochs:
+    if recipe.epochs != model.recipe.epochs and not before:  # else the commands tell each run's
         lines += [f"The registry's recipe has {model.recipe.epochs} epochs; these weights had {recipe.epochs}.", ""]
     alike = [item for item in repetitions if (item.model, item.epochs) == (model.name, recipe.epochs)]
     if len(alike) > 1:

@@ -28,7 +28,8 @@ class Epoch:
 class Choice:
     """A run that tried a setting of a registry entry: shares right after its last epoch, 0 to 1.
 
-    `accuracy` is of the training images, with dropout.
+    `accuracy` is of the training images, with dropout. `setting` is as `tests/bench/choices.py` takes it; or else as an option of
+    `fercli train` has it, `start=compact-1` of a run that began with the weights of another, which the card numbers so.
     """
 
     model: str

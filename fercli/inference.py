@@ -162,7 +162,7 @@ class Labeller:
 def begun_with(run: dict[str, Any]) -> list[dict[str, Any]]:
     """Return what is told of the runs whose weights, or the mean of them, this one began with; none if it began at random."""
     start = run.get("start") or []
-    return [start] if isinstance(start, dict) else start  # a run that could begin with one alone wrote no list
+    return [start] if isinstance(start, dict) else start  # older versions knew a single start only, and wrote it, or None
 
 
 def lineage(metadata: dict[str, Any]) -> list[dict[str, Any]]:

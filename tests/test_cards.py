@@ -72,17 +72,20 @@ def test_a_card_of_weights_that_began_with_others_has_all_commands() -> None:
         "recipe": asdict(with_options(recipe, learning_rate=0.05)),
         "start": first,
     }
-    metadata = METADATA | {"model": "compact", "recipe": asdict(recipe), "start": [first, second]}
+    last = asdict(with_options(recipe, epochs=1))
+    metadata = METADATA | {"model": "compact", "recipe": last, "start": [first, second]}
     history = [Epoch(1, 1, 1, 1, 1, 1, 60.0)]
     card = model_card([result], [result.measures], metadata, history, {})
     assert (
         "    fercli train --model compact --epochs 9 --erasing 0.25 --out runs/compact-1\n"
         "    fercli train --model compact --start runs/compact-1 --learning-rate 0.05 --out runs/compact-2\n"
-        "    fercli train --model compact --start runs/compact-1 --start runs/compact-2\n"
+        "    fercli train --model compact --start runs/compact-1 --start runs/compact-2 --epochs 1\n"
     ) in card
     assert "- begun with: the mean of the weights of runs/compact-1, runs/compact-2\n- runs/compact-1: optimizer sgd" in card
     assert "- runs/compact-2: begun with the weights of runs/compact-1, optimizer sgd" in card
     assert "; kept: epoch 7, SHA-256 d2g; data set abc\n" in card
+    assert "- duration: 1 minutes, not counting the earlier runs\n" in card
+    assert "The registry's recipe has" not in card
     metadata["recipe"] = asdict(with_options(recipe, votes=0.0))
     assert "--ferplus fer2013new.csv" in model_card(
         [result], [result.measures], metadata, history, {}

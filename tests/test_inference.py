@@ -8,7 +8,18 @@ import pytest
 from fercli.calibration import tempered
 from fercli.checkpoints import read_checkpoint, save_weights, write_checkpoint
 from fercli.errors import IntegrityError, UsageError
-from fercli.inference import BATCH, SHIFTS, Labeller, all_weights, own_weights, shipped_weights, views
+from fercli.inference import (
+    BATCH,
+    SHIFTS,
+    Labeller,
+    all_weights,
+    begun_with,
+    datasets_seen,
+    lineage,
+    own_weights,
+    shipped_weights,
+    views,
+)
 from fercli.networks import build
 from fercli.registry import DEFAULT_MODEL, MODELS
 from tests.conftest import synthetic_faces
@@ -85,6 +96,18 @@ def test_names_of_weights(run: Path) -> None:
     found = all_weights(run.parent)
     assert found[-1] == own_weights(run)
     assert [item.title for item in found[:-1]] == [name for name, model in MODELS.items() if model.sha256]
+
+
+def test_the_lineage_has_each_run_once_after_those_that_it_began_with() -> None:
+    first = {"sha256": "d1", "dataset": "abc", "start": None}  # as older versions wrote it
+    second = {"sha256": "d2", "dataset": "xyz", "start": first}
+    third = {"sha256": "d3", "start": [second]}
+    for starts in ([first, third], [third, first], [first, first, third]):
+        metadata = {"dataset": "abc", "start": starts}
+        assert begun_with(metadata) == starts
+        assert lineage(metadata) == [first, second, third, metadata]
+        assert datasets_seen(metadata) == {"abc", "xyz", "unknown"}
+    assert lineage({"dataset": "abc"}) == [{"dataset": "abc"}]
 
 
 def test_promise_18_a_run_of_any_name(tmp_path: Path) -> None:

@@ -1,10 +1,13 @@
 import hashlib
 import json
+import re
 from dataclasses import asdict
 
 import pytest
 
+from fercli.cards import CHOICES
 from fercli.errors import UsageError
+from fercli.history import Choice, read_lines
 from fercli.labels import LABELS
 from fercli.registry import (
     DEFAULT_MODEL,
@@ -84,5 +87,13 @@ def test_shipped_weights_are_those_of_the_digest_small_enough_and_have_a_card(mo
     data = weights_path(model.name).read_bytes()
     assert hashlib.sha256(data).hexdigest() == model.sha256
     assert len(data) < 50_000_000
-    for part in ("card.md", "history.csv", "curves.png", "confusion.png", "reliability.png", "metrics.json"):
+    for part in ("card.md", "history.csv", "confusion.png", "reliability.png", "metrics.json"):
         assert card_path(model.name, part).is_file()
+    card = card_path(model.name, "card.md").read_text()
+    figures = re.findall(r"!\[.*\]\((.*)\)", card)
+    assert len(figures) >= 2
+    assert all(card_path(model.name, "card.md").with_name(figure).is_file() for figure in figures)
+    choices = read_lines(Choice, weights_path(model.name).with_name(CHOICES))
+    tried = [item for item in choices if MODELS[item.model].network == model.network]
+    assert tried
+    assert all(f"| {item.setting} | {item.model} | {item.epochs} |" in card for item in tried)

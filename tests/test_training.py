@@ -258,9 +258,9 @@ def test_a_run_that_starts_with_weights_goes_on_from_them(
         assert np.array_equal(variable.numpy(), tensors[variable.path].astype(np.float32))
     next(iter(begun))
     resumed = list(Trainer(RICH_MODEL, replace(RICH, epochs=2), dataset, tmp_path, resume=True))
+    (origin,) = read_checkpoint(tmp_path / "checkpoint.safetensors").metadata["start"]
     unbroken = list(Trainer(RICH_MODEL, replace(RICH, epochs=2), dataset, tmp_path, overwrite=True, start=[weights]))
     assert same(resumed, unbroken[1:])
-    (origin,) = read_checkpoint(tmp_path / "model.safetensors").metadata["start"]
     assert origin["sha256"] == read_checkpoint(weights).sha256
     assert (origin["recipe"]["epochs"], origin["start"]) == (3, [])
 

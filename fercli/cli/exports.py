@@ -63,7 +63,7 @@ def write_plots(
 ) -> None:
     """Draw a confusion matrix and a reliability diagram a model, whose true labels (N,) are given, and figures of all together.
 
-    These are the accuracy per class beside the published ones, and the learning curves.
+    These are the accuracy per class beside the published ones, and the learning curves of all that had several epochs.
     """
     for result in results:
         plot_confusion(result.headline, result.measures.confusion, LABELS, folder / f"confusion-{_file_name(result.title)}.png")
@@ -73,7 +73,7 @@ def write_plots(
     columns |= {item.title: [share / 100 for share in item.per_class] for item in published}
     plot_per_class(f"Accuracy per class, {results[0].split}", columns, LABELS, folder / "per-class.png")
     histories = {labeller.title: read_lines(Epoch, labeller.history) for labeller in labellers if labeller.history}
-    histories = {title: history for title, history in histories.items() if history}
+    histories = {title: history for title, history in histories.items() if _is_curve(history)}
     if histories:
         plot_curves(histories, folder / "curves.png")
     console.say(f"figures: {console.name(folder)}")
@@ -81,6 +81,11 @@ def write_plots(
 
 def _reliability_title(result: Evaluation) -> str:
     return f"{result.title}, {result.split}: calibration error {100 * (result.measures.calibration_error or 0):.1f} %"
+
+
+def _is_curve(history: Sequence[Epoch]) -> bool:
+    """Whether there is more than one point to draw, as not after a run that only took the mean of others' weights."""
+    return len(history) > 1
 
 
 def _file_name(title: str) -> str:
@@ -98,10 +103,11 @@ def write_card(labeller: Labels, dataset: Dataset, folder: Path, *, tta: bool) -
     results = [replace(evaluate(labeller, dataset, split), title=name) for split in SplitName]
     augmented = [evaluate(labeller.augmented(), dataset, split).measures for split in SplitName] if tta else []
     history = read_lines(Epoch, labeller.history) if labeller.history else []
-    figures = {caption: f"{name}-{part}.png" for caption, part in _FIGURES.items()}
+    figures = {caption: f"{name}-{part}.png" for caption, part in _FIGURES.items() if part != "curves" or _is_curve(history)}
     test = results[0]
     plot_confusion(test.headline, test.measures.confusion, LABELS, folder / f"{name}-confusion.png")
-    plot_curves({name: history}, folder / f"{name}-curves.png")
+    if _is_curve(history):
+        plot_curves({name: history}, folder / f"{name}-curves.png")
     bins = reliability(test.probabilities, dataset.test.labels)
     plot_reliability(_reliability_title(test), bins, folder / f"{name}-reliability.png")
     write_lines(Epoch, history, folder / f"{name}-history.csv")

@@ -54,13 +54,17 @@ def test_start_goes_on_from_a_run(fercli: Run, folder: Path) -> None:
     assert "parameters from first/model.safetensors, 84 training images" in " ".join(ran.talk.split())
     assert "another data set" not in ran.talk
     mean = fercli(*options, "--out", "mean", "--start", "first", "--start", "second")
+    assert mean.code == 0
+    assert "another data set" not in mean.talk
     assert "from the mean of first/model.safetensors, second/model.safetensors, 84" in " ".join(mean.talk.split())
     Path("other.csv").write_text(csv_text(train=49))
     write_dataset(prepare(Path("other.csv")).dataset, Path("other.npz"))
     elsewhere = fercli(*options, "--data", "other.npz", "--out", "fourth", "--start", "first")
     assert elsewhere.code == 0
     assert "began with have seen another data set than other.npz" in " ".join(elsewhere.talk.split())
-    shipped = fercli(*options, "--out", "third", "--start", "shallow")
+    partly = fercli(*options, "--out", "fifth", "--start", "first", "--start", "fourth")
+    assert "began with have seen another data set than fer2013.npz" in " ".join(partly.talk.split())
+    shipped = fercli(*options, "--out", "third", "--start", "first", "--start", "shallow")
     assert "holds a shallow network, not shallow-hog" in shipped.talk
     missing = fercli(*options, "--out", "third", "--start", "nowhere")
     assert missing.code == 2
