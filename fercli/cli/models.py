@@ -23,7 +23,7 @@ def models() -> None:
             "shipped" if model.sha256 else "–",
         )
     for ensemble in ENSEMBLES.values():
-        table.add_row(ensemble.name, *_NO_RECIPE, "its members'" if all(MODELS[name].sha256 for name in ensemble.members) else "–")
+        table.add_row(ensemble.name, *_NO_RECIPE, "" if all(MODELS[name].sha256 for name in ensemble.members) else "–")
     console.show_result(table)
     for ensemble in ENSEMBLES.values():
         console.say_result(f"{ensemble.name}: the mean of {', '.join(ensemble.members)}")
