@@ -40,7 +40,8 @@ def model_card(
     """
     model = MODELS[evaluations[0].model]
     recipe = recipe_from(metadata["recipe"])
-    before = _earlier(model, metadata)
+    *earlier, _ = runs = lineage(metadata)
+    folders = {run["sha256"]: f"runs/{model.name}-{number}" for number, run in enumerate(earlier, 1)}
     lines = [f"# {model.name}", "", f"{model.summary.capitalize()}; {evaluations[0].parameters:,} parameters.", ""]
     lines += ["## How good it is", ""]
     measures = [item.measures for item in evaluations]
@@ -58,15 +59,15 @@ def model_card(
     facts = {
         "recipe": recipe.summary,
         "epochs done": f"{len(history)} of {recipe.epochs}; kept: epoch {metadata['epoch']}, the best on validation",
-        "duration": f"{sum(epoch.seconds for epoch in history) / 60:.0f} minutes{', not counting the earlier runs' * bool(before)}",
+        "duration": f"{sum(epoch.seconds for epoch in history) / 60:.0f} minutes",
         "device": metadata.get("device", "unknown"),
         "versions": ", ".join(f"{key} {value}" for key, value in metadata["versions"].items()),
         "data set": f"FER2013, digest {metadata['dataset']}",
     }
-    if before:
-        facts["begun with"] = _start(metadata, before)
-    for run in lineage(metadata)[:-1]:
-        facts[before[run["sha256"]]] = _origin(run, before)
+    if earlier:
+        facts["duration"] += ", not counting the earlier runs"
+        facts["begun with"] = _start(metadata, folders)
+        facts |= {folders[run["sha256"]]: _origin(run, folders) for run in earlier}
     changed = _changed_since(model, metadata)
     if not changed:
         facts["dropout, by layer"] = ", ".join(f"{rate:g}" for rate in model.network.dropout)
@@ -76,10 +77,10 @@ def model_card(
     elif datasets_seen(metadata) != {metadata["dataset"]}:
         lines += ["", "No command gives these weights again: they began with weights trained on another data set.", ""]
     else:
-        ferplus = " --ferplus fer2013new.csv" if any(run["recipe"].get("votes") for run in lineage(metadata)) else ""
+        ferplus = " --ferplus fer2013new.csv" if any(run["recipe"].get("votes") for run in runs) else ""
         lines += ["", f"Again, after `fercli prepare fer2013.csv{ferplus}`:", ""]
-        lines += [*(f"    {_command(model, run, before)}" for run in lineage(metadata)), ""]
-    if recipe.epochs != model.recipe.epochs and not before:  # else the commands tell each run's
+        lines += [*(f"    {_command(model, run, folders)}" for run in runs), ""]
+    if recipe.epochs != model.recipe.epochs and not earlier:  # else the commands tell each run's
         lines += [f"The registry's recipe has {model.recipe.epochs} epochs; these weights had {recipe.epochs}.", ""]
     alike = [item for item in repetitions if (item.model, item.epochs) == (model.name, recipe.epochs)]
     if len(alike) > 1:
@@ -101,13 +102,8 @@ def model_card(
     return "\n".join([*lines, "## What it is not for", "", _LIMITS, ""])
 
 
-def _earlier(model: Model, metadata: dict[str, Any]) -> dict[str, str]:
-    """Name the folders of the runs that weights come from, but for their own, by the digests of what each kept."""
-    return {run["sha256"]: f"runs/{model.name}-{number}" for number, run in enumerate(lineage(metadata)[:-1], 1)}
-
-
 def _start(run: dict[str, Any], folders: dict[str, str]) -> str:
-    """Say which weights a run began with."""
+    """Say which weights a run began with; `folders` are of the earlier runs, by the digests of what each kept."""
     names = [folders[start["sha256"]] for start in begun_with(run)]
     return f"the mean of the weights of {', '.join(names)}" if len(names) > 1 else f"the weights of {names[0]}"
 

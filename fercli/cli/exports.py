@@ -103,11 +103,13 @@ def write_card(labeller: Labels, dataset: Dataset, folder: Path, *, tta: bool) -
     results = [replace(evaluate(labeller, dataset, split), title=name) for split in SplitName]
     augmented = [evaluate(labeller.augmented(), dataset, split).measures for split in SplitName] if tta else []
     history = read_lines(Epoch, labeller.history) if labeller.history else []
-    figures = {caption: f"{name}-{part}.png" for caption, part in _FIGURES.items() if part != "curves" or _is_curve(history)}
+    figures = {caption: f"{name}-{part}.png" for caption, part in _FIGURES.items()}
     test = results[0]
     plot_confusion(test.headline, test.measures.confusion, LABELS, folder / f"{name}-confusion.png")
     if _is_curve(history):
         plot_curves({name: history}, folder / f"{name}-curves.png")
+    else:
+        del figures["learning curves"]
     bins = reliability(test.probabilities, dataset.test.labels)
     plot_reliability(_reliability_title(test), bins, folder / f"{name}-reliability.png")
     write_lines(Epoch, history, folder / f"{name}-history.csv")
