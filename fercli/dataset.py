@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from fercli.errors import FercliError, IntegrityError, UsageError
 from fercli.files import Kind, atomic_write, kind_of
 from fercli.labels import LABELS, VOTES
-from fercli.registry import HOG_LENGTH, SIDE
+from fercli.models.registry import HOG_LENGTH, SIDE
 
 _IDENTITY = ("_pixels", "_labels", "_rows")  # the arrays that `Dataset.digest` covers; each other has a digest of its own
 SPLITS = ("train", "validation", "test")

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from fercli.files import write_atomically
-from fercli.history import Epoch
+from fercli.models.history import Epoch
 
 
 def plot_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 from fercli.cli import app
 from fercli.dataset import Dataset, read_dataset, write_dataset
 from fercli.errors import FercliError
-from fercli.history import Epoch, write_lines
-from fercli.inference import WeightsFile
 from fercli.labels import LABELS
-from fercli.preparation import prepare
+from fercli.models.history import Epoch, write_lines
+from fercli.models.inference import WeightsFile
+from fercli.preparation.prepare import prepare
 from tests.promises import did, pytest_terminal_summary  # noqa: F401 (pytest finds them here)
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -165,8 +165,8 @@ class FakeLabeller:
 @pytest.fixture
 def fake_labeller(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put the fake network in the place of every real one."""
-    monkeypatch.setattr("fercli.inference.Labeller", FakeLabeller)
-    monkeypatch.setattr("fercli.ensembles.labeller_for", FakeLabeller)
+    monkeypatch.setattr("fercli.models.inference.Labeller", FakeLabeller)
+    monkeypatch.setattr("fercli.models.ensembles.labeller_for", FakeLabeller)
 
 
 @pytest.fixture
@@ -174,4 +174,4 @@ def fake_shipped(fake_labeller: None, tmp_path: Path, monkeypatch: pytest.Monkey
     """Ship the fake network, with a history."""
     history = tmp_path / "h.csv"
     write_lines(Epoch, [Epoch(1, 2.0, 0.2, 1.9, 0.3, 0.01, 1.0), Epoch(2, 1.5, 0.4, 1.6, 0.4, 0.0, 1.0)], history)
-    monkeypatch.setattr("fercli.inference.all_weights", lambda: [WeightsFile("fake", tmp_path / "w", history)])
+    monkeypatch.setattr("fercli.models.inference.all_weights", lambda: [WeightsFile("fake", tmp_path / "w", history)])

@@ -12,9 +12,13 @@ import signal
 import sys
 from pathlib import Path
 
-from fercli import classification, ensembles, evaluation, inference, pictures, plots, preparation, report, writers  # noqa: F401
+from fercli import plots  # noqa: F401
+from fercli.classification import pictures, pipeline, report, writers  # noqa: F401
 from fercli.cli import run
-from fercli.inference import WeightsFile
+from fercli.evaluation import measures  # noqa: F401
+from fercli.models import ensembles, inference
+from fercli.models.inference import WeightsFile
+from fercli.preparation import prepare  # noqa: F401
 from tests.conftest import FakeLabeller
 from tests.seam import Seam, contents, kills
 

@@ -9,7 +9,7 @@ import skimage
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-from fercli.records import Frame
+from fercli.photos.geometry import Frame
 from tests.conftest import PHOTOS
 
 # As FER2013 would frame them; measured by hand on the eyes and the corners of the mouth.

@@ -36,7 +36,7 @@ class Seam:
     @contextlib.contextmanager
     def in_place(self) -> Iterator["Seam"]:
         """Stand in for the real ones."""
-        with mock.patch("fercli.files.os", _System(self)), mock.patch("fercli.journal.sqlite3", _Sqlite(self)):
+        with mock.patch("fercli.files.os", _System(self)), mock.patch("fercli.classification.journal.sqlite3", _Sqlite(self)):
             yield self
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fercli.dataset import Dataset, read_dataset, write_dataset
 from fercli.errors import IntegrityError, UsageError
-from fercli.preparation import prepare
+from fercli.preparation.prepare import prepare
 from tests.conftest import csv_text
 from tests.damage import damaged
 from tests.promises import Did

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fercli.history import Epoch
 from fercli.labels import LABELS
+from fercli.models.history import Epoch
 from fercli.plots import plot_confusion, plot_curves, plot_per_class, plot_reliability
 
 

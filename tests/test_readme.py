@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
+from fercli.classification.records import COLUMNS
 from fercli.cli import app
 from fercli.errors import EXIT_CODES, REJECT_CODES
-from fercli.records import COLUMNS
-from fercli.registry import MODELS
+from fercli.models.registry import MODELS
 from tests.promises import promises_of
 
 README = (Path(__file__).parents[1] / "README.md").read_text()

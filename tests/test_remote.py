@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from fercli.classification.journal import journal_path
 from fercli.errors import FercliError, UsageError
 from fercli.files import Kind, atomic_write, identity_of, kind_of, readable, write_atomically
-from fercli.journal import journal_path
+from fercli.photos.walk import Walk
 from fercli.remote import RemotePath, _file_system, place
-from fercli.walk import Walk
 from tests.conftest import Ran, synthetic_faces
 
 pytestmark = pytest.mark.filterwarnings("ignore")

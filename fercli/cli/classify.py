@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fercli.classification.outputs import Output, publishing, suffix_of
 from fercli.cli import console
 from fercli.cli.options import (
     DeepOption,
@@ -24,13 +25,12 @@ from fercli.cli.options import (
 from fercli.cli.tally import Tally, counted
 from fercli.errors import FercliError, UsageError
 from fercli.files import MAX_PIXELS, Kind, kind_of, refuse_existing, refuse_filled, refuse_missing, write_atomically
-from fercli.outputs import Output, publishing, suffix_of
-from fercli.registry import name_from_flags
+from fercli.models.registry import name_from_flags
+from fercli.photos.walk import COPIES, Walk
 from fercli.remote import place
-from fercli.walk import COPIES, Walk
 
 if TYPE_CHECKING:
-    from fercli.records import Outcome
+    from fercli.classification.records import Outcome
 
 
 def classify(
@@ -102,8 +102,8 @@ def classify(
     worker_gpus: Annotated[float, typer.Option(min=0, help="Graphics processors of each Ray worker, such as 0.5.")] = 0.0,
 ) -> None:
     """Find every face in every photo, and label its expression."""
-    from fercli.journal import journal_path, open_journal
-    from fercli.records import rows
+    from fercli.classification.journal import journal_path, open_journal
+    from fercli.classification.records import rows
 
     console.set_quiet(quiet)
     suffix_of(output)  # refuses what cannot be written
@@ -115,14 +115,14 @@ def classify(
         _say_complete(output, [path for path in (annotate, report) if path])
         return
     if engine is EngineName.ray:
-        from fercli.cluster import refuse_missing_ray
+        from fercli.classification.cluster import refuse_missing_ray
 
         refuse_missing_ray()
     elif ray_address or workers or worker_cpus > 1 or worker_gpus:
         raise UsageError("--ray-address and the options of workers go with --engine ray; add it, or leave them away.")
-    from fercli.classification import Job, Options, ahead
-    from fercli.pictures import annotate as draw
-    from fercli.report import Report
+    from fercli.classification.pictures import annotate as draw
+    from fercli.classification.pipeline import Job, Options, ahead
+    from fercli.classification.report import Report
 
     options = Options(largest=largest, min_face=min_face, whole=on_no_face is OnNoFace.whole, max_pixels=max_pixels)
     job = Job(name, weights, tta, str(detector), options)
@@ -146,13 +146,13 @@ def classify(
         known = journal.find if journal else lambda _: None
         # Closed before the journal and the output are, so that no thread is still at work for them when the run is stopped.
         if engine is EngineName.ray:
-            from fercli.cluster import Workers, classify_on_ray
+            from fercli.classification.cluster import Workers, classify_on_ray
 
             pool = Workers(workers, worker_cpus, worker_gpus)
             labelled = classify_on_ray(walk, job, labeller.sha256, known=known, address=ray_address, workers=pool)
         else:
-            from fercli.classification import classify as label_photos
-            from fercli.faces import detector as new_detector
+            from fercli.classification.pipeline import classify as label_photos
+            from fercli.photos.faces import detector as new_detector
 
             labelled = label_photos(walk, labeller, new_detector(detector), options, known=known)
         outcomes = stack.enter_context(contextlib.closing(labelled))
@@ -193,7 +193,7 @@ def _refuse_outputs(
         if resume:
             raise UsageError("Standard output cannot be resumed; write to a file with -o.")
     else:
-        from fercli.journal import journal_path
+        from fercli.classification.journal import journal_path
 
         if output.parts:
             refuse_filled(output.path, overwrite=overwrite or resume)

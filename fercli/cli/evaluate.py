@@ -21,11 +21,11 @@ from fercli.cli.options import (
 from fercli.errors import FercliError, IntegrityError, UsageError
 from fercli.files import refuse_existing, refuse_filled
 from fercli.labels import LABELS
-from fercli.registry import ENSEMBLES, Published, find_entry, name_from_flags
+from fercli.models.registry import ENSEMBLES, Published, find_entry, name_from_flags
 
 if TYPE_CHECKING:
-    from fercli.evaluation import Comparison, Evaluation
-    from fercli.inference import Labels
+    from fercli.evaluation.measures import Comparison, Evaluation
+    from fercli.models.inference import Labels
 
 Columns = dict[str, list[str]]
 
@@ -68,8 +68,8 @@ def evaluate(
         raise UsageError(f"--card describes one model and {len(labellers)} are evaluated; name one with --weights.")
     if card and name in ENSEMBLES:
         raise UsageError(f"--card describes one network; name one of {', '.join(ENSEMBLES[name].members)}.")
-    from fercli.evaluation import compare_hog
-    from fercli.evaluation import evaluate as measure
+    from fercli.evaluation.measures import compare_hog
+    from fercli.evaluation.measures import evaluate as measure
 
     results = []
     for labeller in [labeller.augmented() for labeller in labellers] if tta else labellers:
@@ -106,8 +106,8 @@ def evaluate(
 
 def _labellers(name: str | None, weights: Path | None) -> "tuple[list[Labels], int]":
     """Load the weights named, or all that are found, of the model `name` if given; broken ones among these are reported."""
-    from fercli.ensembles import EnsembleLabeller
-    from fercli.inference import Labeller, all_weights, own_weights
+    from fercli.models.ensembles import EnsembleLabeller
+    from fercli.models.inference import Labeller, all_weights, own_weights
 
     if weights:
         return [Labeller(own_weights(weights), name)], 0

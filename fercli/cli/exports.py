@@ -9,19 +9,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.calibration import reliability
-from fercli.cards import CHOICES, REPETITIONS, model_card
 from fercli.cli import console
 from fercli.cli.options import SplitName
 from fercli.dataset import Dataset
-from fercli.evaluation import Comparison, Evaluation, evaluate
+from fercli.evaluation.cards import CHOICES, REPETITIONS, model_card
+from fercli.evaluation.measures import Comparison, Evaluation, evaluate
 from fercli.files import write_atomically, write_json
-from fercli.history import Choice, Epoch, Repetition, read_lines, write_lines
-from fercli.inference import Labels, lineage
 from fercli.labels import LABELS
+from fercli.models.calibration import reliability
+from fercli.models.history import Choice, Epoch, Repetition, read_lines, write_lines
+from fercli.models.inference import Labels, lineage
+from fercli.models.recipes import known_recipe
+from fercli.models.registry import Published
 from fercli.plots import plot_confusion, plot_curves, plot_per_class, plot_reliability
-from fercli.recipes import known_recipe
-from fercli.registry import Published
 
 _FIGURES = {"confusion matrix, test": "confusion", "learning curves": "curves", "reliability, test": "reliability"}
 

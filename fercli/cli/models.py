@@ -1,7 +1,7 @@
 """`fercli models`."""
 
 from fercli.cli import console
-from fercli.registry import DEFAULT_MODEL, DEFAULT_TO_TRAIN, ENSEMBLES, MODELS
+from fercli.models.registry import DEFAULT_MODEL, DEFAULT_TO_TRAIN, ENSEMBLES, MODELS
 
 _NO_RECIPE = ("–",) * 6
 

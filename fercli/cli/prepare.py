@@ -14,7 +14,7 @@ from fercli.files import refuse_existing, refuse_missing
 from fercli.labels import LABELS
 
 if TYPE_CHECKING:
-    from fercli.preparation import Preparation
+    from fercli.preparation.prepare import Preparation
 
 
 def prepare(
@@ -48,7 +48,7 @@ def prepare(
     refuse_existing(output, overwrite=overwrite, inputs=[source, *([ferplus] if ferplus else [])])
     started = time.monotonic()
     from fercli.dataset import write_dataset
-    from fercli.preparation import prepare as make_dataset
+    from fercli.preparation.prepare import prepare as make_dataset
 
     with console.progress("images") as bars:
         tasks = {stage: bars.add_task(stage, total=None, visible=False) for stage in ("rows", "HOG")}
@@ -75,7 +75,7 @@ def prepare(
 
 
 def _report(result: "Preparation", output: Path, seconds: float) -> None:
-    from fercli.preparation import PUBLISHED_ROWS
+    from fercli.preparation.prepare import PUBLISHED_ROWS
 
     counts = result.counts
     table = console.table("Images", ["expression", *counts, "all"])

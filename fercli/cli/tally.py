@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from fercli.cli import console
 from fercli.errors import FercliError
 from fercli.labels import LABELS
-from fercli.walk import Walk
+from fercli.photos.walk import Walk
 
 if TYPE_CHECKING:
-    from fercli.records import Outcome
+    from fercli.classification.records import Outcome
 
 UNSURE = "(unsure)"
 

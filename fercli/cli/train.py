@@ -11,8 +11,8 @@ from fercli.cli import console
 from fercli.cli.options import DATA_DEFAULT, DataOption, DeepOption, HogOption, ModelOption, OverwriteOption, ShallowOption
 from fercli.errors import UsageError
 from fercli.files import Kind, kind_of
-from fercli.recipes import with_options
-from fercli.registry import DEFAULT_TO_TRAIN, find_model, name_from_flags
+from fercli.models.recipes import with_options
+from fercli.models.registry import DEFAULT_TO_TRAIN, find_model, name_from_flags
 
 
 class Precision(StrEnum):
@@ -66,8 +66,8 @@ def train(
 
     dataset = read_dataset(data, hog=entry.uses_hog)
     console.say("Starting Keras …")
-    from fercli.inference import datasets_seen, start_weights
-    from fercli.training import METRICS, Step, Trainer, stored_recipe
+    from fercli.models.inference import datasets_seen, start_weights
+    from fercli.training.trainer import METRICS, Step, Trainer, stored_recipe
 
     weights = [start_weights(path).path for path in start or []]
     base = stored_recipe(folder) if resume else entry.recipe

@@ -22,11 +22,11 @@ import numpy as np
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from fercli.dataset import Dataset, Split, read_dataset
-from fercli.history import Choice, read_lines, write_lines
-from fercli.hog import hog_features
-from fercli.recipes import Augmentation, with_options
-from fercli.registry import HOG_LENGTH, Model, PaperNetwork, ResidualNetwork, find_model
-from fercli.training import Trainer
+from fercli.models.history import Choice, read_lines, write_lines
+from fercli.models.hog import hog_features
+from fercli.models.recipes import Augmentation, with_options
+from fercli.models.registry import HOG_LENGTH, Model, PaperNetwork, ResidualNetwork, find_model
+from fercli.training.trainer import Trainer
 
 AUGMENTATIONS = {"none": None, "flip": Augmentation(flip=True)}  # without any, mirrored copies make an epoch twice as long
 
@@ -105,7 +105,7 @@ def main() -> None:
         entry = varied(model, setting)
         recipe = replace(entry.recipe, epochs=arguments.epochs, precision="mixed_bfloat16")
         data, length = with_hog(dataset, setting)
-        with tempfile.TemporaryDirectory() as folder, mock.patch("fercli.networks.paper.HOG_LENGTH", length):
+        with tempfile.TemporaryDirectory() as folder, mock.patch("fercli.models.networks.paper.HOG_LENGTH", length):
             history = list(Trainer(entry, recipe, data, Path(folder)))
         if arguments.record:
             tried = Choice(model.name, setting, arguments.epochs, history[-1].accuracy, history[-1].val_accuracy)

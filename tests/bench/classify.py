@@ -18,12 +18,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 
-from fercli.classification import WORK_SIDE, ahead, classify
-from fercli.faces import detector
-from fercli.images import read_photo
-from fercli.inference import Labeller, shipped_weights
-from fercli.registry import DEFAULT_MODEL
-from fercli.walk import Walk
+from fercli.classification.pipeline import WORK_SIDE, ahead, classify
+from fercli.models.inference import Labeller, shipped_weights
+from fercli.models.registry import DEFAULT_MODEL
+from fercli.photos.faces import detector
+from fercli.photos.images import read_photo
+from fercli.photos.walk import Walk
 from tests.conftest import synthetic_faces
 from tests.scenes import compose
 

@@ -13,7 +13,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from fercli.faces import detector, overlap
+from fercli.photos.faces import detector, overlap
 from tests.scenes import FACE_FREE, Scene, compose, empty
 
 SAME = 0.4  # of the union of found and true square

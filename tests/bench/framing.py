@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
 from fercli.dataset import read_dataset
-from fercli.faces import detector, overlap
-from fercli.images import crop
-from fercli.inference import Labeller, shipped_weights
-from fercli.records import Box, Frame
+from fercli.models.inference import Labeller, shipped_weights
+from fercli.photos.faces import detector, overlap
+from fercli.photos.geometry import Box, Frame
+from fercli.photos.images import crop
 from tests.scenes import FACE_FREE, background
 
 SAME = 0.4  # of the union of found and true square

@@ -15,9 +15,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from fercli.checkpoints import assign, read_checkpoint, weights_of
-from fercli.inference import BATCH, Labeller, shipped_weights
-from fercli.networks import build
+from fercli.models.checkpoints import assign, read_checkpoint, weights_of
+from fercli.models.inference import BATCH, Labeller, shipped_weights
+from fercli.models.networks import build
 
 Way = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 

@@ -17,11 +17,11 @@ from tests.scenes import compose
 
 def child(folder: str, output: str) -> None:
     """Classify the folder with a labeller that needs no network, and print the peak."""
-    import fercli.ensembles
+    import fercli.models.ensembles
     from fercli.cli import app
     from tests.conftest import FakeLabeller
 
-    fercli.ensembles.labeller_for = FakeLabeller  # type: ignore[assignment]
+    fercli.models.ensembles.labeller_for = FakeLabeller  # type: ignore[assignment]
     app(["classify", folder, "-o", output, "--detector", "none", "--quiet"], standalone_mode=False)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 

@@ -18,11 +18,11 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from fercli.classification import Job, classify
-from fercli.cluster import classify_on_ray
-from fercli.faces import WholeImage
-from fercli.images import Photo
-from fercli.records import Outcome
+from fercli.classification.cluster import classify_on_ray
+from fercli.classification.pipeline import Job, classify
+from fercli.classification.records import Outcome
+from fercli.photos.faces import WholeImage
+from fercli.photos.images import Photo
 from tests.conftest import FakeLabeller
 
 
@@ -64,7 +64,7 @@ def main() -> None:
     if arguments.ray:
         report(classify_on_ray(walk(), FakeJob(detector="none"), FakeLabeller.sha256), arguments.count)
         return
-    with mock.patch("fercli.classification.read_photo", read_photo):
+    with mock.patch("fercli.classification.pipeline.read_photo", read_photo):
         report(classify(walk(), FakeLabeller(), WholeImage()), arguments.count)
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from fercli.dataset import read_dataset
-from fercli.evaluation import evaluate
-from fercli.history import Repetition, read_lines, write_lines
-from fercli.inference import Labeller, own_weights
+from fercli.evaluation.measures import evaluate
+from fercli.models.history import Repetition, read_lines, write_lines
+from fercli.models.inference import Labeller, own_weights
 
 
 def main() -> None:

@@ -19,14 +19,15 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from fercli.classification import Job, classify
-from fercli.cluster import Workers, classify_on_ray
-from fercli.faces import detector
+from fercli.classification.cluster import Workers, classify_on_ray
+from fercli.classification.journal import journal_path, open_journal
+from fercli.classification.outputs import Output, publishing
+from fercli.classification.pipeline import Job, classify
+from fercli.classification.records import Face, Outcome, decoded, encoded, rows
 from fercli.files import identity_of
-from fercli.journal import journal_path, open_journal
-from fercli.outputs import Output, publishing
-from fercli.records import Box, Face, Outcome, decoded, encoded, rows
-from fercli.walk import Walk
+from fercli.photos.faces import detector
+from fercli.photos.geometry import Box
+from fercli.photos.walk import Walk
 from tests.scenes import compose
 
 SOURCE = Path(__file__).parents[2]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pyarrow import parquet
 
-from fercli.classification import classify
+from fercli.classification.pipeline import classify
 from tests.conftest import PHOTOS, FakeLabeller, Ran
 
 Run = Callable[..., Ran]

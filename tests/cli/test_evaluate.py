@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from fercli.checkpoints import save_weights
 from fercli.labels import LABELS
-from fercli.networks import build
-from fercli.registry import MODELS
+from fercli.models.checkpoints import save_weights
+from fercli.models.networks import build
+from fercli.models.registry import MODELS
 from tests.conftest import FakeLabeller, Ran
 
 Run = Callable[..., Ran]
@@ -41,7 +41,7 @@ def test_a_broken_run_does_not_hide_the_others(fercli: Run, data: Path, tmp_path
     save_weights(build(MODELS["deep"]), {"model": "deep", "labels": list(LABELS)}, good)
     Path("runs/bad").mkdir()
     Path("runs/bad/model.safetensors").write_bytes(good.read_bytes()[:1000])
-    monkeypatch.setattr("fercli.inference.MODELS", {"deep": replace(MODELS["deep"], sha256=None)})
+    monkeypatch.setattr("fercli.models.inference.MODELS", {"deep": replace(MODELS["deep"], sha256=None)})
     ran = fercli("evaluate", "--data", data)
     assert ran.code == 3
     assert "reject: runs/bad: " in ran.talk
@@ -55,7 +55,7 @@ def test_a_broken_run_does_not_hide_the_others(fercli: Run, data: Path, tmp_path
 
 @pytest.mark.usefixtures("fake_shipped")
 def test_an_ensemble_has_no_card(fercli: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fercli.ensembles.EnsembleLabeller", FakeLabeller)
+    monkeypatch.setattr("fercli.models.ensembles.EnsembleLabeller", FakeLabeller)
     ran = fercli("evaluate", "--data", data, "--model", "ensemble", "--card", tmp_path / "cards")
     assert ran.code == 2
     assert "name one of compact, deep, deep-hog" in ran.talk

@@ -1,6 +1,6 @@
 from collections.abc import Callable
 
-from fercli.registry import MODELS
+from fercli.models.registry import MODELS
 from tests.conftest import Ran
 
 

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fercli.classification.records import Face, Outcome, Reject
 from fercli.cli.tally import UNSURE, Tally, counted
 from fercli.errors import FercliError
-from fercli.records import Box, Face, Outcome, Reject
-from fercli.walk import Walk
+from fercli.photos.geometry import Box
+from fercli.photos.walk import Walk
 
 FACE = Face(Box(0, 0, 9, 9), None, (0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1))
 

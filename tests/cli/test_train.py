@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from fercli.dataset import SPLITS, Dataset, write_dataset
-from fercli.preparation import prepare
-from fercli.registry import MODELS, Affine, Convolution, PaperNetwork, ResidualNetwork
+from fercli.models.registry import MODELS, Affine, Convolution, PaperNetwork, ResidualNetwork
+from fercli.preparation.prepare import prepare
 from tests.conftest import Ran, csv_text
 
 Run = Callable[..., Ran]
@@ -34,7 +34,7 @@ def test_train_resume_evaluate_classify(fercli: Run, folder: Path, monkeypatch: 
     again = fercli("train", "--shallow", "--hog", "--resume")
     assert again.code == 0
     assert "Best: epoch" in again.talk
-    monkeypatch.setattr("fercli.inference.MODELS", {**MODELS, "deep": replace(MODELS["deep"], sha256=None)})
+    monkeypatch.setattr("fercli.models.inference.MODELS", {**MODELS, "deep": replace(MODELS["deep"], sha256=None)})
     evaluated = fercli("evaluate", "--weights", "runs/shallow-hog", "--card", "cards")
     assert evaluated.code == 0
     assert "re-implementation," in evaluated.stdout

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from fercli.journal import journal_path
+from fercli.classification.journal import journal_path
 from tests.conftest import synthetic_faces
 from tests.promises import Did
 

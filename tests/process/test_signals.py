@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from fercli.checkpoints import read_checkpoint
 from fercli.dataset import Dataset, write_dataset
+from fercli.models.checkpoints import read_checkpoint
 from tests.promises import Did
 
 EPOCHS = 3

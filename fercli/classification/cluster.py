@@ -1,0 +1,284 @@
+"""Photos labelled by the workers of a Ray cluster: the only module that imports Ray.
+
+Ray Data holds the list of photos in blocks, hands them to a pool of actors that each load the model once, gives a block to another
+actor when one is lost, and keeps the order; what an actor does with a block is `classification.classify`, as on one machine.
+"""
+
+import contextlib
+import json
+import logging
+import math
+import os
+import signal
+import socket
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fercli import __version__
+from fercli.classification.pipeline import Job, classify
+from fercli.classification.records import Outcome, Reject, decoded, encoded
+from fercli.errors import FercliError, IntegrityError, Interrupted, UsageError
+from fercli.models.inference import Labels
+from fercli.photos.faces import Detector, detector
+from fercli.remote import RemotePath, place
+
+if TYPE_CHECKING:
+    import pyarrow
+
+BLOCK = 256  # photos at most: what a lost worker costs
+_TRIES = 2  # of a block, and then of each of its photos alone: one that ends every worker must not go round for ever
+_CONNECT_SECONDS = 10
+_GROW_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class Workers:
+    """How many processes label (None: as many as fit the cluster), and the cores and graphics processors that each is given."""
+
+    number: int | None = None
+    cpus: int = 1
+    gpus: float = 0.0
+
+
+def refuse_missing_ray() -> None:
+    """Raise UsageError, saying what to install, if Ray is not there."""
+    if find_spec("ray") is None or find_spec("pyarrow") is None:
+        raise UsageError("--engine ray needs Ray; install it with: pip install 'fercli[ray]'")
+
+
+def classify_on_ray(
+    paths: Iterable[Path],
+    job: Job,
+    sha256: str,
+    *,
+    known: Callable[[Path], Outcome | None] = lambda _: None,
+    address: str | None = None,
+    workers: Workers = Workers(),
+) -> Generator[Outcome, None, None]:
+    """Yield what is known of each photo, in the order of `paths`, exactly as `classification.classify` does.
+
+    The cluster is the one at `address` or in RAY_ADDRESS, or one that lasts as long as this run, on this machine. Photos, and the
+    user's weights, must be at the same place for every worker; `sha256` is what those weights must have. All paths are listed
+    before the first photo is read. A photo that ends its worker, alone and `_TRIES` times, is rejected. Raises UsageError if the
+    workers do not fit, FercliError if the cluster cannot be reached or fails, IntegrityError if a worker has other weights or
+    another version of fercli.
+    """
+    address = address or os.environ.get("RAY_ADDRESS")
+    job = replace(job, weights=job.weights and job.weights.absolute())  # a worker has another working folder
+    if address and address.startswith("ray://"):
+        raise UsageError(f"{address} is for Ray's client, which Ray Data does not go with; give the cluster's own HOST:6379.")
+    with _connected(address):
+        import ray
+        from ray.data import ActorPoolStrategy, DataContext
+
+        blocks = [ray.put(block) for block in _blocks(paths, known)]
+        if not blocks:
+            return
+        fitting = _fitting(workers)
+        size = _pool_size(workers, fitting, len(blocks), grows=address not in {None, "local"})
+        context = DataContext.get_current().copy()
+        if not fitting:  # until the cluster has grown, and not for ever
+            context.wait_for_min_actors_s = _GROW_SECONDS
+        context.execution_options.preserve_order = True
+        context.enable_progress_bars = context.print_on_execution_start = False
+        logging.getLogger("ray.data").setLevel(logging.ERROR)
+        with DataContext.current(context):
+            outcomes = ray.data.from_arrow_refs(blocks).map_batches(
+                _Worker,
+                batch_size=None,  # a block as it is
+                batch_format="pyarrow",
+                compute=ActorPoolStrategy(size=size),
+                fn_constructor_args=(job, Path.cwd(), sha256, __version__, workers.cpus, _attempts()),
+                num_cpus=workers.cpus,
+                num_gpus=workers.gpus,
+            )
+            for batch in outcomes.iter_batches(batch_size=None, batch_format="pyarrow"):
+                for path, text in zip(batch["path"].to_pylist(), batch["outcome"].to_pylist(), strict=True):
+                    if path is None:
+                        raise _refusal(*json.loads(text))
+                    yield decoded(place(os.fsdecode(path)), text)
+
+
+class _Attempts:
+    """Counts how often work was begun, and keeps what came of single photos, while workers come and go; an actor of its own."""
+
+    def __init__(self) -> None:
+        self._begun: Counter[bytes] = Counter()
+        self._done: dict[bytes, str] = {}
+
+    def begin(self, key: bytes) -> int:
+        """Return how often the work was begun, this time included."""
+        self._begun[key] += 1
+        return self._begun[key]
+
+    def keep(self, path: bytes, outcome: str) -> None:
+        """Keep a photo's outcome."""
+        self._done[path] = outcome
+
+    def kept(self) -> dict[bytes, str]:
+        """Return the outcomes kept."""
+        return self._done
+
+
+def _attempts() -> Any:
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    # On this machine, without which the run ends anyway. A soft wish would not do: Ray places actors that need no core at random.
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    return ray.remote(_Attempts).options(num_cpus=0, scheduling_strategy=here).remote()
+
+
+class _Worker:
+    """Labels the photos of a block; the network is loaded at the first one.
+
+    What fercli refuses to do is returned, as a text instead of outcomes, for Ray keeps no type of an exception.
+    """
+
+    def __init__(self, job: Job, folder: Path, sha256: str, version: str, threads: int, attempts: Any) -> None:
+        self._job, self._folder, self._sha256, self._version, self._threads = job, folder, sha256, version, threads
+        self._attempts = attempts
+        self._tools: tuple[Labels, Detector] | None = None
+        for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):  # TensorFlow would take every core for each worker
+            os.environ[name] = str(threads)
+
+    def __call__(self, block: "pyarrow.Table") -> "pyarrow.Table":
+        paths, outcomes = block["path"].to_pylist(), block["outcome"].to_pylist()
+        todo = [path for path, text in zip(paths, outcomes, strict=True) if text is None]
+        try:
+            new = iter(self._labelled(todo) if todo else ())
+        except FercliError as error:
+            return _block([None], [json.dumps([error.exit_code, str(error)])])
+        return _block(paths, [next(new) if text is None else text for text in outcomes])
+
+    def _labelled(self, paths: list[bytes]) -> list[str]:
+        import ray
+
+        if ray.get(self._attempts.begin.remote(b"block of " + paths[0])) <= _TRIES:
+            return self._label(paths)
+        kept = ray.get(self._attempts.kept.remote())
+        return [kept.get(path) or self._labelled_alone(path) for path in paths]
+
+    def _labelled_alone(self, path: bytes) -> str:
+        import ray
+
+        if ray.get(self._attempts.begin.remote(path)) > _TRIES:
+            text = encoded(Outcome(Path(), reject=Reject("fatal", f"it ended its worker {_TRIES} times")))
+        else:
+            (text,) = self._label([path])
+        ray.get(self._attempts.keep.remote(path, text))
+        return text
+
+    def _label(self, paths: list[bytes]) -> list[str]:
+        labeller, finder = self._loaded()
+        places = [place(os.fsdecode(path)) for path in paths]
+        here = [path if isinstance(path, RemotePath) else self._folder / path for path in places]
+        return [encoded(outcome) for outcome in classify(here, labeller, finder, self._job.options, threads=self._threads)]
+
+    def _loaded(self) -> tuple[Labels, Detector]:
+        if self._tools is None:
+            if self._version != __version__:
+                raise IntegrityError(f"A worker has fercli {__version__}, not {self._version}; install the same on every machine.")
+            labeller = self._job.labeller()
+            if labeller.sha256 != self._sha256:
+                raise IntegrityError("A worker has other weights; put the same at the same place on every machine.")
+            self._tools = labeller, detector(self._job.detector)
+        return self._tools
+
+
+def _blocks(paths: Iterable[Path], known: Callable[[Path], Outcome | None]) -> Iterator["pyarrow.Table"]:
+    """Yield the photos' paths with what is known of them, no more than `BLOCK` together; the first blocks are small.
+
+    Small ones keep every worker of a small folder busy, and bring the first results sooner.
+    """
+    remaining, size = iter(paths), 16
+    while together := list(islice(remaining, size)):
+        outcomes = map(known, together)
+        yield _block([os.fsencode(path) for path in together], [encoded(outcome) if outcome else None for outcome in outcomes])
+        size = min(BLOCK, size + 4)
+
+
+def _block(paths: Sequence[bytes | None], outcomes: Sequence[str | None]) -> "pyarrow.Table":
+    import pyarrow
+
+    return pyarrow.table({"path": pyarrow.array(paths, pyarrow.binary()), "outcome": pyarrow.array(outcomes, pyarrow.string())})
+
+
+def _fitting(workers: Workers) -> int:
+    """Return how many workers the cluster has room for now, machine by machine, for one is never shared among them."""
+    import ray
+
+    def on(room: dict[str, float]) -> int:
+        number = math.floor(room.get("CPU", 0) / workers.cpus)
+        if not workers.gpus:
+            return number
+        gpus, share = room.get("GPU", 0), workers.gpus
+        return min(number, math.floor(gpus) * math.floor(1 / share + 1e-6) if share < 1 else math.floor(gpus / share))
+
+    return sum(on(node["Resources"]) for node in ray.nodes() if node["Alive"])
+
+
+def _pool_size(workers: Workers, fitting: int, blocks: int, *, grows: bool) -> int:
+    """Return how many workers to ask for; a cluster that may grow is asked for any number that the user names."""
+    import ray
+
+    number = fitting if workers.number is None else workers.number
+    if not number or (number > fitting and not grows):
+        room, machines = ray.cluster_resources(), sum(node["Alive"] for node in ray.nodes())
+        raise UsageError(
+            f"The cluster has {room.get('CPU', 0):g} CPU and {room.get('GPU', 0):g} GPU (machines: {machines}), too few for "
+            f"{number or 1} x {workers.cpus} CPU and {workers.gpus:g} GPU; ask for fewer workers, or for less for each."
+        )
+    return min(number, blocks)
+
+
+@contextlib.contextmanager
+def _connected(address: str | None) -> Iterator[None]:
+    """Connect to a cluster for the block, unless this process is connected already; tell Ray's failures as ours."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report home
+    import ray
+    from ray.exceptions import RayError
+
+    ours = not ray.is_initialized()
+    try:
+        if ours:
+            _connect(address)
+        yield
+    except RayError as error:
+        reason = " ".join(str(error).split())[-400:]
+        raise FercliError(f"The Ray cluster failed ({reason}); see that it runs, and go on with --resume.") from error
+    finally:
+        if ours:
+            ray.shutdown()
+
+
+def _connect(address: str | None) -> None:
+    import ray
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    # Without an address Ray would join whatever cluster last ran on this machine, or wait for one that is gone.
+    own: dict[str, Any] = {} if address else {"include_dashboard": False}
+    try:
+        host, _, port = (address or "").rpartition(":")
+        if host and port.isdigit():  # Ray itself would try for minutes
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
+        ray.init(address=address or "local", logging_level=logging.ERROR, log_to_driver=False, **own)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise FercliError(
+            f"The Ray cluster {address or 'on this machine'} cannot be reached ({error}); see that it runs, or name another "
+            "with --ray-address."
+        ) from error
+    except SystemExit as error:  # Ray's own answer to SIGTERM
+        raise Interrupted(128 + signal.SIGTERM) from error
+    finally:
+        for number, handler in handlers.items():  # Ray takes SIGTERM for itself
+            signal.signal(number, handler)
+
+
+def _refusal(exit_code: int, message: str) -> FercliError:
+    return {2: UsageError, 4: IntegrityError}.get(exit_code, FercliError)(message)

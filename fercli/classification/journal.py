@@ -1,0 +1,164 @@
+"""What a run of `classify` has found so far, kept beside its output, so that a stopped run loses nothing: an SQLite database.
+
+SQLite rather than lines of our own: its transactions survive kill -9 and power loss, and a look-up needs no memory.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fercli.classification.records import Outcome, decoded, encoded
+from fercli.errors import FercliError, IntegrityError
+from fercli.files import identity_of, remove
+from fercli.remote import RemotePath
+
+_COMMIT_EVERY = 1.0  # seconds; what is newer is lost with the process
+_EMPTY = ("DROP TABLE IF EXISTS run", "DROP TABLE IF EXISTS photo")
+_SCHEMA = (
+    "CREATE TABLE IF NOT EXISTS run (settings TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS photo (path BLOB PRIMARY KEY, outcome TEXT NOT NULL) WITHOUT ROWID",
+)
+
+
+def journal_path(output: Path) -> Path:
+    """Return where the journal of the run that writes `output` is kept: beside it, or on this machine if it is remote."""
+    if isinstance(output, RemotePath):
+        state = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+        return state / "fercli" / f"{hashlib.sha256(os.fsencode(output)).hexdigest()[:32]}.fercli-journal"
+    return output.with_name(f".{output.name}.fercli-journal")
+
+
+class Journal:
+    """Outcomes by path, of one run; see `open_journal`."""
+
+    def __init__(self, path: Path, settings: dict[str, Any], *, resume: bool) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        # Transactions are ours to begin; the file stays locked between them, so that two runs never share it.
+        self._database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
+            self._database.execute("BEGIN EXCLUSIVE")
+            for statement in _SCHEMA if resume else (*_EMPTY, *_SCHEMA):
+                self._database.execute(statement)
+            self._refuse_other(settings)
+        except BaseException:
+            self._database.close()
+            raise
+        self._failure: sqlite3.Error | None = None
+        self._closed = threading.Event()
+        threading.Thread(target=self._commit_regularly, daemon=True).start()
+
+    def find(self, path: Path) -> Outcome | None:
+        """Return what is known of the photo, unless its file has changed since. Any thread may ask."""
+        with self._lock:
+            row = self._database.execute("SELECT outcome FROM photo WHERE path = ?", (os.fsencode(path),)).fetchone()
+        if row is None:
+            return None
+        try:
+            outcome = decoded(path, row[0])
+        except (KeyError, TypeError, ValueError) as error:
+            raise _no_journal(self._path, error) from error
+        return outcome if outcome.identity is not None and outcome.identity == identity_of(path) else None
+
+    def add(self, outcome: Outcome) -> None:
+        """Keep an outcome, on disk within a second; a reject is not kept, for what was in its way may pass."""
+        if outcome.identity is None or outcome.reject:
+            return
+        with self._lock:
+            if self._failure:
+                raise self._failure
+            self._database.execute("REPLACE INTO photo VALUES (?, ?)", (os.fsencode(outcome.path), encoded(outcome)))
+
+    def close(self, *, keep: bool) -> bool:
+        """Let go, with everything on the disk if it is to be kept; return whether there is anything."""
+        self._closed.set()
+        with self._lock, contextlib.closing(self._database):
+            holds_work = self._database.execute("SELECT 1 FROM photo LIMIT 1").fetchone() is not None
+            if keep and self._database.in_transaction:
+                self._database.execute("COMMIT")
+        return holds_work
+
+    def _commit_regularly(self) -> None:
+        while not self._closed.wait(_COMMIT_EVERY):
+            with self._lock:
+                if self._closed.is_set():
+                    return
+                try:
+                    self._database.execute("COMMIT")
+                    self._database.execute("BEGIN EXCLUSIVE")
+                except sqlite3.Error as error:  # such as a full disk: for `add` to tell
+                    self._failure = error
+                    return
+
+    def _refuse_other(self, settings: dict[str, Any]) -> None:
+        row = self._database.execute("SELECT settings FROM run").fetchone()
+        if row is None:
+            self._database.execute("INSERT INTO run VALUES (?)", (json.dumps(settings),))
+            return
+        before = json.loads(row[0])
+        changed = [f"{name} {before.get(name)}" for name in settings if settings[name] != before.get(name)]
+        if changed:
+            raise IntegrityError(
+                f"{self._path} is of a run with {', '.join(changed)}; resume with the same, or begin anew with --overwrite."
+            )
+
+
+@contextlib.contextmanager
+def open_journal(path: Path, settings: dict[str, Any], *, resume: bool, keep: bool = False) -> Iterator[Journal]:
+    """Open the journal at `path` to go on, or a new one; it outlives the block only if an exception ends that.
+
+    Even then it goes if it holds no work, unless `keep` says that its being there tells of the stop.
+    `settings` is all that an outcome depends on besides the photo, as JSON values. Raises IntegrityError if the journal is of a
+    run with others or is none, FercliError if it cannot be written or another run is using it.
+    """
+    try:
+        _make_folder(path.parent)
+        journal = _opened(path, settings, resume=resume)
+        finished = False
+        try:
+            yield journal
+            finished = True
+        finally:
+            if (not journal.close(keep=not finished) and not keep) or finished:
+                _remove(path)
+    except sqlite3.OperationalError as error:
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+            raise FercliError(f"{path} is in use by another run of fercli; wait for it or name another output.") from error
+        raise FercliError(f"{path} cannot be written ({error}); free some space, or write the results elsewhere.") from error
+    except sqlite3.DatabaseError as error:
+        raise _no_journal(path, error) from error
+
+
+def _opened(path: Path, settings: dict[str, Any], *, resume: bool) -> Journal:
+    try:
+        return Journal(path, settings, resume=resume)
+    except sqlite3.OperationalError:  # in use, or the disk is full
+        raise
+    except (sqlite3.DatabaseError, ValueError) as error:
+        if resume:
+            raise _no_journal(path, error) from error
+    _remove(path)  # a broken one is not to be resumed, so that it may go
+    return Journal(path, settings, resume=resume)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FercliError(f"{folder} cannot be made ({error.strerror or error}); name another place for the results.") from error
+
+
+def _no_journal(path: Path, error: Exception) -> IntegrityError:
+    return IntegrityError(f"{path} is no journal that fercli can read ({error}); begin anew with --overwrite.")
+
+
+def _remove(path: Path) -> None:
+    for name in (path, path.with_name(f"{path.name}-journal")):  # the second is SQLite's own, of a transaction that was killed
+        remove(name)

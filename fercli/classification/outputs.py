@@ -1,0 +1,145 @@
+"""Where results go: one file, a folder of parts, or standard output; each published only when it is whole."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from fercli.classification.writers import WRITERS, Writer
+from fercli.errors import UsageError
+from fercli.files import Kind, atomic_write, kind_of, remove, write_atomically
+from fercli.remote import place
+
+PART_ROWS = 50_000  # of a part, or some more: a photo's rows stay together
+COMPLETE = "_SUCCESS"  # the sign of Hadoop and Spark that a folder has all of its parts
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where results go: a file, a folder of parts (a text that ends in `/`), or standard output (`-`)."""
+
+    path: Path
+    parts: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> "Output":
+        """Return what a text stands for; errors as from `place`, and UsageError for a folder without a name, such as `./`."""
+        output = cls(place(text), parts=text.endswith("/"))
+        if output.parts and not output.path.name:
+            raise UsageError(f"{text} is a folder without a name of its own; name a new one, such as results/.")
+        return output
+
+    @property
+    def stream(self) -> bool:
+        """Whether rows go to standard output."""
+        return str(self.path) == "-" and not self.parts
+
+    @property
+    def published(self) -> bool:
+        """Whether there are results of an earlier run, complete ones."""
+        return not self.stream and kind_of(self.path / COMPLETE if self.parts else self.path) is Kind.FILE
+
+
+def suffix_of(output: Output) -> str:
+    """Return the suffix, one of `WRITERS`, that tells the format: of the file or the folder; `.csv` for others than files.
+
+    UsageError for a file with another, and for `.parquet` without the extra that writes it.
+    """
+    suffix = output.path.suffix.lower()
+    if suffix not in WRITERS:
+        if not (output.stream or output.parts):
+            *others, last = WRITERS
+            raise UsageError(
+                f"{output.path} has no suffix that fercli can write; end the name in {', '.join(others)} or {last}, "
+                "or in / for a folder of parts."
+            )
+        suffix = ".csv"
+    if suffix == ".parquet" and find_spec("pyarrow") is None:
+        raise UsageError("Parquet needs pyarrow; install it with: pip install 'fercli[parquet]'")
+    return suffix
+
+
+@contextlib.contextmanager
+def publishing(output: Output, stream: BinaryIO) -> Iterator[Writer]:
+    """Open the output for rows, `stream` if it is standard output; what is written appears when the block ends well.
+
+    A file appears whole, as by `atomic_write`; of a folder each part does as soon as it is full, and `COMPLETE` at the end, when
+    parts of an earlier run are gone. The earlier run's `COMPLETE` goes just before this one's first part comes. Errors as from
+    `suffix_of` and `atomic_write`.
+    """
+    suffix = suffix_of(output)
+    if output.parts:
+        with PartsWriter(output.path, suffix) as parts:
+            yield parts
+        parts.complete()
+        return
+    with contextlib.nullcontext(stream) if output.stream else atomic_write(output.path) as handle:
+        writer = WRITERS[suffix](handle)
+        try:
+            yield writer
+        finally:  # before its handle is closed, also when the run is stopped
+            writer.close()
+        handle.flush()
+
+
+class PartsWriter:
+    """Files `part-00000.csv` and so on in one folder, of `PART_ROWS` rows each, published one by one."""
+
+    def __init__(self, folder: Path, suffix: str) -> None:
+        self._folder, self._suffix = folder, suffix
+        self._part: contextlib.ExitStack | None = None
+        self._number = self._rows = 0
+
+    def __enter__(self) -> "PartsWriter":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        part, self._part = self._part, None
+        if part:  # published, or thrown away if there was an error
+            part.__exit__(kind, error, trace)
+
+    def write(self, row: dict[str, object]) -> None:
+        """Append one row, to a new part if this one is full and the row is the first of its photo."""
+        if self._part and self._rows >= PART_ROWS and row["face"] in {None, 1}:
+            self.close()
+        if not self._part:
+            self._begin()
+        self._writer.write(row)
+        self._rows += 1
+
+    def close(self) -> None:
+        """Publish the part that was begun."""
+        self.__exit__(None, None, None)
+
+    def complete(self) -> None:
+        """Take away the parts of an earlier run that are left, and say that all is there; without any rows, one part says so."""
+        if not self._number:
+            self._begin()
+            self.close()
+        ours = {self._name(number) for number in range(self._number)}
+        for path in list(self._folder.iterdir()):
+            if re.fullmatch(r"part-\d{5,}\.(csv|jsonl|parquet)", path.name) and path.name not in ours:
+                remove(path)
+        write_atomically(self._folder / COMPLETE, b"")
+
+    def _begin(self) -> None:
+        with contextlib.ExitStack() as stack:
+            handle = stack.enter_context(atomic_write(self._folder / self._name(self._number)))
+            if not self._number:
+                stack.push(self._withdraw)
+            self._writer = WRITERS[self._suffix](handle)
+            stack.callback(self._writer.close)
+            self._part = stack.pop_all()
+        self._number, self._rows = self._number + 1, 0
+
+    def _withdraw(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Say that what is there is not complete any more, just before the first part is published."""
+        if not kind:
+            remove(self._folder / COMPLETE)
+
+    def _name(self, number: int) -> str:
+        return f"part-{number:05}{self._suffix}"

@@ -1,0 +1,165 @@
+"""Model cards in Markdown: how a model was trained, how good it is, and what it must not be used for."""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+from fercli.evaluation.measures import Evaluation, Measures
+from fercli.labels import LABELS
+from fercli.models.history import Choice, Epoch, Repetition
+from fercli.models.inference import begun_with, datasets_seen, lineage
+from fercli.models.recipes import Recipe, options_of, recipe_from, with_options
+from fercli.models.registry import MODELS, Model
+
+CHOICES = "choices.csv"  # beside the cards
+REPETITIONS = "repetitions.csv"
+
+_LIMITS = """\
+- The networks see a tight, upright, frontal crop of a face. Posed studio portraits, strong head turns, masks and glasses, and
+  crops with another frame than FER2013's give worse labels than the figures above.
+- FER2013's own labels are noisy: people agree with them about 65 % of the time (Goodfellow et al. 2013), and test images leak
+  into its training set; the leak-free figure leaves those out.
+- A label says which of seven words fits a picture, as FER2013's annotators used them. It says nothing of what anybody feels, and
+  must not decide about anybody."""
+
+
+def model_card(
+    evaluations: Sequence[Evaluation],
+    augmented: Sequence[Measures],
+    metadata: dict[str, Any],
+    history: Sequence[Epoch],
+    figures: dict[str, str],
+    choices: Sequence[Choice] = (),
+    repetitions: Sequence[Repetition] = (),
+) -> str:
+    """Return the card of one model as Markdown.
+
+    `evaluations` are of the same weights, one a split; `augmented` the same with test-time augmentation, or none; `metadata` is
+    stored with the weights; `figures` maps a caption to a file; of the `choices` those of the same layers are quoted, of the
+    `repetitions` those of the same model and as many epochs.
+    """
+    model = MODELS[evaluations[0].model]
+    recipe = recipe_from(metadata["recipe"])
+    *earlier, _ = runs = lineage(metadata)
+    folders = {run["sha256"]: f"runs/{model.name}-{number}" for number, run in enumerate(earlier, 1)}
+    lines = [f"# {model.name}", "", f"{model.summary.capitalize()}; {evaluations[0].parameters:,} parameters.", ""]
+    lines += ["## How good it is", ""]
+    measures = [item.measures for item in evaluations]
+    lines += _table(["measure", *(item.split for item in evaluations)], _overall(measures, augmented))
+    lines += ["", "Accuracy per class:", ""]
+    lines += _table(["expression", *(item.split for item in evaluations)], _per_class(measures))
+    lines += ["", "Measured with the weights as stored (float16), one crop an image, unless test-time augmentation is named.", ""]
+    for published in model.published:
+        lines += [
+            f"Published for this network, {published.source}: {published.validation:g} % validation, {published.test:g} % test.",
+            "",
+        ]
+    lines += [line for caption, file in figures.items() for line in (f"![{caption}]({file})", "")]
+    lines += ["## How it was trained", ""]
+    facts = {
+        "recipe": recipe.summary,
+        "epochs done": f"{len(history)} of {recipe.epochs}; kept: epoch {metadata['epoch']}, the best on validation",
+        "duration": f"{sum(epoch.seconds for epoch in history) / 60:.0f} minutes",
+        "device": metadata.get("device", "unknown"),
+        "versions": ", ".join(f"{key} {value}" for key, value in metadata["versions"].items()),
+        "data set": f"FER2013, digest {metadata['dataset']}",
+    }
+    if earlier:
+        facts["duration"] += ", not counting the earlier runs"
+        facts["begun with"] = _start(metadata, folders)
+        facts |= {folders[run["sha256"]]: _origin(run, folders) for run in earlier}
+    changed = _changed_since(model, metadata)
+    if not changed:
+        facts["dropout, by layer"] = ", ".join(f"{rate:g}" for rate in model.network.dropout)
+    lines += [f"- {key}: {value}" for key, value in facts.items()]
+    if changed:
+        lines += ["", f"No command gives these weights again: the registry's recipe has changed since, in its {changed}.", ""]
+    elif datasets_seen(metadata) != {metadata["dataset"]}:
+        lines += ["", "No command gives these weights again: they began with weights trained on another data set.", ""]
+    else:
+        ferplus = " --ferplus fer2013new.csv" if any(run["recipe"].get("votes") for run in runs) else ""
+        lines += ["", f"Again, after `fercli prepare fer2013.csv{ferplus}`:", ""]
+        lines += [*(f"    {_command(model, run, folders)}" for run in runs), ""]
+    if recipe.epochs != model.recipe.epochs and not earlier:  # else the commands tell each run's
+        lines += [f"The registry's recipe has {model.recipe.epochs} epochs; these weights had {recipe.epochs}.", ""]
+    alike = [item for item in repetitions if (item.model, item.epochs) == (model.name, recipe.epochs)]
+    if len(alike) > 1:
+        lines += ["How much of it is chance: trained alike, but for the seed.", ""]
+        body = [[str(item.seed), _percent(item.test_accuracy), _percent(item.val_accuracy)] for item in alike]
+        lines += [*_table(["seed", "test", "validation"], body), ""]
+    tried = [choice for choice in choices if MODELS[choice.model].network == model.network]
+    if tried:
+        lines += [
+            "Tried, each a whole schedule, and measured after its last epoch. In a few epochs less regularisation learns sooner, "
+            "which says little of longer runs.",
+            "",
+        ]
+        header = ["setting", "model", "epochs", "training, with dropout", "validation"]
+        body = [
+            [item.setting, item.model, str(item.epochs), _percent(item.accuracy), _percent(item.val_accuracy)] for item in tried
+        ]
+        lines += [*_table(header, body), ""]
+    return "\n".join([*lines, "## What it is not for", "", _LIMITS, ""])
+
+
+def _start(run: dict[str, Any], folders: dict[str, str]) -> str:
+    """Say which weights a run began with; `folders` are of the earlier runs, by the digests of what each kept."""
+    names = [folders[start["sha256"]] for start in begun_with(run)]
+    return f"the mean of the weights of {', '.join(names)}" if len(names) > 1 else f"the weights of {names[0]}"
+
+
+def _origin(run: dict[str, Any], folders: dict[str, str]) -> str:
+    """Say how a run was trained that others began with."""
+    begun = f"begun with {_start(run, folders)}, " if begun_with(run) else ""
+    kept = f"kept: epoch {run.get('epoch', '?')}, SHA-256 {run['sha256']}"
+    return f"{begun}{recipe_from(run['recipe']).summary}; {kept}; data set {run.get('dataset', 'unknown')}"
+
+
+def _changed_since(model: Model, metadata: dict[str, Any]) -> str:
+    """Name what weights, or those they began with, were trained with that no option can ask for and the registry has otherwise."""
+    changed: dict[str, Any] = {}
+    names, dropout = [field.name for field in fields(Recipe)], list(model.network.dropout)
+    for run in lineage(metadata):
+        then = recipe_from(run["recipe"])
+        now = with_options(model.recipe, **options_of(then))
+        changed |= {name: getattr(then, name) for name in names if getattr(then, name) != getattr(now, name)}
+        if run.get("dropout", dropout) != dropout:
+            changed["dropout"] = run["dropout"]
+    return ", ".join(f"{name.replace('_', ' ')} ({value} then)" for name, value in changed.items())
+
+
+def _command(model: Model, run: dict[str, Any], folders: dict[str, str]) -> str:
+    """Return the command that trains such weights, into the run's own folder if it is one of the earlier."""
+    ours, theirs = (options_of(recipe) for recipe in (recipe_from(run["recipe"]), model.recipe))
+    options = [("start", folders[start["sha256"]]) for start in begun_with(run)]
+    options += [(name.replace("_", "-"), value) for name, value in ours.items() if value != theirs[name]]
+    options += [("out", folders[run["sha256"]])] if "sha256" in run else []
+    return " ".join([f"fercli train --model {model.name}", *(f"--{name} {value}" for name, value in options)])
+
+
+def _overall(measures: Sequence[Measures], augmented: Sequence[Measures]) -> list[list[str]]:
+    return [
+        ["accuracy", *(_percent(item.accuracy) for item in measures)],
+        ["95 % interval", *(f"{_percent(item.interval[0])} to {_percent(item.interval[1])}" for item in measures)],
+        *([["with test-time augmentation", *(_percent(item.accuracy) for item in augmented)]] if augmented else []),
+        ["leak-free accuracy", *(_percent(item.leak_free_accuracy) for item in measures)],
+        ["balanced accuracy", *(_percent(item.balanced_accuracy) for item in measures)],
+        ["macro-F1", *(_percent(item.macro_f1) for item in measures)],
+        ["as the crowd (FER+)", *(_percent(item.crowd_agreement) for item in measures)],
+        ["calibration error", *(_percent(item.calibration_error) for item in measures)],
+        ["before calibration", *(_percent(item.calibration_error_before) for item in measures)],
+        ["images (leaked)", *(f"{item.images:,} ({'–' if item.leaked is None else f'{item.leaked:,}'})" for item in measures)],
+    ]
+
+
+def _per_class(measures: Sequence[Measures]) -> list[list[str]]:
+    return [[name, *(_percent(item.per_class[label]) for item in measures)] for label, name in enumerate(LABELS)]
+
+
+def _table(header: list[str], body: list[list[str]]) -> list[str]:
+    rule = ["---"] + ["---:"] * (len(header) - 1)
+    return ["| " + " | ".join(row) + " |" for row in (header, rule, *body)]
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.2f} %"

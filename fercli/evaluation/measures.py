@@ -1,0 +1,210 @@
+"""How good a model is: per-class accuracy, confusion matrix, intervals, leak-free accuracy; what HOG gave; as plain records."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.dataset import Dataset
+from fercli.labels import LABELS
+from fercli.models.calibration import expected_calibration_error, tempered
+from fercli.models.inference import BATCH, Labels, begun_with
+from fercli.models.recipes import Recipe
+from fercli.models.registry import MODELS
+
+SURE_VOTES = 8
+_Z = 1.959964  # of the normal distribution, two-sided 95 %
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Quality on one split; all shares from 0 to 1.
+
+    `confusion` counts images, true label by row, predicted by column; `per_class` is its diagonal's share of each row (the
+    paper's per-class accuracy, that is recall), NaN-free: a class without images has None. `interval` is Wilson's, 95 %.
+    `crowd_agreement` is the share of labels equal to the crowd's majority on the `crowd_images` of which at least `SURE_VOTES` of
+    ten people (FER+) said the same; None without votes. The calibration error is the expected one, with the temperature and before.
+    """
+
+    images: int
+    confusion: list[list[int]]
+    per_class: list[float | None]
+    accuracy: float
+    interval: tuple[float, float]
+    macro_f1: float
+    balanced_accuracy: float
+    leaked: int | None
+    leak_free_accuracy: float | None
+    crowd_images: int | None = None
+    crowd_agreement: float | None = None
+    calibration_error: float | None = None
+    calibration_error_before: float | None = None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One model on one split, with its predictions: probabilities (N,7) in the split's order."""
+
+    title: str
+    model: str
+    split: str
+    parameters: int
+    multiply_adds: int
+    images_per_second: float
+    measures: Measures
+    probabilities: NDArray[np.float32]
+    training: dict[str, Any] = field(default_factory=dict)  # the recipe, dropout and start it was trained with, if known
+
+    @property
+    def headline(self) -> str:
+        """Model, split and accuracy, as above a figure."""
+        return f"{self.title}, {self.split}: {100 * self.measures.accuracy:.1f} %"
+
+    def summary(self) -> dict[str, Any]:
+        """Return everything but the predictions, as JSON values."""
+        values = {
+            name: getattr(self, name) for name in ("title", "model", "split", "parameters", "multiply_adds", "images_per_second")
+        }
+        return values | asdict(self.measures)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What HOG changed, on the same images: `difference` is accuracy with it minus without it, from -1 to 1.
+
+    `gained` images only the model with HOG labels right, `lost` only the one without; `interval` is Wald's for paired shares,
+    95 %; `p_value` is McNemar's exact test that gains and losses are equally likely (McNemar 1947). Where the two were
+    `trained_differently`, in the parts of the recipe named, HOG need not be what made the difference.
+    """
+
+    without: str
+    with_hog: str
+    difference: float
+    interval: tuple[float, float]
+    gained: int
+    lost: int
+    p_value: float
+    trained_differently: tuple[str, ...]
+
+
+def evaluate(labeller: Labels, dataset: Dataset, name: str) -> Evaluation:
+    """Label all images of the split called `name`, and measure.
+
+    The speed excludes a first batch, which compiles, and the HOG that the labeller's `features` gives. Which images leaked is known
+    only if the network has seen this data set alone; otherwise the figure is None.
+    """
+    split = dataset.split(name)
+    trained_here = labeller.trained_on == {dataset.meta.get("digest")}
+    hog = labeller.features(split.pixels)
+    labeller.label(split.pixels[:BATCH], None if hog is None else hog[:BATCH])
+    started = time.perf_counter()
+    probabilities = labeller.label(split.pixels, hog)
+    seconds = time.perf_counter() - started
+    measures = measure(split.labels, probabilities.argmax(axis=1), split.leaked if trained_here else None)
+    crowd_images, crowd_agreement = agreement_with_crowd(probabilities.argmax(axis=1), split.votes)
+    return Evaluation(
+        title=labeller.title,
+        model=labeller.name,
+        split=name,
+        parameters=labeller.parameters,
+        multiply_adds=labeller.multiply_adds,
+        images_per_second=round(len(split) / seconds, 1),
+        measures=replace(
+            measures,
+            crowd_images=crowd_images,
+            crowd_agreement=crowd_agreement,
+            calibration_error=expected_calibration_error(probabilities, split.labels),
+            calibration_error_before=expected_calibration_error(tempered(probabilities, 1 / labeller.temperature), split.labels),
+        ),
+        probabilities=probabilities,
+        training=_training(labeller.metadata),
+    )
+
+
+def measure(labels: NDArray[np.uint8], predicted: NDArray[np.int64], leaked: NDArray[np.bool_] | None) -> Measures:
+    """Compare predicted with true labels (N,); `leaked` (N,) marks images that stand in the training set, too, if known."""
+    classes = len(LABELS)
+    confusion = np.bincount(labels.astype(np.int64) * classes + predicted, minlength=classes**2).reshape(classes, classes)
+    right = labels == predicted
+    images_of, predicted_as, hits = confusion.sum(axis=1), confusion.sum(axis=0), confusion.diagonal()
+    recalls = [float(hit / images) if images else None for hit, images in zip(hits, images_of, strict=True)]
+    present = images_of > 0
+    f1 = 2 * hits[present] / (images_of + predicted_as)[present]
+    clean = right[:0] if leaked is None else right[~leaked]
+    return Measures(
+        images=len(labels),
+        confusion=confusion.tolist(),
+        per_class=recalls,
+        accuracy=float(right.mean()),
+        interval=wilson_interval(int(right.sum()), len(right)),
+        macro_f1=float(f1.mean()),
+        balanced_accuracy=float(np.mean([recall for recall in recalls if recall is not None])),
+        leaked=None if leaked is None else int(leaked.sum()),
+        leak_free_accuracy=float(clean.mean()) if len(clean) else None,
+    )
+
+
+def agreement_with_crowd(predicted: NDArray[np.int64], votes: NDArray[np.uint8] | None) -> tuple[int | None, float | None]:
+    """Return how many images the crowd is sure of, from votes (N, len(VOTES)), and the share of these labelled (N,) alike."""
+    if votes is None:
+        return None, None
+    sure = votes[:, : len(LABELS)].max(axis=1) >= SURE_VOTES
+    return int(sure.sum()), float((predicted == votes.argmax(axis=1))[sure].mean()) if sure.any() else None
+
+
+def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
+    """Return Wilson's score interval for a share, 95 % (Wilson 1927); `trials` is at least 1."""
+    share = successes / trials
+    scale = 1 + _Z**2 / trials
+    centre = (share + _Z**2 / (2 * trials)) / scale
+    half = _Z / scale * math.sqrt(share * (1 - share) / trials + _Z**2 / (4 * trials**2))
+    return centre - half, centre + half
+
+
+def compare_hog(results: Sequence[Evaluation], labels: NDArray[np.uint8]) -> list[Comparison]:
+    """Compare each two of the results that differ by HOG alone; they are of the same split, whose labels (N,) are given."""
+    networks = [(MODELS[result.model], result) for result in results if result.model in MODELS]
+    return [
+        _compare(first, second, labels)
+        for (plain, first), (hybrid, second) in product(networks, networks)
+        if plain.network == hybrid.network and hybrid.uses_hog and not plain.uses_hog
+    ]
+
+
+def _compare(without: Evaluation, with_hog: Evaluation, labels: NDArray[np.uint8]) -> Comparison:
+    right_without, right_with = (result.probabilities.argmax(axis=1) == labels for result in (without, with_hog))
+    gained, lost, images = int((right_with & ~right_without).sum()), int((right_without & ~right_with).sum()), len(labels)
+    difference = (gained - lost) / images
+    half = _Z * math.sqrt(gained + lost - (gained - lost) ** 2 / images) / images
+    return Comparison(
+        without=without.title,
+        with_hog=with_hog.title,
+        difference=difference,
+        interval=(difference - half, difference + half),
+        gained=gained,
+        lost=lost,
+        p_value=mcnemar(gained, lost),
+        trained_differently=tuple(name for name, value in with_hog.training.items() if without.training.get(name, value) != value),
+    )
+
+
+def _training(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return what is known of how weights were trained; of what an older recipe does not name, it had none."""
+    if "recipe" not in metadata:
+        return {}
+    absent = {item.name: item.default for item in fields(Recipe) if item.default is not MISSING}
+    dropout = {"dropout": metadata["dropout"]} if "dropout" in metadata else {}
+    return {**absent, **metadata["recipe"], **dropout, "start": [run["sha256"] for run in begun_with(metadata)]}
+
+
+def mcnemar(gained: int, lost: int) -> float:
+    """Return the two-sided p of McNemar's exact test: as few of the smaller count or fewer, were both as likely."""
+    trials = gained + lost
+    tail = sum(math.comb(trials, count) for count in range(min(gained, lost) + 1))
+    return min(1.0, float(Fraction(2 * tail, 2**trials)))  # 2**trials alone would overflow a float

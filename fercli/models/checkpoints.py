@@ -1,0 +1,138 @@
+"""Weights and training state as safetensors files, read strictly: what was written, and exact names, shapes, types, finite values.
+
+The format itself notices no flipped bit of a value, so a digest of all that a file holds stands in it. A file's header holds
+one metadata key, `fercli`, with JSON text: safetensors writes several keys in random order (0.8.0), and the same weights must give
+the same bytes. The only module that touches weights.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
+
+from fercli.errors import IntegrityError, UsageError
+from fercli.files import Kind, kind_of, write_atomically
+from fercli.models.registry import MODELS
+
+_KEY = "fercli"
+_DIGEST = "content_sha256"  # among the metadata
+Tensors = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Tensors by name and the metadata, JSON values, stored with them; `sha256` of the file they were read from."""
+
+    tensors: Tensors
+    metadata: dict[str, Any]
+    sha256: str = ""
+
+
+def state_of(network: Any, optimizer: Any) -> dict[str, Any]:
+    """Return every Keras variable that training changes, by a name that is the same in every process.
+
+    Keras numbers the states of random generators through a whole process; here they are numbered within the network.
+    """
+    weights = {f"model/{variable.path}": variable for variable in network.weights}
+    known = {id(variable) for variable in network.weights}
+    generators = [variable for variable in network.variables if id(variable) not in known]
+    return (
+        weights
+        | {f"random/{number}": variable for number, variable in enumerate(generators)}
+        | {"optimizer/" + variable.path.split("/", 1)[-1]: variable for variable in optimizer.variables}
+    )
+
+
+def weights_of(network: Any) -> dict[str, Any]:
+    """Return a network's weights, Keras variables, by their paths."""
+    return {variable.path: variable for variable in network.weights}
+
+
+def tensors_of(variables: dict[str, Any]) -> Tensors:
+    """Return the values of Keras variables as arrays."""
+    return {name: np.asarray(variable.numpy()) for name, variable in variables.items()}
+
+
+def assign(variables: dict[str, Any], tensors: Tensors, path: Path) -> None:
+    """Set Keras variables from tensors; IntegrityError, naming the file `path`, unless names and shapes agree exactly."""
+    wrong = sorted(tensors.keys() ^ variables.keys()) + sorted(
+        name for name in tensors.keys() & variables.keys() if tensors[name].shape != tuple(variables[name].shape)
+    )
+    if wrong:
+        raise IntegrityError(
+            f"{path} does not fit this network: {', '.join(wrong[:3])}{' …' if len(wrong) > 3 else ''} "
+            "is missing, extra or of another shape. Name the model that it was trained as."
+        )
+    for name, variable in variables.items():
+        variable.assign(tensors[name].astype(variable.dtype))
+
+
+def save_weights(network: Any, metadata: dict[str, Any], path: Path) -> None:
+    """Write a network's weights, rounded to float16, and metadata with the model's name.
+
+    A tensor with a value beyond float16's range, such as the variance of an unusual activation, stays float32.
+    """
+    write_checkpoint(
+        Checkpoint({name: _rounded(tensor) for name, tensor in tensors_of(weights_of(network)).items()}, metadata), path
+    )
+
+
+def _rounded(tensor: NDArray[Any]) -> NDArray[Any]:
+    fits = np.abs(tensor).max(initial=0.0) <= np.finfo(np.float16).max
+    return tensor.astype(np.float16) if fits else tensor
+
+
+def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
+    """Write atomically."""
+    metadata = checkpoint.metadata | {_DIGEST: _content_digest(checkpoint.tensors, checkpoint.metadata)}
+    write_atomically(path, save(checkpoint.tensors, {_KEY: json.dumps(metadata, sort_keys=True)}))
+
+
+def _content_digest(tensors: Tensors, metadata: dict[str, Any]) -> str:
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name in sorted(tensors):
+        tensor = np.ascontiguousarray(tensors[name])
+        digest.update(f"{name}\0{tensor.dtype.str}{tensor.shape}".encode())
+        digest.update(tensor.reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()
+
+
+def read_checkpoint(path: Path, sha256: str | None = None) -> Checkpoint:
+    """Read and check a file that this module wrote; its SHA-256 first, if one is given.
+
+    Raises UsageError if it is missing, IntegrityError if it is not whole, holds values that are not finite, or is another's.
+    """
+    if kind_of(path) is not Kind.FILE:
+        raise UsageError(f"{path} does not exist; give the folder of a run, or a .safetensors file, that fercli train wrote.")
+    data = path.read_bytes()
+    digest = hashlib.sha256(data).hexdigest()
+    if sha256 not in (None, digest):
+        raise IntegrityError(f"{path} is not the file that was shipped (its SHA-256 differs); install fercli again.")
+    try:
+        tensors = load(data)
+        metadata = json.loads(_header(data)["__metadata__"][_KEY])
+        if not isinstance(metadata, dict):
+            raise ValueError("its metadata is not a JSON object")
+    except (SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise IntegrityError(
+            f"{path} is not a weights file that fercli train wrote, or it is broken ({error}); give another, or train again."
+        ) from error
+    content = metadata.pop(_DIGEST, None)
+    shipped = digest in {model.sha256 for model in MODELS.values()}  # the first ones were written without
+    if not shipped and content != _content_digest(tensors, metadata):
+        raise IntegrityError(f"{path} is not as fercli train wrote it (its digest differs); give another, or train again.")
+    for name, tensor in tensors.items():
+        if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():
+            raise IntegrityError(f"{path} holds values that are not finite, in {name}; train again.")
+    return Checkpoint(tensors, metadata, digest)
+
+
+def _header(data: bytes) -> Any:
+    # https://huggingface.co/docs/safetensors: 8 bytes of length, then JSON. `load` has already checked both.
+    return json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])

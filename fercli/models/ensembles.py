@@ -1,0 +1,60 @@
+"""Several networks that answer as one."""
+
+import copy
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.models.calibration import tempered
+from fercli.models.inference import Labeller, Labels, own_weights, shipped_weights
+from fercli.models.registry import DEFAULT_MODEL, Ensemble, find_entry
+
+
+class EnsembleLabeller:
+    """The mean of its members' calibrated probabilities, itself calibrated by the temperature that the registry names.
+
+    Each member's weights are the shipped ones, and each computes its own HOG.
+    Raises UsageError if a member has no shipped weights; see `Labeller` for the rest.
+    """
+
+    def __init__(self, entry: Ensemble) -> None:
+        self.members = [Labeller(shipped_weights(name)) for name in entry.members]
+        self.name = self.title = entry.name
+        self.temperature = entry.temperature
+        parts = [*(member.sha256 for member in self.members), str(self.temperature)]
+        self.sha256 = hashlib.sha256(" ".join(parts).encode()).hexdigest()
+        self.metadata: dict[str, Any] = {}
+        self.trained_on = frozenset[str]().union(*(member.trained_on for member in self.members))
+        self.parameters = sum(member.parameters for member in self.members)
+        self.input_size = entry.input_size
+        self.history: Path | None = None
+
+    @property
+    def multiply_adds(self) -> int:
+        """All members' together."""
+        return sum(member.multiply_adds for member in self.members)
+
+    def augmented(self) -> "EnsembleLabeller":
+        """Return the same with test-time augmentation of each member."""
+        twin = copy.copy(self)
+        twin.members = [member.augmented() for member in self.members]
+        twin.title = f"{self.title}+tta"
+        return twin
+
+    def features(self, pixels: NDArray[np.uint8]) -> None:
+        """Return nothing: which members take HOG is their own affair."""
+
+    def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+        """Return the mean probabilities (N,7) of faces (N,48,48), calibrated."""
+        return tempered(np.mean([member.label(pixels) for member in self.members], axis=0, dtype=np.float32), self.temperature)
+
+
+def labeller_for(name: str | None, weights: Path | None = None) -> Labels:
+    """Return what labels faces with the user's weights or, without any, as the shipped entry `name` or the default one does."""
+    if weights:
+        return Labeller(own_weights(weights), name)
+    entry = find_entry(name or DEFAULT_MODEL)
+    return EnsembleLabeller(entry) if isinstance(entry, Ensemble) else Labeller(shipped_weights(entry.name))

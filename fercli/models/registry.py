@@ -1,0 +1,269 @@
+"""The registry of models: everything that any command needs to know of one, as data.
+
+A new network is one builder in `networks` and one record here; every command and every test that walks `MODELS` then has it.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fercli.errors import UsageError
+from fercli.labels import LABELS
+from fercli.models.recipes import Augmentation, Recipe
+
+SIDE = 48  # of a face, in pixels: FER2013's
+HOG_LENGTH = 800  # features of a face, as `hog` computes them
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """One block of the paper's grammar: convolution, batch normalisation, ReLU, dropout, then 2x2 max-pooling if `pool`."""
+
+    filters: int
+    size: int
+    pool: bool
+    dropout: float
+
+
+@dataclass(frozen=True)
+class Affine:
+    """One dense block of the paper's grammar: affine, batch normalisation, ReLU, dropout."""
+
+    units: int
+    dropout: float
+
+
+@dataclass(frozen=True)
+class PaperNetwork:
+    """Arguments of the paper's grammar: M convolution blocks, N affine blocks, affine, softmax."""
+
+    convolutions: tuple[Convolution, ...]
+    affines: tuple[Affine, ...]
+
+    @property
+    def dropout(self) -> tuple[float, ...]:
+        """The dropout rate of each block, in order."""
+        return (*(block.dropout for block in self.convolutions), *(block.dropout for block in self.affines))
+
+
+@dataclass(frozen=True)
+class ResidualNetwork:
+    """Arguments of the residual networks: a convolution, stages of so many (filters, blocks), each at half the side, mean, affine.
+
+    `squeeze` is by how much squeeze-and-excitation narrows the channels, 0 for none.
+    """
+
+    stem: int
+    stages: tuple[tuple[int, int], ...]
+    squeeze: int
+    head_dropout: float
+
+    @property
+    def dropout(self) -> tuple[float, ...]:
+        """The dropout rate before the last layer."""
+        return (self.head_dropout,)
+
+
+@dataclass(frozen=True)
+class Published:
+    """What a source reports for its `network`, in percent; `validation` is PublicTest, `test` is PrivateTest."""
+
+    source: str
+    network: str
+    validation: float
+    test: float
+    per_class: tuple[float, ...]
+
+    @property
+    def title(self) -> str:
+        """What to call it in a table."""
+        return f"{self.source}, {self.network}"
+
+
+@dataclass(frozen=True)
+class Model:
+    """One entry: architecture, training recipe, shipped weights, and the published results to compare with."""
+
+    name: str
+    summary: str
+    network: PaperNetwork | ResidualNetwork
+    uses_hog: bool
+    parameters: int
+    recipe: Recipe
+    published: tuple[Published, ...] = ()
+    sha256: str | None = None  # of weights/<name>.safetensors; None while no weights are shipped
+    input_size: int = SIDE
+    labels: tuple[str, ...] = field(default=LABELS)
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Models that answer together, with the mean of their probabilities; trained one by one.
+
+    The mean is less sure than it may be, for calibrated members err on different images; `temperature`, fitted on PublicTest with
+    the shipped weights, makes up for that.
+    """
+
+    name: str
+    summary: str
+    members: tuple[str, ...]
+    temperature: float = 1.0
+    published: tuple[Published, ...] = ()
+    input_size: int = SIDE
+
+
+SHALLOW = PaperNetwork(
+    convolutions=(
+        Convolution(filters=32, size=3, pool=False, dropout=0.1),
+        Convolution(filters=64, size=3, pool=True, dropout=0.1),
+    ),
+    affines=(Affine(units=512, dropout=0.5),),
+)
+DEEP = PaperNetwork(
+    convolutions=(
+        Convolution(filters=64, size=3, pool=True, dropout=0.1),
+        Convolution(filters=128, size=5, pool=True, dropout=0.1),
+        Convolution(filters=512, size=3, pool=True, dropout=0.2),
+        Convolution(filters=512, size=3, pool=True, dropout=0.2),
+    ),
+    affines=(Affine(units=256, dropout=0.5), Affine(units=512, dropout=0.5)),
+)
+
+# Learning rate, L2, epochs and batch size are the paper's; it does not name the optimizer.
+SHALLOW_RECIPE = Recipe(optimizer="adam", learning_rate=0.001, l2=1e-6, epochs=35, batch_size=128)
+DEEP_RECIPE = Recipe(optimizer="adam", learning_rate=0.01, l2=1e-7, epochs=35, batch_size=128)
+
+# Neither source reports a model with HOG by itself, only that HOG changed neither depth by much.
+SHALLOW_PUBLISHED = (
+    Published("paper", "shallow", 55.0, 54.0, (41.0, 32.0, 54.0, 75.0, 32.0, 67.5, 39.9)),
+    Published("re-implementation", "shallow", 53.02, 52.9, (33.47, 44.64, 36.06, 77.39, 53.92, 69.00, 32.94)),
+)
+DEEP_PUBLISHED = (
+    Published("paper", "deep", 65.0, 64.0, (53.0, 70.0, 46.0, 80.5, 63.0, 62.5, 51.5)),
+    Published("re-implementation", "deep", 60.18, 62.77, (46.07, 60.71, 49.00, 79.57, 53.09, 77.15, 61.26)),
+)
+
+COMPACT = ResidualNetwork(stem=64, stages=((64, 1), (128, 2), (256, 2)), squeeze=16, head_dropout=0.2)
+AUGMENTATION = Augmentation(flip=True, rotation=11, scale=0.12, shift=0.12, brightness=0.1, contrast=0.2, erasing=0.5)
+COMPACT_RECIPE = Recipe(
+    optimizer="sgd",
+    learning_rate=0.1,
+    l2=2.5e-4,
+    epochs=30,  # the first of the schedules that the shipped weights had, one after another; the card names them all
+    batch_size=128,
+    precision="mixed_bfloat16",
+    warmup_epochs=1.0,
+    label_smoothing=0.1,
+    votes=0.4,
+    average=0.998,
+    augmentation=AUGMENTATION,
+)
+
+MODELS: dict[str, Model] = {
+    model.name: model
+    for model in (
+        Model(
+            name="shallow",
+            summary="the paper's shallow network: 2 convolutions, 1 dense layer",
+            network=SHALLOW,
+            uses_hog=False,
+            parameters=18_902_023,
+            recipe=SHALLOW_RECIPE,
+            published=SHALLOW_PUBLISHED,
+            sha256="dad9596927aa9c1e550debea9ad612fdb18a2d333c75362157423e1d6b815b37",
+        ),
+        Model(
+            name="shallow-hog",
+            summary="the shallow network, HOG features joined before its dense layer",
+            network=SHALLOW,
+            uses_hog=True,
+            parameters=19_311_623,
+            recipe=SHALLOW_RECIPE,
+            published=SHALLOW_PUBLISHED,
+            sha256="b895d1b53cb762ec46e4279ea24713607c36ed8aa560c7b5e9f1e00f2a4a3239",
+        ),
+        Model(
+            name="deep",
+            summary="the paper's deep network: 4 convolutions, 2 dense layers",
+            network=DEEP,
+            uses_hog=False,
+            parameters=4_481_031,
+            recipe=DEEP_RECIPE,
+            published=DEEP_PUBLISHED,
+            sha256="24967c7fce90385e7cc01949f59c9a9805de3588a9bd5ef88c191cedb8fc2d6f",
+        ),
+        Model(
+            name="deep-hog",
+            summary="the deep network, HOG features joined before its dense layers",
+            network=DEEP,
+            uses_hog=True,
+            parameters=4_685_831,
+            recipe=DEEP_RECIPE,
+            published=DEEP_PUBLISHED,
+            sha256="b752ffa4483fe0984143213eeab53cce66093e7142bf4fd20e6d91a3a272dfb7",
+        ),
+        Model(
+            name="compact",
+            summary="a residual network with squeeze-and-excitation, small enough for a laptop",
+            network=COMPACT,
+            uses_hog=False,
+            parameters=2_734_523,
+            recipe=COMPACT_RECIPE,
+            sha256="cf7b434c483aeda4c70cd6ac1fed6eb2ed229ab06cf797a984117df27086566f",
+        ),
+    )
+}
+
+ENSEMBLES: dict[str, Ensemble] = {
+    "ensemble": Ensemble("ensemble", "the best networks together", members=("compact", "deep", "deep-hog"), temperature=0.8263),
+}
+
+DEFAULT_MODEL = "compact"  # of classify
+DEFAULT_TO_TRAIN = "deep"  # the paper's, which needs nothing but its data set
+
+
+def find_entry(name: str) -> Model | Ensemble:
+    """Return the entry called `name`; UsageError names the known ones."""
+    entry = MODELS.get(name) or ENSEMBLES.get(name)
+    if entry is None:
+        raise UsageError(f"There is no model {name!r}; choose one of {', '.join([*MODELS, *ENSEMBLES])}.")
+    return entry
+
+
+def find_model(name: str) -> Model:
+    """Return the network called `name`; UsageError for an ensemble, and for what is not there."""
+    entry = find_entry(name)
+    if isinstance(entry, Ensemble):
+        raise UsageError(f"{name} is an ensemble, which has no weights of its own; name one of {', '.join(entry.members)}.")
+    return entry
+
+
+def name_from_flags(*, model: str | None, deep: bool, shallow: bool, hog: bool | None) -> str | None:
+    """Return the name that `--model`, or `--deep` or `--shallow` with `--hog` or `--no-hog`, stand for; None if none was given.
+
+    `--hog` alone means the deep network with HOG. Raises UsageError for flags that exclude each other.
+    """
+    if deep and shallow:
+        raise UsageError("--deep and --shallow exclude each other; give one of them.")
+    chosen = deep or shallow or hog is not None
+    if model is not None:
+        if chosen:
+            raise UsageError("--model already names the network; leave --deep, --shallow, --hog and --no-hog away.")
+        return find_entry(model).name
+    return ("shallow" if shallow else "deep") + ("-hog" if hog else "") if chosen else None
+
+
+def weights_folder() -> Path:
+    """Return the folder of the shipped weights: inside an installed package, beside it in a checkout."""
+    package = Path(__file__).parent.parent
+    installed = package / "weights"
+    return installed if installed.is_dir() else package.parent / "weights"
+
+
+def weights_path(name: str) -> Path:
+    """Return where the shipped weights of the model `name` are, or would be."""
+    return weights_folder() / f"{name}.safetensors"
+
+
+def card_path(name: str, part: str) -> Path:
+    """Return where a part of a shipped model's card is: `card.md`, `history.csv`, `metrics.json`, or a figure, `curves.png`."""
+    return weights_folder() / f"{name}-{part}"

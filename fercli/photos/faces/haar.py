@@ -1,0 +1,67 @@
+"""OpenCV's Haar cascades: the only module that imports cv2."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.photos.faces import Found, distinct
+from fercli.photos.geometry import Box, Frame
+from fercli.photos.images import shrunk
+
+SEARCH_SIDE = 1280  # photos are searched at most at this size; a face of 24 pixels there is 1/53 of the photo's longer side
+_SMALLEST_FACE = 24
+# On scikit-image's 26 sample images and two portraits at 12 sizes and brightnesses: all 24 portraits found; beside coins, which
+# do show heads, 1 false face (5 neighbours: 1, and 4 instead of 2 beside the portraits). Equalising the histogram first gave 3.
+_NEIGHBOURS = 6
+_MARGIN = 0.3  # of the shorter side
+
+
+class Haar:
+    """The frontal cascade, and those of both profiles where it finds nobody. Its box is the frame that FER2013's faces have."""
+
+    def __init__(self) -> None:
+        self._frontal, self._profile = (_cascade(name) for name in ("frontalface_default", "profileface"))
+
+    def find(self, photos: Sequence[NDArray[np.uint8]]) -> list[list[Found]]:
+        """Return every face of at least 24 pixels, in photos searched at no more than 1280."""
+        return [self._find(photo) for photo in photos]
+
+    def _find(self, photo: NDArray[np.uint8]) -> list[Found]:
+        small = shrunk(photo, SEARCH_SIDE)
+        scale = max(small.shape) / max(photo.shape)
+        found = _search(self._frontal, small)
+        if not found:
+            # A crop as tight as FER2013's leaves a cascade no room: of 150 such it finds 51 % as they are, 74 % this way.
+            margin = round(_MARGIN * min(small.shape))
+            wide = np.pad(small, margin, mode="edge")
+            found = _search(self._frontal, wide) or _search(self._profile, wide) or _mirrored(self._profile, wide)
+            found = [_moved(face, -margin) for face in found]
+        return distinct([Found(face.frame.scaled(1 / scale), face.score) for face in found])
+
+
+def _cascade(name: str) -> cv2.CascadeClassifier:
+    return cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / f"haarcascade_{name}.xml"))
+
+
+def _search(cascade: cv2.CascadeClassifier, pixels: NDArray[np.uint8]) -> list[Found]:
+    boxes, _, scores = cascade.detectMultiScale3(
+        pixels, scaleFactor=1.1, minNeighbors=_NEIGHBOURS, minSize=(_SMALLEST_FACE, _SMALLEST_FACE), outputRejectLevels=True
+    )
+    return [
+        Found(Frame.of(Box(int(left), int(top), int(side), int(side))), float(score))
+        for (left, top, side, _), score in zip(boxes, scores, strict=True)
+    ]
+
+
+def _mirrored(cascade: cv2.CascadeClassifier, pixels: NDArray[np.uint8]) -> list[Found]:
+    """Search for what the cascade knows, seen from the other side."""
+    found = _search(cascade, np.ascontiguousarray(pixels[:, ::-1]))
+    return [Found(replace(face.frame, x=pixels.shape[1] - face.frame.x), face.score) for face in found]
+
+
+def _moved(face: Found, by: int) -> Found:
+    return Found(replace(face.frame, x=face.frame.x + by, y=face.frame.y + by), face.score)

@@ -1,0 +1,38 @@
+"""Where in a photo a face is."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixels of the upright photo; it may reach beyond the photo's edges."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a face is: a square of the upright photo about (x, y), in pixels, turned clockwise by `roll` degrees with the head."""
+
+    x: float
+    y: float
+    side: float
+    roll: float = 0.0
+
+    @classmethod
+    def of(cls, box: Box) -> "Frame":
+        """Return the upright frame of a square box."""
+        return cls(box.x + box.width / 2, box.y + box.height / 2, box.width)
+
+    def scaled(self, factor: float) -> "Frame":
+        """Return the frame in a photo that is `factor` times as large."""
+        return self if factor == 1 else Frame(self.x * factor, self.y * factor, self.side * factor, self.roll)
+
+    @property
+    def box(self) -> Box:
+        """The frame's square, set upright, in whole pixels."""
+        side = max(1, round(self.side))
+        return Box(round(self.x - side / 2), round(self.y - side / 2), side, side)

@@ -1,0 +1,164 @@
+import gc
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fercli.classification import pipeline
+from fercli.classification.pipeline import ahead, classify
+from fercli.classification.records import Outcome
+from fercli.photos.faces import Auto, WholeImage, overlap
+from fercli.photos.images import Photo
+from tests.conftest import PHOTOS, FakeLabeller
+from tests.promises import Did
+from tests.scenes import FACE_FREE, compose, empty
+
+
+def crops(folder: Path, values: list[int]) -> list[Path]:
+    paths = []
+    for number, value in enumerate(values):
+        paths.append(folder / f"{number}.png")
+        Image.fromarray(np.full((48, 48), value, np.uint8)).save(paths[-1])
+    return paths
+
+
+def labels(paths: list[Path], **options: int) -> tuple[list[str], FakeLabeller]:
+    labeller = FakeLabeller()
+    outcomes = list(classify(paths, labeller, WholeImage(), **options))  # type: ignore[arg-type]
+    assert [outcome.path for outcome in outcomes] == paths
+    return [outcome.faces[0].label if outcome.faces else outcome.status for outcome in outcomes], labeller
+
+
+def test_order_is_kept_and_faces_are_batched_across_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline, "PHOTOS_TOGETHER", 2)
+    paths = crops(tmp_path, [250, 5, 120, 250, 5])
+    found, labeller = labels(paths, batch_size=2)
+    assert found == ["neutral", "angry", "happy", "neutral", "angry"]
+    assert labeller.batches == [2, 2, 1]
+
+
+def test_rejects_do_not_shift_labels(tmp_path: Path) -> None:
+    paths = crops(tmp_path, [250, 5, 120])
+    paths[1].write_text("broken")
+    assert labels(paths, batch_size=2)[0] == ["neutral", "rejected", "happy"]
+
+
+def test_photos_with_one_face_or_none(tmp_path: Path) -> None:
+    Image.new("L", (300, 200), 90).save(tmp_path / "nobody.png")
+    paths = [PHOTOS / "astronaut.jpg", tmp_path / "nobody.png", PHOTOS / "grace_hopper.jpg"]
+    outcomes = list(classify(paths, FakeLabeller(), Auto()))
+    assert [(outcome.status, len(outcome.faces)) for outcome in outcomes] == [("ok", 1), ("no_face", 0), ("ok", 1)]
+
+
+def test_promise_21_outcomes_come_before_the_walk_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (path,) = crops(tmp_path, [5])
+    walked = 0
+
+    def endless() -> Iterator[Path]:
+        nonlocal walked
+        while True:
+            walked += 1
+            yield path
+
+    assert next(classify(endless(), FakeLabeller(), WholeImage(), batch_size=8)).status == "ok"
+    assert walked < 50
+    path.write_text("broken: no faces, so no batch would ever fill")
+    monkeypatch.setattr(pipeline, "PHOTOS_IN_FLIGHT", 20)
+    assert next(classify(endless(), FakeLabeller(), WholeImage())).status == "rejected"
+    assert walked < 130
+
+
+def test_promise_21_memory_does_not_grow_with_the_photos(monkeypatch: pytest.MonkeyPatch, did: Did) -> None:
+    """A fake walk, a fake decoder and a fake network; `tests/bench/million.py` does the same a million times."""
+    monkeypatch.setattr(pipeline, "read_photo", lambda *_: Photo(np.full((48, 48), 7, np.uint8)))
+    count, held = 4_000, {}
+    tracemalloc.start()
+    paths = (Path(f"/nowhere/{number}.png") for number in range(count))
+    for done, _ in enumerate(classify(paths, FakeLabeller(), WholeImage()), start=1):
+        if done in {1000, count - 100}:
+            gc.collect()
+            held[done] = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert done == count
+    did(count, "photos")
+    assert held[count - 100] - held[1000] < 30 * count
+
+
+def test_no_photos() -> None:
+    assert list(classify([], FakeLabeller(), WholeImage())) == []
+
+
+def test_boxes_of_a_large_photo_are_in_its_own_upright_pixels(tmp_path: Path) -> None:
+    large = Image.open(PHOTOS / "astronaut.jpg").resize((5120, 5120)).transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn clockwise to see it upright
+    large.save(tmp_path / "large.jpg", exif=exif)
+    (outcome,) = classify([tmp_path / "large.jpg"], FakeLabeller(), Auto())
+    (face,) = outcome.faces
+    assert face.box.x + face.box.width / 2 == pytest.approx(2240, abs=60)
+    assert face.box.y + face.box.height / 2 == pytest.approx(1130, abs=60)
+    assert face.box.width == pytest.approx(1095, abs=90)
+
+
+def test_what_is_known_is_passed_on_in_its_place(tmp_path: Path) -> None:
+    paths = crops(tmp_path, [250, 5, 120])
+    known = Outcome(paths[1])
+    labeller = FakeLabeller()
+    found = list(classify(paths, labeller, WholeImage(), known={paths[1]: known}.get))
+    assert [outcome.status for outcome in found] == ["ok", "no_face", "ok"]
+    assert found[1] is known
+    assert sum(labeller.batches) == 2
+
+
+def test_ahead_keeps_order_and_never_runs_further_than_told() -> None:
+    taken = done = 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        for number in range(200):
+            taken += 1
+            yield number
+
+    def work(number: int) -> int:
+        time.sleep(0.002 * (number % 3))
+        return number
+
+    for result in ahead(work, items(), 10):
+        assert result == done
+        done += 1
+        assert taken - done < 10
+    assert done == 200
+
+
+def test_an_error_in_a_thread_reaches_the_consumer_and_ends_the_threads() -> None:
+    def work(number: int) -> int:
+        if number == 5:
+            raise RuntimeError("five")
+        return number
+
+    results = ahead(work, range(1000), 8)
+    with pytest.raises(RuntimeError, match="five"):
+        list(results)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fercli")]
+
+
+def test_composed_scenes_faces_are_found_with_their_frames() -> None:
+    scenes = [compose(seed, roll=15) for seed in range(12)]
+    found = Auto().find([scene.gray for scene in scenes])
+    true = [face for scene in scenes for face in scene.faces]
+    hits = [
+        any(overlap(face.frame, known) > 0.5 for face in faces)
+        for scene, faces in zip(scenes, found, strict=True)
+        for known in scene.faces
+    ]
+    assert sum(hits) >= 0.9 * len(true)
+    assert sum(map(len, found)) <= len(true)
+
+
+def test_no_face_is_found_where_there_is_none() -> None:
+    assert Auto().find([empty(name).gray for name in FACE_FREE]) == [[]] * len(FACE_FREE)

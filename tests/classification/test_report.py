@@ -1,0 +1,123 @@
+import base64
+import io
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fercli.classification.records import Face, Outcome, Reject
+from fercli.classification.report import FACES_SHOWN, Report
+from fercli.labels import LABELS
+from fercli.photos.geometry import Box
+from tests.conftest import PHOTOS
+
+SETTINGS = {"model": "deep", "detector": "<auto>"}
+
+
+def face(label: str, confidence: float) -> Face:
+    rest = (1 - confidence) / 6
+    return Face(Box(170, 58, 110, 110), 0.9, tuple(confidence if name == label else rest for name in LABELS))
+
+
+class Page(HTMLParser):
+    """The page's text and its elements, tags counted as they open and close."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.images: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "img":
+            self.images.append(dict(attrs)["src"] or "")
+        elif tag != "meta":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def written(report: Report, path: Path) -> str:
+    report.write(path, SETTINGS, 10**8)
+    return path.read_text("utf-8")
+
+
+def test_the_page_shows_faces_counts_and_what_was_left_out(tmp_path: Path) -> None:
+    report = Report()
+    photo = PHOTOS / "astronaut.jpg"
+    report.add(Outcome(photo, (face("happy", 0.9), face("sad", 0.6))))
+    report.add(Outcome(Path("no<b>body.jpg")))
+    report.add(Outcome(Path("[/red]\x1b.jpg"), reject=Reject("damaged", "cut & broken")))
+    report.add(Outcome(tmp_path / "gone.jpg", (face("happy", 0.7),)))
+    text = written(report, tmp_path / "r.html")
+    page = Page(text)
+    assert page.open == []
+    assert "4 photos, 3 faces, 1 photos without a face, 1 rejected" in page.text
+    assert "2 (66.7%)" in page.text
+    assert "no<b>body.jpg" in page.text
+    assert "[/red]\\x1b.jpg: damaged: cut & broken" in page.text
+    assert "<auto>" in page.text
+    assert len(page.images) == 2  # the photo that is gone has an empty place
+    for address in page.images:
+        picture = Image.open(io.BytesIO(base64.b64decode(address.removeprefix("data:image/jpeg;base64,"))))
+        assert max(picture.size) == 96
+        assert np.asarray(picture).std() > 20
+    assert not re.search(r"(src|href)=\"(?!data:)", text)  # self-contained
+
+
+def test_the_most_confident_come_first_and_memory_is_bounded(tmp_path: Path) -> None:
+    report = Report()
+    for number in range(500):
+        report.add(Outcome(tmp_path / f"{number}.jpg", (face("fear", 0.3 + number / 1000),)))
+    assert sum(map(len, report._best.values())) == FACES_SHOWN
+    names = re.findall(r"<figcaption>[\d.]+ (\d+).jpg", written(report, tmp_path / "r.html"))
+    assert names == [str(number) for number in range(499, 499 - FACES_SHOWN, -1)]
+    assert f"the {FACES_SHOWN} most confident of 500" in (tmp_path / "r.html").read_text()
+
+
+def test_promise_22_the_same_page_twice(tmp_path: Path) -> None:
+    pages = []
+    for name in ("a.html", "b.html"):
+        report = Report()
+        report.add(Outcome(PHOTOS / "astronaut.jpg", (face("happy", 0.9),)))
+        pages.append(written(report, tmp_path / name))
+    assert pages[0] == pages[1]
+
+
+def test_a_browser_shows_it(tmp_path: Path) -> None:
+    browser = shutil.which("chromium") or shutil.which("google-chrome")
+    if not browser:
+        pytest.skip("no Chromium here")
+    report = Report()
+    report.add(Outcome(PHOTOS / "astronaut.jpg", (face("happy", 0.9),) * 3))
+    written(report, tmp_path / "r.html")
+    shot = tmp_path / "shot.png"
+    subprocess.run(
+        [
+            browser,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            f"--screenshot={shot}",
+            "--window-size=900,900",
+            tmp_path / "r.html",
+        ],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    pixels = np.asarray(Image.open(shot).convert("RGB")).astype(int)
+    blue = (pixels[..., 2] - pixels[..., 0] > 60).sum()  # the bar
+    skin = (pixels[..., 0] - pixels[..., 2] > 40).sum()  # the faces
+    assert blue > 2000
+    assert skin > 2000

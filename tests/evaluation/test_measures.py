@@ -1,0 +1,135 @@
+import json
+
+import numpy as np
+import pytest
+
+from fercli.dataset import Dataset
+from fercli.evaluation.measures import Evaluation, agreement_with_crowd, compare_hog, evaluate, mcnemar, measure, wilson_interval
+from fercli.models.inference import Labeller, shipped_weights
+from fercli.models.registry import MODELS, card_path
+from tests.conftest import FakeLabeller
+
+
+def test_measures_by_hand() -> None:
+    labels = np.array([0, 0, 0, 3, 3, 4], np.uint8)
+    predicted = np.array([0, 0, 3, 3, 3, 0])
+    leaked = np.array([True, False, False, False, False, False])
+    measures = measure(labels, predicted, leaked)
+    assert measures.images == 6
+    assert measures.confusion[0][:4] == [2, 0, 0, 1]
+    assert measures.confusion[4][0] == 1
+    assert sum(map(sum, measures.confusion)) == 6
+    assert measures.per_class == [pytest.approx(2 / 3), None, None, 1.0, 0.0, None, None]
+    assert measures.accuracy == pytest.approx(4 / 6)
+    assert measures.balanced_accuracy == pytest.approx((2 / 3 + 1 + 0) / 3)
+    assert measures.macro_f1 == pytest.approx((2 * 2 / (3 + 3) + 2 * 2 / (2 + 3) + 0) / 3)
+    assert measures.leaked == 1
+    assert measures.leak_free_accuracy == pytest.approx(3 / 5)
+
+
+def test_leaks_are_unknown_on_another_data_set(dataset: Dataset) -> None:
+    labeller = FakeLabeller()
+    assert evaluate(labeller, dataset, "test").measures.leak_free_accuracy is None
+    labeller.trained_on = frozenset({dataset.digest()})
+    assert evaluate(labeller, dataset, "test").measures.leak_free_accuracy is not None
+    labeller.trained_on |= {"of the weights that training began with"}
+    assert evaluate(labeller, dataset, "test").measures.leak_free_accuracy is None
+
+
+def test_all_leaked_has_no_leak_free_accuracy() -> None:
+    assert measure(np.zeros(2, np.uint8), np.zeros(2, np.int64), np.ones(2, bool)).leak_free_accuracy is None
+
+
+@pytest.mark.parametrize(
+    ("successes", "trials", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (0, 20, 0.0, 0.1611), (20, 20, 0.8389, 1.0), (15, 148, 0.0624, 0.1605)],
+)
+def test_wilsons_interval_as_published(successes: int, trials: int, low: float, high: float) -> None:
+    """Newcombe 1998, Table I, method 3."""
+    assert np.allclose(wilson_interval(successes, trials), (low, high), atol=2e-4)
+
+
+@pytest.mark.parametrize(("gained", "lost", "p"), [(10, 2, 0.0386), (2, 10, 0.0386), (5, 5, 1.0), (0, 0, 1.0), (0, 6, 0.03125)])
+def test_mcnemars_exact_test(gained: int, lost: int, p: float) -> None:
+    """Against R: binom.test(2, 12), binom.test(0, 6)."""
+    assert mcnemar(gained, lost) == pytest.approx(p, abs=5e-5)
+
+
+def test_mcnemar_of_many_images_neither_overflows_nor_underflows() -> None:
+    assert 0 < mcnemar(1900, 1600) < 1e-5
+    assert mcnemar(1750, 1750) == 1.0
+
+
+def _evaluation(model: str, predicted: list[int]) -> Evaluation:
+    labels = np.zeros(len(predicted), np.uint8)
+    measures = measure(labels, np.array(predicted), None)
+    return Evaluation(model, model, "test", 1, 1, 1.0, measures, np.eye(7, dtype=np.float32)[predicted])
+
+
+def test_what_hog_gave_on_the_same_images() -> None:
+    labels = np.zeros(10, np.uint8)
+    plain = _evaluation("deep", [0, 0, 0, 0, 1, 1, 1, 1, 1, 1])
+    hybrid = _evaluation("deep-hog", [0, 0, 0, 1, 0, 0, 0, 1, 1, 1])
+    other = _evaluation("shallow", [0] * 10)
+    (found,) = compare_hog([hybrid, other, plain], labels)
+    assert (found.without, found.with_hog, found.gained, found.lost) == ("deep", "deep-hog", 3, 1)
+    assert found.difference == pytest.approx(0.2)
+    half = 1.96 * (4 - 4 / 10) ** 0.5 / 10
+    assert found.interval == pytest.approx((0.2 - half, 0.2 + half), abs=1e-4)
+    assert found.p_value == mcnemar(3, 1)
+    assert found.trained_differently == ()
+
+
+@pytest.mark.parametrize(
+    ("with_hog", "without", "differs"),
+    [
+        ({"recipe": {"epochs": 7, "l2": 0.1}}, {"recipe": {"epochs": 10, "l2": 0.1}}, ("epochs",)),
+        ({"recipe": {"votes": 0.5}, "dropout": [0.1]}, {"recipe": {}}, ("votes",)),  # an older version wrote the second
+        ({"recipe": {}}, {"recipe": {"votes": 0.5}, "dropout": [0.1]}, ("votes",)),
+        ({"recipe": {}, "dropout": [0.2], "start": {"sha256": "d1g"}}, {"recipe": {}, "dropout": [0.1]}, ("dropout", "start")),
+        ({}, {"recipe": {"votes": 0.5}}, ()),
+    ],
+)
+def test_what_else_differed_in_training(
+    with_hog: dict[str, object], without: dict[str, object], differs: tuple[str, ...], dataset: Dataset
+) -> None:
+    results = []
+    for name, metadata in (("deep-hog", with_hog), ("deep", without)):
+        labeller = FakeLabeller()
+        labeller.name, labeller.metadata = name, metadata
+        results.append(evaluate(labeller, dataset, "test"))
+    assert compare_hog(results, dataset.test.labels)[0].trained_differently == differs
+
+
+def test_evaluate_measures_the_labeller(dataset: Dataset) -> None:
+    labeller = FakeLabeller()
+    result = evaluate(labeller, dataset, "test")
+    assert result.probabilities.shape == (21, 7)
+    assert result.measures.images == 21
+    assert result.images_per_second > 0
+    summary = result.summary()
+    assert summary["accuracy"] == result.measures.accuracy
+    assert "probabilities" not in summary
+    assert summary["crowd_images"] == 21
+    assert summary["crowd_agreement"] == pytest.approx(result.measures.accuracy)  # there, the crowd agrees with the labels
+    assert 0 <= summary["calibration_error"] == summary["calibration_error_before"]
+
+
+def test_agreement_with_a_crowd_that_is_sure() -> None:
+    votes = np.zeros((4, 10), np.uint8)
+    votes[0, 3] = 10
+    votes[1, [3, 4]] = 7, 3  # not sure
+    votes[2, [5, 8]] = 8, 2
+    votes[3, 9] = 10  # sure of no face
+    assert agreement_with_crowd(np.array([3, 3, 0, 0]), votes) == (2, 0.5)
+    assert agreement_with_crowd(np.array([3, 3, 0, 0]), None) == (None, None)
+    assert agreement_with_crowd(np.array([3, 3, 0, 0]), votes * 0) == (0, None)
+
+
+@pytest.mark.parametrize("name", [model.name for model in MODELS.values() if model.sha256])
+def test_shipped_weights_reproduce_their_card(name: str, real_dataset: Dataset) -> None:
+    result = evaluate(Labeller(shipped_weights(name)), real_dataset, "test")
+    card = json.loads(card_path(name, "metrics.json").read_text())
+    (stated,) = [split for split in card["splits"] if split["split"] == "test"]
+    for measure_name in ("accuracy", "leak_free_accuracy", "balanced_accuracy", "macro_f1"):
+        assert getattr(result.measures, measure_name) == pytest.approx(stated[measure_name], abs=1e-3)

@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fercli.dataset import Dataset
+from fercli.errors import UsageError
+from fercli.models.calibration import fit_temperature
+from fercli.models.checkpoints import save_weights
+from fercli.models.ensembles import EnsembleLabeller, labeller_for
+from fercli.models.inference import Labeller, WeightsFile, own_weights
+from fercli.models.networks import build
+from fercli.models.registry import DEFAULT_MODEL, ENSEMBLES, MODELS, Ensemble, find_model
+from tests.conftest import synthetic_faces
+
+FACES = synthetic_faces(3)[0]
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two untrained networks as if they were shipped."""
+    for name in ("compact", "deep-hog"):
+        metadata = {"model": name, "labels": list(MODELS[name].labels), "dataset": "d"}
+        save_weights(build(MODELS[name]), metadata, tmp_path / f"{name}.safetensors")
+    monkeypatch.setattr(
+        "fercli.models.ensembles.shipped_weights",
+        lambda name: WeightsFile(name, tmp_path / f"{name}.safetensors", tmp_path / "h.csv"),
+    )
+    return tmp_path
+
+
+def test_the_mean_of_the_members(shipped: Path) -> None:
+    ensemble = EnsembleLabeller(Ensemble("both", "", ("compact", "deep-hog")))
+    members = [Labeller(own_weights(shipped / f"{name}.safetensors")) for name in ("compact", "deep-hog")]
+    mean = np.mean([member.label(FACES) for member in members], axis=0)
+    assert np.allclose(ensemble.label(FACES), mean, atol=1e-6)
+    assert ensemble.parameters == sum(member.parameters for member in members)
+    assert ensemble.multiply_adds == sum(member.multiply_adds for member in members)
+    assert ensemble.trained_on == {"d"}
+    several = ensemble.augmented()
+    assert (several.title, ensemble.title) == ("both+tta", "both")
+    assert several.multiply_adds == 10 * ensemble.multiply_adds
+    assert np.allclose(several.label(FACES), np.mean([m.augmented().label(FACES) for m in members], axis=0), atol=1e-6)
+
+
+def test_the_ensembles_temperature_sharpens_the_mean(shipped: Path) -> None:
+    plain, sharp = (EnsembleLabeller(Ensemble("both", "", ("compact", "deep-hog"), temperature=t)) for t in (1.0, 0.5))
+    assert plain.sha256 != sharp.sha256  # a run of the one is not resumed with the other
+    squares = plain.label(FACES) ** 2
+    assert np.allclose(sharp.label(FACES), squares / squares.sum(axis=1, keepdims=True), atol=1e-6)
+
+
+@pytest.mark.usefixtures("shipped")
+def test_names_and_weights_choose_who_labels(shipped: Path) -> None:
+    assert labeller_for("deep-hog").name == "deep-hog"
+    assert labeller_for(None, shipped / "compact.safetensors").name == "compact"
+    with pytest.raises(UsageError, match="holds a compact network, not deep"):
+        labeller_for("deep", shipped / "compact.safetensors")
+
+
+def test_registered_ensembles_have_known_members_and_no_weights_of_their_own() -> None:
+    for ensemble in ENSEMBLES.values():
+        assert set(ensemble.members) <= set(MODELS)
+        assert ensemble.name not in MODELS
+        with pytest.raises(UsageError, match="name one of compact"):
+            find_model(ensemble.name)
+
+
+def test_without_a_name_the_default_answers() -> None:
+    assert labeller_for(None).name == DEFAULT_MODEL
+
+
+@pytest.mark.parametrize("name", ENSEMBLES)
+def test_the_registered_temperature_is_the_one_that_fits(name: str, real_dataset: Dataset) -> None:
+    labeller, validation = EnsembleLabeller(ENSEMBLES[name]), real_dataset.validation
+    labeller.temperature = 1.0
+    logits = np.log(labeller.label(validation.pixels))
+    assert fit_temperature(logits, validation.labels) == pytest.approx(ENSEMBLES[name].temperature, abs=0.01)

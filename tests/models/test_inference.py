@@ -1,0 +1,145 @@
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fercli.errors import IntegrityError, UsageError
+from fercli.models.calibration import tempered
+from fercli.models.checkpoints import read_checkpoint, save_weights, write_checkpoint
+from fercli.models.inference import (
+    BATCH,
+    SHIFTS,
+    Labeller,
+    all_weights,
+    begun_with,
+    datasets_seen,
+    lineage,
+    own_weights,
+    shipped_weights,
+    views,
+)
+from fercli.models.networks import build
+from fercli.models.registry import DEFAULT_MODEL, MODELS
+from tests.conftest import synthetic_faces
+
+METADATA = {"model": "deep-hog", "labels": list(MODELS["deep-hog"].labels)}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "mine"
+    save_weights(build(MODELS["deep-hog"]), METADATA, folder / "model.safetensors")
+    return folder
+
+
+def test_labels_do_not_depend_on_batches(run: Path) -> None:
+    labeller = Labeller(own_weights(run))
+    faces = synthetic_faces(BATCH + 3)[0]
+    together = labeller.label(faces)
+    assert together.shape == (BATCH + 3, 7)
+    assert np.allclose(together.sum(axis=1), 1, atol=1e-5)
+    alone = np.concatenate([labeller.label(face[None]) for face in (faces[0], faces[BATCH], faces[-1])])
+    assert np.abs(alone - together[[0, BATCH, -1]]).max() < 1e-5
+    assert np.array_equal(labeller.label(faces, labeller.features(faces)), together)
+    assert labeller.label(faces[:0]).shape == (0, 7)
+
+
+def test_views_are_shifted_with_their_borders_and_mirrored() -> None:
+    faces = synthetic_faces(3)[0]
+    seen = list(views(faces))
+    assert len(seen) == 2 * len(SHIFTS)
+    assert (seen[0] == faces).all()
+    assert (seen[len(SHIFTS)] == faces[:, :, ::-1]).all()
+    for (down, across), view in zip(SHIFTS, seen, strict=False):
+        assert view.shape == faces.shape
+        assert (view[:, 10 + down, 20 + across] == faces[:, 10, 20]).all()
+    lower = seen[SHIFTS.index((2, 0))]
+    assert (lower[:, 0] == faces[:, 0]).all()
+    assert (lower[:, 1] == faces[:, 0]).all()
+
+
+def test_test_time_augmentation_is_the_mean_over_the_views(run: Path) -> None:
+    plain, several = Labeller(own_weights(run)), Labeller(own_weights(run)).augmented()
+    faces = synthetic_faces(4)[0]
+    mean = np.mean([plain.label(view) for view in views(faces)], axis=0)
+    assert np.abs(several.label(faces) - mean).max() < 1e-5
+    assert np.abs(several.label(faces, several.features(faces)) - mean).max() < 1e-5
+    assert (plain.title, several.title) == (str(run), f"{run}+tta")
+    assert several.multiply_adds == 10 * plain.multiply_adds
+    assert several.label(faces[:0]).shape == (0, 7)
+
+
+def test_the_stored_temperature_is_applied(run: Path, tmp_path: Path) -> None:
+    checkpoint = read_checkpoint(run / "model.safetensors")
+    write_checkpoint(replace(checkpoint, metadata=METADATA | {"temperature": 2.0}), tmp_path / "w.safetensors")
+    faces = synthetic_faces(4)[0]
+    plain, cooler = Labeller(own_weights(run)), Labeller(own_weights(tmp_path / "w.safetensors"))
+    assert np.allclose(cooler.label(faces), tempered(plain.label(faces), 2.0), atol=1e-6)
+    assert cooler.label(faces).max() < plain.label(faces).max()
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, 1e9, "hot", None, float("nan")])
+def test_a_temperature_beyond_reason_is_refused(temperature: object, run: Path, tmp_path: Path) -> None:
+    checkpoint = read_checkpoint(run / "model.safetensors")
+    write_checkpoint(replace(checkpoint, metadata=METADATA | {"temperature": temperature}), tmp_path / "w.safetensors")
+    with pytest.raises(IntegrityError, match="temperature"):
+        Labeller(own_weights(tmp_path / "w.safetensors"))
+
+
+def test_names_of_weights(run: Path) -> None:
+    assert own_weights(run).path == own_weights(run / "model.safetensors").path
+    assert own_weights(run).title == own_weights(run / "model.safetensors").title == str(run)
+    assert own_weights(run).history == run / "history.csv"
+    assert own_weights(run / "other.safetensors").title.endswith("other.safetensors")
+    found = all_weights(run.parent)
+    assert found[-1] == own_weights(run)
+    assert [item.title for item in found[:-1]] == [name for name, model in MODELS.items() if model.sha256]
+
+
+def test_the_lineage_has_each_run_once_after_those_that_it_began_with() -> None:
+    first = {"sha256": "d1", "dataset": "abc", "start": None}  # as older versions wrote it
+    second = {"sha256": "d2", "dataset": "xyz", "start": first}
+    third = {"sha256": "d3", "start": [second]}
+    for starts in ([first, third], [third, first], [first, first, third]):
+        metadata = {"dataset": "abc", "start": starts}
+        assert begun_with(metadata) == starts
+        assert lineage(metadata) == [first, second, third, metadata]
+        assert datasets_seen(metadata) == {"abc", "xyz", "unknown"}
+    assert lineage({"dataset": "abc"}) == [{"dataset": "abc"}]
+
+
+def test_promise_18_a_run_of_any_name(tmp_path: Path) -> None:
+    assert own_weights(tmp_path / os.fsdecode(b"caf\xe9") / "model.safetensors").title == f"{tmp_path}/caf\\xe9"
+
+
+def test_a_model_without_weights_says_how_to_get_them() -> None:
+    missing = [name for name, model in MODELS.items() if not model.sha256]
+    for name in missing:
+        with pytest.raises(UsageError, match=f"fercli train --model {name}"):
+            shipped_weights(name)
+
+
+def test_weights_of_another_model_or_label_order_are_refused(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds a deep-hog network, not deep"):
+        Labeller(own_weights(run), "deep")
+    for metadata, message in (
+        (METADATA | {"model": "vgg"}, "'vgg'"),
+        (METADATA | {"model": ["deep"]}, "'deep'"),
+        (METADATA | {"labels": sorted(METADATA["labels"])}, "labels"),
+        (METADATA | {"model": "deep"}, "does not fit"),
+    ):
+        save_weights(build(MODELS["deep-hog"]), metadata, tmp_path / "w")
+        with pytest.raises(IntegrityError, match=message):
+            Labeller(own_weights(tmp_path / "w"))
+
+
+def test_the_shipped_default_labels_real_photos() -> None:
+    from fercli.classification.pipeline import classify
+    from fercli.photos.faces import Auto
+    from tests.conftest import PHOTOS
+
+    labeller = Labeller(shipped_weights(DEFAULT_MODEL))
+    astronaut, _ = classify(sorted(PHOTOS.glob("*.jpg")), labeller, Auto())
+    assert [face.label for face in astronaut.faces] == ["happy"]

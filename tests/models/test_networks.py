@@ -1,0 +1,228 @@
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from fercli.dataset import Dataset
+from fercli.errors import IntegrityError
+from fercli.models.checkpoints import assign, read_checkpoint, save_weights, weights_of
+from fercli.models.hog import hog_features
+from fercli.models.networks import BUILDERS, build, multiply_adds
+from fercli.models.networks.layers import BatchNormalization
+from fercli.models.recipes import Augmentation
+from fercli.models.registry import MODELS, ResidualNetwork
+from fercli.training.augmentation import Augment
+from tests.conftest import synthetic_faces
+
+FACES = synthetic_faces(5)[0]
+
+
+def inputs(uses_hog: bool) -> dict[str, object]:
+    return {"pixels": FACES} | ({"hog": hog_features(FACES)} if uses_hog else {})
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_every_entry_builds_and_survives_a_round_trip_through_float16(name: str, tmp_path: Path) -> None:
+    model = MODELS[name]
+    assert type(model.network) in BUILDERS
+    network = build(model, l2=model.recipe.l2)
+    assert network.count_params() == model.parameters
+    network.get_layer("mean").mean.assign(np.full((48, 48), 99.5, np.float32))
+    before = network.predict_on_batch(inputs(model.uses_hog))
+    assert before.shape == (5, len(model.labels))
+    assert before.dtype == np.float32
+    assert np.allclose(before.sum(axis=1), 1, atol=1e-5)
+    save_weights(network, {"model": name}, tmp_path / "w.safetensors")
+    assert (tmp_path / "w.safetensors").stat().st_size < 50_000_000
+    other = build(model)
+    checkpoint = read_checkpoint(tmp_path / "w.safetensors")
+    assert {tensor.dtype for tensor in checkpoint.tensors.values()} == {np.dtype(np.float16)}
+    assign(weights_of(other), checkpoint.tensors, tmp_path / "w.safetensors")
+    assert np.abs(other.predict_on_batch(inputs(model.uses_hog)) - before).max() < 5e-3
+
+
+def test_the_mean_is_subtracted_inside() -> None:
+    network = build(MODELS["shallow"])
+    mean = network.get_layer("mean")
+    mean.mean.assign(np.full((48, 48), 100, np.float32))
+    out = keras.ops.convert_to_numpy(mean(np.array([[[100] * 48] * 48, [[151] * 48] * 48], np.uint8)))
+    assert out.shape == (2, 48, 48, 1)
+    assert np.allclose(out[0], 0)
+    assert np.allclose(out[1], 0.2)
+
+
+def test_hog_changes_the_answer() -> None:
+    network = build(MODELS["deep-hog"])
+    with_hog = network.predict_on_batch(inputs(uses_hog=True))
+    without = network.predict_on_batch({"pixels": FACES, "hog": np.zeros((5, 800), np.float32)})
+    assert np.abs(with_hog - without).max() > 1e-4
+
+
+def test_precision_changes_no_weight() -> None:
+    full, mixed = build(MODELS["deep"]), build(MODELS["deep"], precision="mixed_bfloat16")
+    assert {v.path: (v.shape, v.dtype) for v in full.weights} == {v.path: (v.shape, v.dtype) for v in mixed.weights}
+
+
+@pytest.mark.parametrize("fault", ["missing", "extra", "renamed", "misshaped"])
+def test_promise_7_own_weights_that_do_not_fit_never_load(fault: str, tmp_path: Path) -> None:
+    network = build(MODELS["deep"])
+    save_weights(network, {}, tmp_path / "w")
+    tensors = dict(read_checkpoint(tmp_path / "w").tensors)
+    bias = tensors.pop("logits/bias")
+    tensors |= {
+        "missing": {},
+        "extra": {"logits/bias": bias, "more": bias},
+        "renamed": {"logits/Bias": bias},
+        "misshaped": {"logits/bias": bias[:6]},
+    }[fault]
+    with pytest.raises(IntegrityError, match="does not fit this network"):
+        assign(weights_of(network), tensors, tmp_path / "w")
+
+
+def test_a_value_beyond_float16_stays_what_it_was(tmp_path: Path) -> None:
+    network = build(MODELS["deep"])
+    network.get_layer("logits").bias.assign(np.array([1e5, 1, 2, 3, 4, 5, 6], np.float32))
+    save_weights(network, {}, tmp_path / "w")
+    assert read_checkpoint(tmp_path / "w").tensors["logits/bias"].tolist() == [1e5, 1, 2, 3, 4, 5, 6]
+
+
+def test_weights_of_one_model_do_not_load_into_another(tmp_path: Path) -> None:
+    save_weights(build(MODELS["deep"]), {}, tmp_path / "w")
+    with pytest.raises(IntegrityError):
+        assign(weights_of(build(MODELS["deep-hog"])), read_checkpoint(tmp_path / "w").tensors, tmp_path / "w")
+
+
+def test_l2_weighs_all_kernels_and_nothing_else(dataset: Dataset) -> None:
+    network = build(MODELS["shallow"], l2=0.5)
+    kernels = [variable for variable in network.trainable_variables if variable.path.endswith("kernel")]
+    want = 0.5 * sum(float(keras.ops.sum(keras.ops.square(kernel))) for kernel in kernels)
+    assert sum(float(loss) for loss in network.losses) == pytest.approx(want, rel=1e-4)
+    assert len(kernels) == 4
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_other_backends_give_the_same_answer_where_installed(backend: str, tmp_path: Path) -> None:
+    pytest.importorskip(backend)
+    network = build(MODELS["deep-hog"])
+    save_weights(network, {}, tmp_path / "w")
+    assign(weights_of(network), read_checkpoint(tmp_path / "w").tensors, tmp_path / "w")
+    np.savez(tmp_path / "in.npz", pixels=FACES, hog=hog_features(FACES))
+    code = (
+        "import sys, numpy as np\n"
+        "from pathlib import Path\n"
+        "from fercli.models.networks import build\n"
+        "from fercli.models.registry import MODELS\n"
+        "from fercli.models.checkpoints import assign, read_checkpoint, weights_of\n"
+        "folder = Path(sys.argv[1])\n"
+        "network = build(MODELS['deep-hog'])\n"
+        "assign(weights_of(network), read_checkpoint(folder / 'w').tensors, folder / 'w')\n"
+        "data = np.load(folder / 'in.npz')\n"
+        "np.save(folder / 'out.npy', network.predict_on_batch({'pixels': data['pixels'], 'hog': data['hog']}))\n"
+    )
+    environment = {"KERAS_BACKEND": backend, "PATH": "", "HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code, tmp_path], check=True, env=environment)
+    assert np.abs(np.load(tmp_path / "out.npy") - network.predict_on_batch(inputs(uses_hog=True))).max() < 1e-3
+
+
+def test_multiply_adds_by_hand() -> None:
+    convolutions = 48 * 48 * 9 * 32 + 48 * 48 * 9 * 32 * 64
+    assert multiply_adds(build(MODELS["shallow"])) == convolutions + 24 * 24 * 64 * 512 + 512 * 7
+
+
+def test_without_squeeze_a_residual_network_has_fewer_weights() -> None:
+    model = MODELS["compact"]
+    assert isinstance(model.network, ResidualNetwork)
+    plain = build(replace(model, network=replace(model.network, squeeze=0)))
+    assert plain.count_params() < model.parameters
+    assert not [layer for layer in plain.layers if "excite" in layer.name]
+
+
+def augmented(**bounds: float) -> tuple[np.ndarray, np.ndarray]:
+    faces = np.repeat(FACES, 40, axis=0)
+    return faces, keras.ops.convert_to_numpy(Augment(Augmentation(**bounds))(faces, training=True))  # type: ignore[arg-type]
+
+
+def test_nothing_is_augmented_outside_training_or_by_nothing() -> None:
+    assert (keras.ops.convert_to_numpy(Augment(Augmentation(rotation=90, erasing=1))(FACES)) == FACES).all()
+    faces, same = augmented()
+    assert same.dtype == np.uint8
+    assert (faces == same).all()
+
+
+def test_half_of_the_images_are_mirrored_and_exactly() -> None:
+    faces, seen = augmented(flip=True)
+    mirrored = (seen == faces[:, :, ::-1]).all(axis=(1, 2))
+    kept = (seen == faces).all(axis=(1, 2))
+    assert (mirrored | kept).all()
+    assert 0.35 < mirrored.mean() < 0.65
+
+
+def test_a_shift_moves_by_its_share_of_the_side_at_most() -> None:
+    spot = np.zeros((200, 48, 48), np.uint8)
+    spot[:, 24, 24] = 255
+    seen = keras.ops.convert_to_numpy(Augment(Augmentation(shift=0.125))(spot, training=True)).astype(float)
+    places = np.stack(np.meshgrid(np.arange(48), np.arange(48), indexing="ij"))
+    centres = (seen[:, None] * places).sum(axis=(2, 3)) / seen.sum(axis=(1, 2))[:, None] - 24
+    assert 5 < np.abs(centres).max() < 6.1
+    assert np.abs(centres.mean(axis=0)).max() < 1
+
+
+def test_a_turn_and_a_scale_keep_the_middle() -> None:
+    image = np.zeros((100, 49, 49), np.uint8)
+    image[:, 24, 10:39] = 250  # a level line through the middle
+    for bounds, moved in ((Augmentation(rotation=30), True), (Augmentation(scale=0.3), False)):
+        seen = keras.ops.convert_to_numpy(Augment(bounds)(image, training=True))
+        assert (seen[:, 24, 24] > 200).all()
+        assert (seen[:, 23:26, 33].max(axis=1) < 50).any() == moved  # the line's end left its row, or did not
+    lengths = (seen[:, 24] > 125).sum(axis=1)
+    assert 20 <= lengths.min() < 24
+    assert 34 < lengths.max() <= 39
+
+
+def test_light_changes_the_level_and_the_spread_of_all_pixels_alike() -> None:
+    gray = np.full((100, 48, 48), 100, np.uint8)
+    brighter = keras.ops.convert_to_numpy(Augment(Augmentation(brightness=0.1))(gray, training=True)).astype(int)
+    assert (brighter.std(axis=(1, 2)) == 0).all()
+    assert 20 < np.abs(brighter[:, 0, 0] - 100).max() <= 26
+    faces, spread = augmented(contrast=0.2)
+    ratios = spread.std(axis=(1, 2)) / faces.std(axis=(1, 2))
+    assert 0.75 < ratios.min() < 0.9
+    assert 1.02 < ratios.max() < 1.25
+
+
+def test_an_erased_rectangle_is_even_and_in_its_share_of_the_images() -> None:
+    faces, seen = augmented(erasing=0.5)
+    changed = faces != seen
+    erased = changed.any(axis=(1, 2))
+    assert 0.35 < erased.mean() < 0.65
+    shares = changed[erased].mean(axis=(1, 2))
+    assert shares.min() > 0.005
+    assert shares.max() < 0.27
+    for face, where in zip(seen[erased], changed[erased], strict=True):
+        assert len(np.unique(face[where])) == 1
+
+
+def test_the_fused_normalisation_trains_as_keras_does() -> None:
+    tf = pytest.importorskip("tensorflow")
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("the fused operation is TensorFlow's")
+    generator = np.random.default_rng(0)
+    images = tf.constant(generator.normal(3, 2, (16, 9, 9, 5)).astype(np.float32))
+    direction = tf.constant(generator.normal(size=images.shape).astype(np.float32))
+    seen = []
+    for layer in (BatchNormalization(), keras.layers.BatchNormalization()):
+        layer.build(images.shape)
+        layer.gamma.assign(np.linspace(0.5, 2, 5))
+        with tf.GradientTape() as tape:
+            tape.watch(images)
+            outputs = layer(images, training=True)
+            loss = tf.reduce_sum(outputs * direction)
+        gradients = tape.gradient(loss, [images, layer.gamma.value, layer.beta.value])
+        untrained = layer(images, training=False)
+        seen.append([outputs, *gradients, untrained, layer.moving_mean.value, layer.moving_variance.value])
+    for ours, theirs in zip(*seen, strict=True):
+        assert np.allclose(ours, theirs, rtol=2e-3, atol=2e-4)

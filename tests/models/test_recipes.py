@@ -1,0 +1,58 @@
+import json
+from dataclasses import asdict, replace
+
+import pytest
+
+from fercli.models.recipes import options_of, recipe_from, summary, with_options
+from fercli.models.registry import MODELS
+
+
+def test_options_leave_out_none() -> None:
+    recipe = MODELS["deep"].recipe
+    assert with_options(recipe, epochs=None, seed=5) == replace(recipe, seed=5)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_recipes_own_options_change_nothing(name: str) -> None:
+    recipe = MODELS[name].recipe
+    assert with_options(recipe, **options_of(recipe)) == recipe
+
+
+def test_a_short_run_averages_over_fewer_steps() -> None:
+    recipe = replace(MODELS["compact"].recipe, average=0.998)
+    assert recipe.momentum_of_average(30 * 225) == 0.998
+    assert recipe.momentum_of_average(10) == 0.5
+    assert replace(recipe, average=0.0).momentum_of_average(10) == 0
+
+
+def test_erasing_is_the_augmentations() -> None:
+    erased = with_options(MODELS["compact"].recipe, erasing=0.25)
+    assert erased.augmentation == replace(MODELS["compact"].recipe.augmentation, erasing=0.25)  # type: ignore[type-var]
+    assert options_of(erased)["erasing"] == 0.25
+    alone = with_options(MODELS["deep"].recipe, erasing=0.1).augmentation
+    assert alone is not None
+    assert (alone.erasing, alone.flip) == (0.1, True)
+    assert with_options(MODELS["deep"].recipe, erasing=0.0) == MODELS["deep"].recipe
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_recipe_survives_json(name: str) -> None:
+    recipe = MODELS[name].recipe
+    assert recipe_from(json.loads(json.dumps(asdict(recipe)))) == recipe
+
+
+def test_an_older_versions_recipe_has_none_of_what_it_did_not_know() -> None:
+    values = {"optimizer": "sgd", "learning_rate": 0.01, "l2": 1e-7, "epochs": 35, "batch_size": 128}
+    recipe = recipe_from(values)
+    assert (recipe.augmentation, recipe.votes, recipe.average, recipe.warmup_epochs) == (None, 0, 0, 0)
+    with pytest.raises(TypeError):
+        recipe_from(values | {"unheard": 1})
+
+
+def test_the_summary_names_what_is_there() -> None:
+    text = MODELS["compact"].recipe.summary
+    assert "optimizer sgd, learning rate 0.1" in text
+    assert "votes 0.4" in text
+    assert "augmentation: flip True, rotation 11" in text
+    assert "mixup" not in text
+    assert summary({"l2": 0.0, "seed": 0, "votes": 0.0}) == "l2 0.0, seed 0"

@@ -1,0 +1,31 @@
+import numpy as np
+import pytest
+
+from fercli.cli.options import DetectorName
+from fercli.photos.faces import DETECTORS, Auto, Found, WholeImage, distinct, overlap
+from fercli.photos.geometry import Box, Frame
+from fercli.photos.images import read_gray
+from tests.conftest import PHOTOS
+
+
+def test_auto_takes_crops_whole_and_searches_photos() -> None:
+    photo = read_gray(PHOTOS / "astronaut.jpg")
+    cropped, searched, nobody = Auto().find([photo[60:156, 177:273], photo, np.zeros((97, 20), np.uint8)])
+    assert [found.score for found in cropped] == [None]
+    assert [found.score is not None for found in searched] == [True]
+    assert nobody == []
+
+
+def test_whole_image_is_the_square_around_it() -> None:
+    assert WholeImage().find([np.zeros((40, 60), np.uint8)])[0][0].frame.box == Box(0, -10, 60, 60)
+
+
+def test_the_command_line_names_the_same_detectors() -> None:
+    assert set(DetectorName) == set(DETECTORS)
+
+
+def test_one_face_found_twice_is_one() -> None:
+    faces = [Found(Frame(100, 100, 80), 0.9), Found(Frame(104, 98, 90), 0.95), Found(Frame(30, 100, 60), 0.5)]
+    assert distinct(faces) == [faces[2], faces[1]]
+    assert overlap(Frame(0, 0, 10), Frame(5, 0, 10)) == pytest.approx(1 / 3)
+    assert overlap(Frame(0, 0, 10), Frame(50, 0, 10)) == 0

@@ -1,0 +1,313 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from fercli.dataset import Dataset
+from fercli.errors import FercliError, IntegrityError, TrainingDiverged, UsageError
+from fercli.models.calibration import cross_entropy, fit_temperature
+from fercli.models.checkpoints import read_checkpoint
+from fercli.models.history import Epoch, read_lines
+from fercli.models.inference import Labeller, lineage, own_weights
+from fercli.models.recipes import with_options
+from fercli.models.registry import MODELS, Affine, Convolution, PaperNetwork, ResidualNetwork
+from fercli.training.trainer import Step, Trainer, stored_recipe
+
+# The entry's grammar with few filters: a test of the trainer, not of the paper's networks.
+SMALL = PaperNetwork((Convolution(8, 3, True, 0.1), Convolution(8, 3, True, 0.1)), (Affine(16, 0.2),))
+MODEL = replace(MODELS["deep-hog"], network=SMALL)
+RECIPE = replace(MODEL.recipe, epochs=4, batch_size=16)
+
+
+def same(first: list[Epoch], second: list[Epoch]) -> bool:
+    return [replace(epoch, seconds=0) for epoch in first] == [replace(epoch, seconds=0) for epoch in second]
+
+
+@pytest.fixture(scope="module")
+def run(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Epoch], list[Step]]:
+    folder = tmp_path_factory.mktemp("run")
+    steps: list[Step] = []
+    return folder, list(Trainer(MODEL, RECIPE, dataset, folder, on_step=steps.append)), steps
+
+
+def test_it_learns_and_reports(run: tuple[Path, list[Epoch], list[Step]]) -> None:
+    _, history, steps = run
+    assert [epoch.epoch for epoch in history] == [1, 2, 3, 4]
+    assert history[-1].loss < history[0].loss
+    assert history[-1].accuracy > 0.3
+    assert [(step.epoch, step.step, step.steps) for step in steps] == [(e, s, 6) for e in range(1, 5) for s in range(1, 7)]
+    assert history[0].learning_rate == pytest.approx(0.01 * (1 + np.cos(np.pi / 4)) / 2, rel=1e-4)
+    assert history[-1].learning_rate == pytest.approx(0, abs=1e-8)
+
+
+def test_the_folder_holds_the_documented_files(run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset) -> None:
+    folder, history, _ = run
+    assert {path.name for path in folder.iterdir()} == {
+        "model.safetensors", "history.csv", "curves.png", "metrics.json", "checkpoint.safetensors",
+    }  # fmt: skip
+    assert read_lines(Epoch, folder / "history.csv") == history
+    best = max(history, key=lambda epoch: epoch.val_accuracy)
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert (metrics["epoch"], metrics["epochs_done"], metrics["validation_accuracy"]) == (best.epoch, 4, best.val_accuracy)
+    metadata = read_checkpoint(folder / "model.safetensors").metadata
+    assert metadata["model"] == "deep-hog"
+    assert metadata["labels"] == list(MODEL.labels)
+    assert metadata["dataset"] == dataset.digest()
+    assert metadata["recipe"]["seed"] == RECIPE.seed
+    mean = read_checkpoint(folder / "model.safetensors").tensors[metadata["mean"]]
+    assert np.abs(mean - dataset.mean).max() < 0.07
+
+
+def test_the_kept_weights_have_the_best_epochs_accuracy(
+    run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, history, _ = run
+    monkeypatch.setitem(MODELS, "deep-hog", MODEL)
+    labeller = Labeller(own_weights(folder))
+    right = labeller.label(dataset.validation.pixels).argmax(axis=1) == dataset.validation.labels
+    assert right.mean() == pytest.approx(max(epoch.val_accuracy for epoch in history), abs=0.08)  # float16: one image may turn
+
+
+def test_promise_11_resume_continues_exactly(run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, tmp_path: Path) -> None:
+    folder, history, _ = run
+    for epoch in Trainer(MODEL, RECIPE, dataset, tmp_path):
+        if epoch.epoch == 2:
+            break
+    assert stored_recipe(tmp_path) == RECIPE
+    resumed = Trainer(MODEL, RECIPE, dataset, tmp_path, resume=True)
+    assert same(resumed.history, history[:2])
+    assert same([*resumed.history[:2], *resumed], history)
+    assert (tmp_path / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
+    ours, theirs = (read_checkpoint(path / "checkpoint.safetensors").tensors for path in (tmp_path, folder))
+    assert ours.keys() == theirs.keys()
+    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_a_run_stopped_in_its_first_epoch_resumes_with_its_recipe(
+    run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, tmp_path: Path
+) -> None:
+    def stop(step: Step) -> None:
+        if step.step == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(Trainer(MODEL, RECIPE, dataset, tmp_path, on_step=stop))
+    assert stored_recipe(tmp_path) == RECIPE
+    assert same(list(Trainer(MODEL, RECIPE, dataset, tmp_path, resume=True)), run[1])
+
+
+def test_promise_6_a_loss_that_is_not_finite_stops_and_the_last_good_checkpoint_stays(dataset: Dataset, tmp_path: Path) -> None:
+    trainer = Trainer(MODEL, RECIPE, dataset, tmp_path)
+    epochs = iter(trainer)
+    next(epochs)
+    good = (tmp_path / "checkpoint.safetensors").read_bytes()
+    trainer.network.get_layer("logits").kernel.assign(np.full((16, 7), np.nan, np.float32))
+    with pytest.raises(TrainingDiverged, match="epoch 2, step 1"):
+        next(epochs)
+    assert (tmp_path / "checkpoint.safetensors").read_bytes() == good
+
+
+def test_promise_6_weights_broken_by_the_last_step_are_not_published(dataset: Dataset, tmp_path: Path) -> None:
+    def poison(step: Step) -> None:
+        if (step.epoch, step.step) == (2, step.steps):
+            trainer.network.get_layer("logits").kernel.assign(np.full((16, 7), np.nan, np.float32))
+
+    trainer = Trainer(MODEL, RECIPE, dataset, tmp_path, on_step=poison)
+    with pytest.raises(TrainingDiverged, match="after epoch 2"):
+        list(trainer)
+    assert [epoch.epoch for epoch in Trainer(MODEL, RECIPE, dataset, tmp_path, resume=True).history] == [1]
+
+
+def test_promise_23_two_runs_in_one_folder(dataset: Dataset, tmp_path: Path) -> None:
+    first = iter(Trainer(MODEL, RECIPE, dataset, tmp_path))
+    next(first)
+    with pytest.raises(FercliError, match="in use"):
+        next(iter(Trainer(MODEL, RECIPE, dataset, tmp_path, resume=True)))
+
+
+def test_promise_20_files_of_another_origin_are_not_replaced(dataset: Dataset, tmp_path: Path) -> None:
+    (tmp_path / "history.csv").write_text("mine")
+    with pytest.raises(UsageError, match="--overwrite"):
+        Trainer(MODEL, RECIPE, dataset, tmp_path)
+    assert (tmp_path / "history.csv").read_text() == "mine"
+
+
+def test_folders_and_recipes_that_do_not_fit(run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, tmp_path: Path) -> None:
+    folder, _, _ = run
+    with pytest.raises(UsageError, match="--resume to go on"):
+        Trainer(MODEL, RECIPE, dataset, folder)
+    with pytest.raises(UsageError, match="nothing to resume"):
+        Trainer(MODEL, RECIPE, dataset, tmp_path, resume=True)
+    with pytest.raises(UsageError, match="epochs 4"):
+        Trainer(MODEL, replace(RECIPE, epochs=9), dataset, folder, resume=True)
+    with pytest.raises(IntegrityError, match="another model or data set"):
+        Trainer(replace(MODEL, name="deep"), RECIPE, dataset, folder, resume=True)
+    other = replace(dataset, meta=dataset.meta | {"digest": "0"})
+    with pytest.raises(IntegrityError, match="another model or data set"):
+        Trainer(MODEL, RECIPE, other, folder, resume=True)
+
+
+def test_overwrite_starts_anew(dataset: Dataset, tmp_path: Path) -> None:
+    recipe = replace(RECIPE, epochs=1, precision="mixed_bfloat16", schedule="constant", optimizer="adam", learning_rate=0.001)
+    (first,) = Trainer(MODEL, recipe, dataset, tmp_path)
+    (second,) = Trainer(MODEL, recipe, dataset, tmp_path, overwrite=True)
+    assert same([first], [second])
+    assert first.learning_rate == pytest.approx(0.001)
+
+
+# Everything that a recipe can ask for, on a residual network with few filters.
+RICH_MODEL = replace(MODELS["compact"], network=ResidualNetwork(stem=4, stages=((4, 1), (8, 1)), squeeze=2, head_dropout=0.1))
+RICH = replace(
+    with_options(RICH_MODEL.recipe, epochs=3, batch_size=16, precision="float32", erasing=0.5),
+    average=0.9,
+    mixup=0.2,
+    warmup_epochs=5 / 3,
+)
+
+
+@pytest.fixture(scope="module")
+def rich_run(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Epoch]]:
+    folder = tmp_path_factory.mktemp("rich")
+    return folder, list(Trainer(RICH_MODEL, RICH, dataset, folder))
+
+
+def test_an_augmented_epoch_shows_the_originals_alone(dataset: Dataset, tmp_path: Path) -> None:
+    trainer = Trainer(RICH_MODEL, RICH, dataset, tmp_path)
+    assert trainer.images == 42 == len(dataset.train) // 2
+    assert Trainer(RICH_MODEL, replace(RICH, augmentation=None), dataset, tmp_path).images == 84
+
+
+def test_the_rate_warms_up_and_falls(rich_run: tuple[Path, list[Epoch]]) -> None:
+    rates = [epoch.learning_rate for epoch in rich_run[1]]
+    # Three steps an epoch; half of all nine are warm-up, though five are asked for.
+    assert rates[0] == pytest.approx(0.1 * 3 / 4, rel=1e-4)
+    assert rates[1] == pytest.approx(0.1 * (1 + np.cos(np.pi * 2 / 5)) / 2, rel=1e-4)
+    assert rates[2] == pytest.approx(0, abs=1e-8)
+
+
+def test_promise_11_averages_and_augmentation_resume_exactly(
+    rich_run: tuple[Path, list[Epoch]], dataset: Dataset, tmp_path: Path
+) -> None:
+    folder, history = rich_run
+    for epoch in Trainer(RICH_MODEL, RICH, dataset, tmp_path):
+        if epoch.epoch == 1:
+            break
+    assert same(list(Trainer(RICH_MODEL, RICH, dataset, tmp_path, resume=True)), history[1:])
+    ours, theirs = (read_checkpoint(path / "checkpoint.safetensors").tensors for path in (tmp_path, folder))
+    assert [name for name in ours if "average" in name]
+    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_the_averages_are_what_is_kept_and_the_weights_go_on(dataset: Dataset, tmp_path: Path) -> None:
+    """A single epoch, of three steps, is the best one."""
+    list(Trainer(RICH_MODEL, replace(RICH, epochs=1), dataset, tmp_path))
+    checkpoint = read_checkpoint(tmp_path / "checkpoint.safetensors").tensors
+    kept = read_checkpoint(tmp_path / "model.safetensors").tensors
+    (average,) = (tensor for name, tensor in checkpoint.items() if name.endswith("logits_kernel_average"))
+    raw = checkpoint["model/logits/kernel"]
+    assert np.abs(average - raw).max() > 1e-3
+    assert np.abs(kept["logits/kernel"] - average).max() < 1e-3
+
+
+def test_the_metrics_have_the_kept_weights_temperature(dataset: Dataset, tmp_path: Path) -> None:
+    """Whether the last epoch was the best or not, and in a resumed run, too."""
+    kept = []
+    for stopped in (True, False):
+        trainer = Trainer(RICH_MODEL, replace(RICH, epochs=4), dataset, tmp_path, resume=not stopped)
+        for epoch in trainer:
+            metrics = json.loads((tmp_path / "metrics.json").read_text())
+            stored = read_checkpoint(tmp_path / "model.safetensors").metadata
+            assert (metrics["epoch"], metrics["temperature"]) == (stored["epoch"], stored["temperature"])
+            kept.append((stored["epoch"], epoch.epoch))
+            if stopped and trainer.best is not epoch:
+                break
+    assert [last for _, last in kept] == [1, 2, 3, 4]
+    assert any(best < last for best, last in kept)
+
+
+def test_hog_and_augmentation_exclude_each_other(dataset: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="without augmentation"):
+        Trainer(MODEL, with_options(RECIPE, erasing=0.5), dataset, tmp_path)
+
+
+def test_averages_follow_their_rule(dataset: Dataset, tmp_path: Path) -> None:
+    """One step an epoch: the average after two steps, from the weights after each."""
+    raw: list[np.ndarray] = []
+
+    def keep(step: Step) -> None:
+        raw.append(keras.ops.convert_to_numpy(trainer.network.get_layer("logits").kernel))
+
+    trainer = Trainer(RICH_MODEL, replace(RICH, epochs=2, batch_size=42, average=0.1), dataset, tmp_path, on_step=keep)
+    list(trainer)
+    checkpoint = read_checkpoint(tmp_path / "checkpoint.safetensors").tensors
+    (average,) = (tensor for name, tensor in checkpoint.items() if name.endswith("logits_kernel_average"))
+    assert np.allclose(average, 0.1 * raw[0] + 0.9 * raw[1], atol=1e-6)
+    assert np.array_equal(checkpoint["model/logits/kernel"], raw[1])
+
+
+def test_a_run_that_starts_with_weights_goes_on_from_them(
+    rich_run: tuple[Path, list[Epoch]], dataset: Dataset, tmp_path: Path
+) -> None:
+    weights = rich_run[0] / "model.safetensors"
+    begun = Trainer(RICH_MODEL, replace(RICH, epochs=2), dataset, tmp_path, start=[weights])
+    tensors = read_checkpoint(weights).tensors
+    for variable in begun.network.weights:
+        assert np.array_equal(variable.numpy(), tensors[variable.path].astype(np.float32))
+    next(iter(begun))
+    resumed = list(Trainer(RICH_MODEL, replace(RICH, epochs=2), dataset, tmp_path, resume=True))
+    (origin,) = read_checkpoint(tmp_path / "checkpoint.safetensors").metadata["start"]
+    unbroken = list(Trainer(RICH_MODEL, replace(RICH, epochs=2), dataset, tmp_path, overwrite=True, start=[weights]))
+    assert same(resumed, unbroken[1:])
+    assert origin["sha256"] == read_checkpoint(weights).sha256
+    assert (origin["recipe"]["epochs"], origin["start"]) == (3, [])
+
+
+def test_a_run_that_starts_with_several_weights_goes_on_from_their_mean(
+    rich_run: tuple[Path, list[Epoch]], dataset: Dataset, tmp_path: Path
+) -> None:
+    first = rich_run[0] / "model.safetensors"
+    list(Trainer(RICH_MODEL, replace(RICH, epochs=1, seed=1), dataset, tmp_path / "second", start=[first]))
+    second = tmp_path / "second" / "model.safetensors"
+    both = [read_checkpoint(path).tensors for path in (first, second)]
+    begun = Trainer(RICH_MODEL, replace(RICH, epochs=1, learning_rate=1e-8), dataset, tmp_path, start=[first, second])
+    for variable in begun.network.weights:
+        one, other = (tensors[variable.path].astype(np.float64) for tensors in both)
+        assert np.allclose(variable.numpy(), (one + other) / 2, atol=1e-7)
+        assert variable.path == "mean/mean" or not np.array_equal(one, other)
+    list(begun)
+    stored = read_checkpoint(tmp_path / "model.safetensors").metadata
+    assert [run["recipe"]["seed"] for run in stored["start"]] == [RICH.seed, 1]
+    assert [run["recipe"]["seed"] for run in lineage(stored)] == [RICH.seed, 1, RICH.seed]  # the first is in it once
+
+
+def test_start_weights_of_another_model(run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="holds a deep-hog network, not compact"):
+        Trainer(RICH_MODEL, RICH, dataset, tmp_path, start=[run[0] / "model.safetensors"])
+
+
+def test_the_kept_temperature_suits_the_validation_images(
+    run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, _, _ = run
+    monkeypatch.setitem(MODELS, "deep-hog", MODEL)
+    labeller = Labeller(own_weights(folder))
+    labeller.temperature, kept = 1.0, labeller.temperature
+    logits = np.log(np.maximum(labeller.label(dataset.validation.pixels), 1e-30))
+    labels = dataset.validation.labels
+    best = cross_entropy(logits, labels, kept)
+    assert best < cross_entropy(logits, labels)
+    assert best <= cross_entropy(logits, labels, fit_temperature(logits, labels)) + 1e-3
+
+
+def test_votes_that_are_missing_or_others(rich_run: tuple[Path, list[Epoch]], dataset: Dataset, tmp_path: Path) -> None:
+    without = replace(dataset, train=replace(dataset.train, votes=None))
+    with pytest.raises(UsageError, match="--ferplus"):
+        Trainer(RICH_MODEL, RICH, without, tmp_path)
+    assert Trainer(RICH_MODEL, replace(RICH, votes=0.0), without, tmp_path).images == 42
+    digests = dataset.meta["sha256"] | {"train_votes": "0"}
+    other = replace(dataset, meta=dataset.meta | {"sha256": digests})
+    with pytest.raises(IntegrityError, match="other votes"):
+        Trainer(RICH_MODEL, RICH, other, rich_run[0], resume=True)
