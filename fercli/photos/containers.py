@@ -1,0 +1,82 @@
+"""Video containers, told by their first bytes, and whether their end is missing: MP4 and MOV, AVI, Matroska and WebM."""
+
+from pathlib import Path
+from typing import BinaryIO
+
+from fercli.files import Kind, kind_of
+
+VIDEO_SUFFIXES = frozenset((".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm"))
+# Of MP4's relatives, those that are photos (HEIC, AVIF, Canon's raw files) or sound.
+_NO_VIDEOS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis", b"crx ", b"M4A ", b"M4B ", b"M4P ")
+_MOST_BOXES = 1_000_000  # a live recording of a day has half as many; a hostile file could have us count for minutes
+_EBML, _SEGMENT = b"\x1aE\xdf\xa3", b"\x18S\x80g"
+
+
+def has_video_signature(start: bytes) -> bool:
+    """Tell by its first 12 bytes whether a file is a video, whatever its name."""
+    if start[4:8] == b"ftyp":
+        return start[8:12] not in _NO_VIDEOS
+    return start.startswith(_EBML) or is_avi(start) or start[4:8] in (b"moov", b"mdat", b"wide")  # QuickTime before `ftyp`
+
+
+def is_avi(start: bytes) -> bool:
+    """Tell whether a file with these first 12 bytes is an AVI."""
+    return start.startswith(b"RIFF") and start[8:12] == b"AVI "
+
+
+def first_bytes(path: Path) -> bytes:
+    """Return the first 12 bytes of a file; none of what cannot be read."""
+    if kind_of(path) is not Kind.FILE:
+        return b""  # opening a pipe would wait for ever
+    try:
+        with path.open("rb") as handle:
+            return handle.read(12)
+    except OSError:
+        return b""
+
+
+def is_video(path: Path) -> bool:
+    """Tell by its content whether a file is a video; False for one that cannot be read."""
+    return has_video_signature(first_bytes(path))
+
+
+def is_cut_off(path: Path) -> bool:
+    """Tell whether a video says that it is longer than its file; OSError if it cannot be read."""
+    with path.open("rb") as handle:
+        return _stated_end(handle) > path.stat().st_size
+
+
+def _stated_end(handle: BinaryIO) -> int:
+    start = handle.read(12)
+    if is_avi(start):
+        return 8 + int.from_bytes(start[4:8], "little")
+    handle.seek(0)
+    if not start.startswith(_EBML):
+        return _end_of_boxes(handle)
+    handle.seek(len(_EBML))
+    handle.seek(_ebml_size(handle), 1)
+    return (_ebml_size(handle) + handle.tell()) if handle.read(len(_SEGMENT)) == _SEGMENT else 0
+
+
+def _end_of_boxes(handle: BinaryIO) -> int:
+    """Return where the last of MP4's boxes ends, each of which begins with its size and its type."""
+    end = 0
+    for _ in range(_MOST_BOXES):
+        if len(head := handle.read(8)) < 8:
+            break
+        size = int.from_bytes(head[:4])
+        if size == 1:
+            size = int.from_bytes(handle.read(8))
+        if size < 8:  # 0: it goes on to the file's end, wherever that is
+            break
+        end += size
+        handle.seek(end)
+    return end
+
+
+def _ebml_size(handle: BinaryIO) -> int:
+    """Return the next number of Matroska's, whose first bit set tells its length; 0 for one left open."""
+    first = int.from_bytes(handle.read(1))
+    length = 9 - first.bit_length()
+    value = int.from_bytes(bytes([first & (0xFF >> length)]) + handle.read(length - 1))
+    return 0 if value == (1 << 7 * length) - 1 else value

@@ -1,0 +1,195 @@
+"""Video files to frames, upright, by the stream's own clock; with `faces.haar`, the only module that imports cv2."""
+
+import io
+import math
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.errors import ImageRejected
+from fercli.files import MAX_PIXELS, readable
+from fercli.photos.containers import VIDEO_SUFFIXES, first_bytes, is_avi, is_cut_off
+from fercli.photos.geometry import Moment
+from fercli.remote import RemotePath
+
+START = Moment(0.0, 0)
+_TICK = 0.0005  # seconds; clocks of Matroska count milliseconds
+_BACK = (1.0, 10.0, 60.0)  # seconds before the wanted time that are tried, for a jump may land behind it
+_SEVERAL = 300  # packets that are tried after one that was refused, to tell damage from the end
+_BLOCK = 8 << 20  # bytes read ahead of a remote video, whose server answers slowly
+_LONGEST = 1e7  # seconds; what is beyond is no time, but a clock that the container does not have
+
+
+class Video:
+    """An open video of which no frame has been read yet; to be used in a `with` block.
+
+    `width` and `height` are those of upright frames, `rate` is the mean of frames a second and `seconds` the length, as the
+    container tells them. Raises ImageRejected for what OpenCV's FFmpeg cannot open and for frames of more than `max_pixels`.
+    """
+
+    def __init__(self, path: Path, max_pixels: int = MAX_PIXELS) -> None:
+        self._path = path
+        self._open()
+        self.width, self.height = (int(self._capture.get(of)) for of in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        rate, count = (self._capture.get(of) for of in (cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT))
+        self.rate = rate if math.isfinite(rate) and rate > 0 else 25.0
+        self.seconds = max(0.0, count / self.rate)
+        if self.width * self.height > max_pixels:
+            self._close()
+            size = f"{self.width} x {self.height}"
+            raise ImageRejected("too_large", f"its frames have {size} pixels; the limit is {max_pixels} (--max-pixels)")
+
+    def __enter__(self) -> "Video":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._close()
+
+    def moments(self, every: float = 0.0, start: Moment = START, end: float = math.inf) -> Iterator[Moment]:
+        """Yield the moments of the frames to look at; `gray` and `colour` give the frame of the last one.
+
+        Those are the first frame at or after each multiple of `every` seconds, or all frames if it is 0, from the first frame at
+        or after the time of `start`, which gets its number, to the last before the time `end`. Frames between are not converted.
+        Afterwards `frames` says how many there were from `start` on, looked at or not. Raises ImageRejected where the video is
+        damaged or cut off, after the last frame before that.
+        """
+        self.frames, slot = 0, -1
+        for time in self._times(start.time):
+            if time >= end - _TICK:
+                return
+            moment = Moment(time, start.frame + self.frames)
+            self.frames += 1
+            before, slot = slot, math.floor((time + _TICK) / every) if every else moment.frame
+            if slot > before:
+                yield moment
+
+    def colour(self) -> NDArray[np.uint8]:
+        """Return the frame in RGB (height, width, 3), upright."""
+        return np.asarray(cv2.cvtColor(self._frame(), cv2.COLOR_BGR2RGB), np.uint8)
+
+    def gray(self) -> NDArray[np.uint8]:
+        """Return the frame in grey (height, width), upright, as the luma that photos have."""
+        return np.asarray(cv2.cvtColor(self._frame(), cv2.COLOR_BGR2GRAY), np.uint8)
+
+    def _frame(self) -> Any:
+        whole, frame = self._capture.retrieve()
+        if not whole or frame.size == 0:
+            raise self._damaged(self._clock)
+        return frame
+
+    def _open(self) -> None:
+        self._stream = _Stream(self._path) if _read_by_us(self._path) else None
+        source: Any = self._stream or str(self._path.absolute())
+        self._clock, self._fresh = -math.inf, True
+        self._capture = cv2.VideoCapture(source, cv2.CAP_FFMPEG, [])
+        self._tell_stream_error()
+        if not self._capture.isOpened():
+            name = readable(self._path)
+            line = shlex.join(["ffmpeg", "-i", name, "-c:v", "libx264", f"{name.rpartition('.')[0] or name}-converted.mp4"])
+            raise ImageRejected("unplayable", f"it is damaged, or OpenCV's FFmpeg cannot play it; convert it with: {line}")
+        self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
+
+    def _close(self) -> None:
+        self._capture.release()
+        if self._stream:
+            self._stream.close()
+
+    def _grab(self) -> bool:
+        """Decode the next frame and set the clock to it; False at the end and where a packet is damaged."""
+        self._fresh = False
+        grabbed = self._capture.grab()
+        self._tell_stream_error()
+        if grabbed:
+            time = max(0.0, self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
+            # Not every container has a clock, and OpenCV's has a hole where the first frame of some streams should be.
+            self._clock = time if self._clock < time < _LONGEST else max(0.0, self._clock + 2 * _TICK)
+        return grabbed
+
+    def _times(self, start: float) -> Iterator[float]:
+        """Yield the time of every frame from the first at or after `start`."""
+        grabbed = self._reach(start)
+        while grabbed:
+            if self._clock >= start - _TICK:
+                yield self._clock
+            grabbed = self._grab()
+        reached = max(0.0, self._clock)
+        if any(self._grab() for _ in range(_SEVERAL)):
+            raise self._damaged(reached)
+        # The stated length says little: it is the sound's, if that is longer, and counts frames that an edit has hidden.
+        if is_cut_off(self._path) or reached < 0.6 * self.seconds:
+            raise ImageRejected("damaged", f"it ends at {reached:.2f} s of {self.seconds:.2f} s; the rows up to there stand")
+
+    def _reach(self, time: float) -> bool:
+        """Decode a frame that is surely before `time`, or the first of all; False if there is none."""
+        tries = [] if is_avi(first_bytes(self._path)) else [back for back in _BACK if back < time]  # AVI has no clock to check
+        for back in tries:
+            self._capture.set(cv2.CAP_PROP_POS_MSEC, (time - back) * 1000)
+            self._clock = -math.inf
+            if self._grab() and self._clock < time - _TICK:
+                return True
+        if not self._fresh or tries:
+            self._close()
+            self._open()
+        return self._grab()
+
+    def _tell_stream_error(self) -> None:
+        if self._stream and self._stream.error:
+            error = self._stream.error
+            if isinstance(error, OSError):
+                raise ImageRejected("unreadable", error.strerror or str(error)) from error
+            raise error
+
+    def _damaged(self, time: float) -> ImageRejected:
+        return ImageRejected("damaged", f"it is broken after {time:.2f} s; the rows up to there stand")
+
+
+class _Stream(io.BufferedIOBase):
+    """A file as FFmpeg reads it by our hand; an exception in one of its calls would end the process, and is kept in `error`."""
+
+    def __init__(self, path: Path) -> None:
+        self.error: BaseException | None = None
+        try:
+            self._handle: Any = path.open("rb")
+            if isinstance(path, RemotePath):
+                self._handle = io.BufferedReader(self._handle, _BLOCK)
+        except OSError as error:
+            raise ImageRejected("unreadable", error.strerror or str(error)) from error
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next bytes, none at the end and after an error."""
+        result: bytes = self._kept(lambda: self._handle.read(size), b"")
+        return result
+
+    def seek(self, offset: int, whence: int = 0, /) -> int:
+        """Go to a place, and return it."""
+        result: int = self._kept(lambda: self._handle.seek(offset, whence), -1)
+        return result
+
+    def close(self) -> None:
+        """Close the file."""
+        self._handle.close()
+        super().close()
+
+    def _kept(self, work: Any, otherwise: Any) -> Any:
+        if self.error:
+            return otherwise
+        try:
+            return work()
+        except BaseException as error:  # a signal, too, may arrive here
+            self.error = error
+            return otherwise
+
+
+def _read_by_us(path: Path) -> bool:
+    """Tell whether FFmpeg must not open the file itself: remote ones, and names that it would take for something else."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return True
+    return isinstance(path, RemotePath) or path.suffix.lower() not in VIDEO_SUFFIXES
