@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +72,13 @@ class Dataset:
 
 
 def write_dataset(dataset: Dataset, path: Path) -> None:
-    """Write the npz atomically; the same data set gives the same bytes."""
+    """Write the npz atomically; the same data set gives the same bytes. Errors as in `files.atomic_write`."""
+    with atomic_write(path) as handle:
+        save_dataset(dataset, handle)
+
+
+def save_dataset(dataset: Dataset, handle: BinaryIO) -> None:
+    """Write the npz to an open file; the same data set gives the same bytes."""
     arrays: dict[str, Any] = {"mean": dataset.mean}
     for name in SPLITS:
         for item in fields(Split):
@@ -81,8 +87,7 @@ def write_dataset(dataset: Dataset, path: Path) -> None:
                 arrays[f"{name}_{item.name}"] = array
     digests = {key: _sha256(array) for key, array in arrays.items() if not key.endswith(_IDENTITY)}
     arrays["meta"] = np.array(json.dumps(dataset.meta | {"digest": dataset.digest(), "sha256": digests}, sort_keys=True))
-    with atomic_write(path) as handle:
-        np.savez(handle, allow_pickle=False, **arrays)
+    np.savez(handle, allow_pickle=False, **arrays)
 
 
 def read_dataset(path: Path, *, hog: bool = False) -> Dataset:
