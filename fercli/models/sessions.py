@@ -2,6 +2,10 @@
 
 import os
 
+os.environ.setdefault(
+    "ORT_DISABLE_TELEMETRY", "1"
+)  # since 1.29 it would report home, and leave a number of this machine in ~/.cache
+
 import onnxruntime
 
 # What it warns of, such as graphics processors that it does not find, goes past Python to the terminal; its errors are raised, too.
