@@ -19,10 +19,11 @@ from fercli.files import identity_of, remove
 from fercli.remote import RemotePath
 
 _COMMIT_EVERY = 1.0  # seconds; what is newer is lost with the process
-_EMPTY = ("DROP TABLE IF EXISTS run", "DROP TABLE IF EXISTS photo")
+_EMPTY = ("DROP TABLE IF EXISTS run", "DROP TABLE IF EXISTS picture")
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS run (settings TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS photo (path BLOB PRIMARY KEY, outcome TEXT NOT NULL) WITHOUT ROWID",
+    # A photo is its own frame 0.
+    "CREATE TABLE IF NOT EXISTS picture (path BLOB, frame INTEGER, outcome TEXT NOT NULL, PRIMARY KEY (path, frame)) WITHOUT ROWID",
 )
 
 
@@ -55,17 +56,24 @@ class Journal:
         self._closed = threading.Event()
         threading.Thread(target=self._commit_regularly, daemon=True).start()
 
-    def find(self, path: Path) -> Outcome | None:
-        """Return what is known of the photo, unless its file has changed since. Any thread may ask."""
+    def find(self, path: Path) -> Iterator[Outcome]:
+        """Yield what is known of the file, unless it has changed since: a photo, or a video's first frames. Any thread may ask."""
+        identity, frame = identity_of(path), -1
+        while row := self._next(path, frame):
+            frame, text = row
+            try:
+                outcome = decoded(path, text)
+            except (KeyError, TypeError, ValueError) as error:
+                raise _no_journal(self._path, error) from error
+            if outcome.identity is None or outcome.identity != identity:
+                return
+            yield outcome
+
+    def _next(self, path: Path, frame: int) -> tuple[int, str] | None:
+        query = "SELECT frame, outcome FROM picture WHERE path = ? AND frame > ? ORDER BY frame LIMIT 1"
         with self._lock:
-            row = self._database.execute("SELECT outcome FROM photo WHERE path = ?", (os.fsencode(path),)).fetchone()
-        if row is None:
-            return None
-        try:
-            outcome = decoded(path, row[0])
-        except (KeyError, TypeError, ValueError) as error:
-            raise _no_journal(self._path, error) from error
-        return outcome if outcome.identity is not None and outcome.identity == identity_of(path) else None
+            row: tuple[int, str] | None = self._database.execute(query, (os.fsencode(path), frame)).fetchone()
+        return row
 
     def add(self, outcome: Outcome) -> None:
         """Keep an outcome, on disk within a second; a reject is not kept, for what was in its way may pass."""
@@ -74,13 +82,14 @@ class Journal:
         with self._lock:
             if self._failure:
                 raise self._failure
-            self._database.execute("REPLACE INTO photo VALUES (?, ?)", (os.fsencode(outcome.path), encoded(outcome)))
+            frame = outcome.moment.frame if outcome.moment else 0
+            self._database.execute("REPLACE INTO picture VALUES (?, ?, ?)", (os.fsencode(outcome.path), frame, encoded(outcome)))
 
     def close(self, *, keep: bool) -> bool:
         """Let go, with everything on the disk if it is to be kept; return whether there is anything."""
         self._closed.set()
         with self._lock, contextlib.closing(self._database):
-            holds_work = self._database.execute("SELECT 1 FROM photo LIMIT 1").fetchone() is not None
+            holds_work = self._database.execute("SELECT 1 FROM picture LIMIT 1").fetchone() is not None
             if keep and self._database.in_transaction:
                 self._database.execute("COMMIT")
         return holds_work
@@ -115,7 +124,7 @@ def open_journal(path: Path, settings: dict[str, Any], *, resume: bool, keep: bo
     """Open the journal at `path` to go on, or a new one; it outlives the block only if an exception ends that.
 
     Even then it goes if it holds no work, unless `keep` says that its being there tells of the stop.
-    `settings` is all that an outcome depends on besides the photo, as JSON values. Raises IntegrityError if the journal is of a
+    `settings` is all that an outcome depends on besides the picture, as JSON values. Raises IntegrityError if the journal is of a
     run with others or is none, FercliError if it cannot be written or another run is using it.
     """
     try:

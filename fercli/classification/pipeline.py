@@ -1,126 +1,76 @@
-"""Photos to labelled faces, as a stream: order kept, memory bounded, no photo lost."""
+"""Pictures to labelled faces, as a stream: order kept, memory bounded, nothing lost."""
 
-import os
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from itertools import chain, islice
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
+from itertools import islice
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fercli.classification.job import Options
-from fercli.classification.records import Face, Outcome, Reject
-from fercli.errors import ImageRejected
-from fercli.files import Identity, identity_of
+from fercli.classification.loading import Picture, ahead, pictures
+from fercli.classification.records import Face, Outcome
+from fercli.classification.stretches import Known, Stretch
 from fercli.models.inference import BATCH, Labels
 from fercli.photos.faces import Detector, Found, WholeImage
 from fercli.photos.geometry import Frame
-from fercli.photos.images import Photo, crop, read_photo, shrunk
-from fercli.remote import RemotePath
+from fercli.photos.images import Photo, crop
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+TOGETHER = 16  # pictures searched for faces in one go
+IN_FLIGHT = 64  # pictures: what a stop may cost
 
-WORK_SIDE = 2560  # photos are held at most this large: a face found at 1/4 of it still has the 48 pixels that a network sees
-PHOTOS_TOGETHER = 16  # searched for faces in one go
-PHOTOS_IN_FLIGHT = 64  # what a stop may cost
-READERS = 16  # threads for remote photos, which wait for their servers most of the time
-
-
-@dataclass
-class _Work:
-    """A photo on its way: known already, or read and to be searched; its pixels go as soon as its faces are cut out."""
-
-    path: Path
-    known: Outcome | None = None
-    identity: Identity | None = None
-    photo: Photo | None = None
-    reject: Reject | None = None
-    found: list[Found] = field(default_factory=list)
+_Batch = tuple[list[Picture], list[NDArray[np.uint8]]]  # and their faces
 
 
 def classify(
-    paths: Iterable[Path],
+    sources: Iterable[Path | Stretch],
     labeller: Labels,
     detector: Detector,
     options: Options = Options(),
     *,
-    known: Callable[[Path], Outcome | None] = lambda _: None,
+    known: Known = lambda _: (),
     batch_size: int = BATCH,
     threads: int | None = None,
 ) -> Generator[Outcome, None, None]:
-    """Yield what is known of each photo, in the order of `paths`.
+    """Yield what is known of each photo, and of each frame of a video that is looked at, in the order of `sources`.
 
-    Photos are read by `threads` threads, or as many as there are cores (`READERS` if the first is remote), searched
-    `PHOTOS_TOGETHER` at a time, and their faces labelled `batch_size` at a time; at most three times `PHOTOS_TOGETHER` photos are
-    in memory, and crops of `PHOTOS_IN_FLIGHT`. A photo that cannot be read becomes an outcome with the reason. What `known` returns
-    for a path is passed on instead of working.
+    Pictures are read as by `loading.pictures`, searched `TOGETHER` at a time, and their faces labelled `batch_size` at a time, all
+    three side by side; at most three times `TOGETHER` pictures are in memory, and crops of twice `IN_FLIGHT`. One that cannot be
+    read becomes an outcome with the reason. What `known` gives for a path is passed on instead of working.
     """
-    first, paths = _peeked(paths)
-    if isinstance(first, RemotePath):
-        threads = READERS
-    pending: list[_Work] = []
+    with closing(pictures(sources, options, known, threads)) as read:
+        searched = _searched(read, detector, options, labeller.input_size, batch_size)
+        with closing(ahead(lambda batch: list(_labelled(*batch, labeller)), searched, 2, threads=1)) as labelled:
+            for outcomes in labelled:
+                yield from outcomes
+
+
+def _searched(
+    read: Generator[Picture, None, None], detector: Detector, options: Options, side: int, batch_size: int
+) -> Iterator[_Batch]:
+    """Yield pictures with their faces cut out: the first at once, then whole batches."""
+    pending: list[Picture] = []
     crops: list[NDArray[np.uint8]] = []
-    enough = 1  # the first results at once, then whole batches
-    loaded = ahead(lambda path: _load(path, known, options.max_pixels), paths, 2 * PHOTOS_TOGETHER, threads)
-    while together := list(islice(loaded, PHOTOS_TOGETHER)):
-        crops += _find_faces(together, detector, options, labeller.input_size)
+    enough = 1
+    while together := list(islice(read, TOGETHER)):
+        crops += _find_faces(together, detector, options, side)
         pending += together
-        if len(crops) >= enough or len(pending) >= PHOTOS_IN_FLIGHT:
-            yield from _labelled(pending, crops, labeller)
+        if len(crops) >= enough or len(pending) >= IN_FLIGHT:
+            yield pending, crops
             pending, crops, enough = [], [], batch_size
-    yield from _labelled(pending, crops, labeller)
+    yield pending, crops
 
 
-def _peeked(paths: Iterable[Path]) -> tuple[Path | None, Iterator[Path]]:
-    remaining = iter(paths)
-    first = next(remaining, None)
-    return first, remaining if first is None else chain([first], remaining)
-
-
-def ahead(
-    work: Callable[[Item], Result], items: Iterable[Item], limit: int, threads: int | None = None
-) -> Generator[Result, None, None]:
-    """Yield `work` of each item in order, done by `threads` or as many threads as there are cores, at most `limit` items ahead."""
-    pool = ThreadPoolExecutor(threads or os.cpu_count(), thread_name_prefix="fercli")
-    waiting: deque[Future[Result]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) >= limit:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:  # also when the consumer stops early
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _load(path: Path, known: Callable[[Path], Outcome | None], max_pixels: int) -> _Work:
-    outcome = known(path)
-    if outcome:
-        return _Work(path, known=outcome)
-    identity = identity_of(path)
-    try:
-        photo = read_photo(path, max_pixels, WORK_SIDE)
-    except ImageRejected as error:
-        return _Work(path, identity=identity, reject=Reject(error.code, error.reason))
-    small = shrunk(photo.pixels, WORK_SIDE)
-    return _Work(path, identity=identity, photo=Photo(small, photo.scale * max(small.shape) / max(photo.pixels.shape)))
-
-
-def _find_faces(together: Sequence[_Work], detector: Detector, options: Options, side: int) -> list[NDArray[np.uint8]]:
-    """Note each photo's faces, in pixels of the photo, drop its pixels, and return the faces cut out."""
-    photos = [(work, work.photo) for work in together if work.photo]
+def _find_faces(together: Sequence[Picture], detector: Detector, options: Options, side: int) -> list[NDArray[np.uint8]]:
+    """Note each picture's faces, in pixels of the picture, drop its pixels, and return the faces cut out."""
+    photos = [(picture, picture.photo) for picture in together if picture.photo]
     crops = []
-    for (work, photo), found in zip(photos, detector.find([photo.pixels for _, photo in photos]), strict=True):
+    for (picture, photo), found in zip(photos, detector.find([photo.pixels for _, photo in photos]), strict=True):
         chosen = _chosen(found, photo, options)
         crops += [crop(photo.pixels, face.frame, side) for face in chosen]
-        work.found = [Found(face.frame.scaled(1 / photo.scale), face.score) for face in chosen]
-        work.photo = None
+        picture.found = [Found(face.frame.scaled(1 / photo.scale), face.score) for face in chosen]
+        picture.photo = None
     return crops
 
 
@@ -136,8 +86,8 @@ def _overlaps(frame: Frame, photo: Photo) -> bool:
     return 0 <= frame.x < width and 0 <= frame.y < height
 
 
-def _labelled(pending: Sequence[_Work], crops: list[NDArray[np.uint8]], labeller: Labels) -> Iterator[Outcome]:
+def _labelled(pending: Sequence[Picture], crops: list[NDArray[np.uint8]], labeller: Labels) -> Iterator[Outcome]:
     probabilities = iter(labeller.label(np.stack(crops)).tolist() if crops else [])
-    for work in pending:
-        faces = tuple(Face(found.frame.box, found.score, tuple(next(probabilities))) for found in work.found)
-        yield work.known or Outcome(work.path, faces, work.reject, work.identity)
+    for picture in pending:
+        faces = tuple(Face(found.frame.box, found.score, tuple(next(probabilities))) for found in picture.found)
+        yield picture.known or Outcome(picture.path, faces, picture.reject, picture.identity, picture.moment)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from fercli.classification.job import Job, Workers
 from fercli.classification.journal import Journal, journal_path, open_journal
 from fercli.classification.outputs import Output, publishing, suffix_of
-from fercli.classification.records import Outcome, rows
+from fercli.classification.records import Outcome, rows, with_persons
 from fercli.classification.writers import Writer
 from fercli.errors import FercliError, UsageError
 from fercli.files import Kind, kind_of, refuse_existing, refuse_filled, refuse_missing, shown_name, write_atomically
@@ -27,8 +27,9 @@ _COPIES_AHEAD = 8  # annotated copies on their way
 
 @dataclass
 class Run:
-    """Photos, and folders of photos, to label as `job` says; iterating does the work and yields an `Outcome` a photo.
+    """Photos, videos, and folders of them, to label as `job` says.
 
+    Iterating does the work and yields an `Outcome` a photo, and one a frame of a video that is looked at.
     `output` gets rows, `annotate` copies with the faces marked, `report` a page; each may be left out. Rows and page appear only
     when the last outcome was taken. A run stopped before leaves a journal, from which one with `resume` goes on; where the `output`
     is there already, such a run is `complete` and yields nothing. `overwrite` replaces what exists. In all outputs a label less
@@ -57,7 +58,7 @@ class Run:
     def __post_init__(self) -> None:
         if self.output:
             suffix_of(self.output)  # refuses what cannot be written
-        refuse_missing(self.inputs, "give image files or folders of them")
+        refuse_missing(self.inputs, "give photos, videos or folders of them")
         self._refuse_outputs()
         self._replacing = bool(self.output and self.output.published)
         if self.output and self._replacing and self.resume and not self.overwrite:
@@ -94,7 +95,8 @@ class Run:
             journal = stack.enter_context(self._journal(settings))
             writer = stack.enter_context(self._writer())
             # Closed before the journal and the output are, so that no thread is still at work for them when the run is stopped.
-            outcomes = stack.enter_context(contextlib.closing(self._labelled(journal)))
+            labelled = stack.enter_context(contextlib.closing(self._labelled(journal)))
+            outcomes = with_persons(labelled)
             if self.annotate:
                 outcomes = stack.enter_context(contextlib.closing(self._annotated(outcomes, self.annotate)))
             for outcome in outcomes:
@@ -124,7 +126,7 @@ class Run:
         return publishing(self.output) if self.output else contextlib.nullcontext()
 
     def _labelled(self, journal: Journal | None) -> Generator[Outcome, None, None]:
-        known = journal.find if journal else lambda _: None
+        known = journal.find if journal else lambda _: ()
         if self.workers:
             from fercli.classification.cluster import classify_on_ray
 
@@ -137,8 +139,8 @@ class Run:
         return classify(self.walk, self.labeller, detector(self.job.detector), self.job.options, known=known)
 
     def _annotated(self, outcomes: Iterable[Outcome], folder: Path) -> Generator[Outcome, None, None]:
+        from fercli.classification.loading import ahead
         from fercli.classification.pictures import annotate
-        from fercli.classification.pipeline import ahead
 
         def drawn(outcome: Outcome) -> Outcome:
             annotate(outcome, folder, self.job.options.max_pixels, self.min_confidence)
@@ -156,11 +158,11 @@ class Run:
 
     def _refuse_empty(self, photos: Counter[str]) -> None:
         if photos["rejected"] and photos.total() == photos["rejected"]:
-            raise FercliError(f"None of the {photos.total()} photos could be read; no results were published.")
+            raise FercliError(f"None of the {photos.total()} photos and videos could be read; no results were published.")
         if not photos:
             found = f"only {self.walk.passed_over} of other kinds" if self.walk.passed_over else "no files"
             raise FercliError(
-                f"There are no photos in {', '.join(map(shown_name, self.inputs))}: {found}; no results were published."
+                f"There are no photos or videos in {', '.join(map(shown_name, self.inputs))}: {found}; no results were published."
             )
 
     def _refuse_outputs(self) -> None:

@@ -37,8 +37,8 @@ def classify(
         list[Path],
         typer.Argument(
             parser=place,
-            metavar="PHOTOS",
-            help="Photos, and folders of photos with all their subfolders; s3://, gs:// and hdfs:// too.",
+            metavar="INPUTS",
+            help="Photos, videos, and folders of them with all their subfolders; s3://, gs:// and hdfs:// too.",
             show_default=False,
         ),
     ],
@@ -81,7 +81,10 @@ def classify(
         Path | None,
         typer.Option(parser=place, metavar="FILE", help="Write a page about the results, such as report.html.", show_default=False),
     ] = None,
-    max_pixels: Annotated[int, typer.Option(min=1, help="Reject photos with more pixels than this.")] = MAX_PIXELS,
+    every: Annotated[
+        float, typer.Option(min=0, metavar="SECONDS", help="Look at a frame of a video every so many seconds; 0 looks at each.")
+    ] = 1.0,
+    max_pixels: Annotated[int, typer.Option(min=1, help="Reject photos, and videos with frames, of more pixels.")] = MAX_PIXELS,
     strict: StrictOption = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a stopped run with the same output was; a complete one is left as it is.")
@@ -100,7 +103,7 @@ def classify(
     worker_cpus: Annotated[int, typer.Option(min=1, help="Cores of each Ray worker.")] = 1,
     worker_gpus: Annotated[float, typer.Option(min=0, help="Graphics processors of each Ray worker, such as 0.5.")] = 0.0,
 ) -> None:
-    """Find every face in every photo, and label its expression."""
+    """Find every face in every photo and video, and label its expression."""
     console.set_quiet(quiet)
     name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog)
     pool = Workers(workers, worker_cpus, worker_gpus)
@@ -108,7 +111,7 @@ def classify(
         raise UsageError("--ray-address and the options of workers go with --engine ray; add it, or leave them away.")
     from fercli.classification.run import Run
 
-    options = Options(largest=largest, min_face=min_face, whole=on_no_face is OnNoFace.whole, max_pixels=max_pixels)
+    options = Options(largest=largest, min_face=min_face, whole=on_no_face is OnNoFace.whole, max_pixels=max_pixels, every=every)
     run = Run(
         inputs,
         Job(name, weights, tta, str(detector), options),
@@ -133,15 +136,15 @@ def classify(
     title = run.labeller.title
     if not output.stream:
         console.say_on_stop("Stopped; what was done is kept. Go on with the same command and --resume.")
-    with console.progress("photos") as bars:
+    with console.progress("pictures") as bars:
         bar = bars.add_task("classify", total=None)
         with contextlib.ExitStack() as stack:
             if not bars.disable:
-                stack.enter_context(counted(run.new_walk(), lambda total: bars.update(bar, total=total)))
+                stack.enter_context(counted(run.new_walk(), every, lambda total: bars.update(bar, total=total)))
             for outcome in stack.enter_context(contextlib.closing(iter(run))):
                 tally.add(outcome)
                 _say_reject(outcome)
-                bars.update(bar, completed=tally.photos, description=tally.text())
+                bars.update(bar, completed=tally.pictures, description=tally.text())
     tally.say_end(run.walk, output.path, title)
     if tally.status["rejected"] or run.walk.unreadable:
         raise typer.Exit(3)

@@ -35,6 +35,8 @@ class Video:
 
     def __init__(self, path: Path, max_pixels: int = MAX_PIXELS) -> None:
         self._path = path
+        self.frames = 0
+        self.last: Moment | None = None
         self._open()
         self.width, self.height = (int(self._capture.get(of)) for of in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
         rate, count = (self._capture.get(of) for of in (cv2.CAP_PROP_FPS, cv2.CAP_PROP_FRAME_COUNT))
@@ -56,15 +58,15 @@ class Video:
 
         Those are the first frame at or after each multiple of `every` seconds, or all frames if it is 0, from the first frame at
         or after the time of `start`, which gets its number, to the last before the time `end`. Frames between are not converted.
-        Afterwards `frames` says how many there were from `start` on, looked at or not. Raises ImageRejected where the video is
-        damaged or cut off, after the last frame before that.
+        `frames` says how many there were from `start` on, looked at or not, and `last` is the last of them. Raises ImageRejected
+        where the video is damaged or cut off, after the last frame before that.
         """
-        self.frames, slot = 0, -1
+        self.frames, self.last, slot = 0, None, -1
         for time in self._times(start.time):
             if time >= end - _TICK:
                 return
             moment = Moment(time, start.frame + self.frames)
-            self.frames += 1
+            self.frames, self.last = self.frames + 1, moment
             before, slot = slot, math.floor((time + _TICK) / every) if every else moment.frame
             if slot > before:
                 yield moment
@@ -121,6 +123,8 @@ class Video:
         reached = max(0.0, self._clock)
         if any(self._grab() for _ in range(_SEVERAL)):
             raise self._damaged(reached)
+        if not self.frames and not start:
+            raise ImageRejected("damaged", "it has no frame that can be decoded")
         # The stated length says little: it is the sound's, if that is longer, and counts frames that an edit has hidden.
         if is_cut_off(self._path) or reached < 0.6 * self.seconds:
             raise ImageRejected("damaged", f"it ends at {reached:.2f} s of {self.seconds:.2f} s; the rows up to there stand")

@@ -1,4 +1,4 @@
-"""The walk through folders of photos."""
+"""The walk through folders of photos and videos."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fercli.files import Kind, kind_of
+from fercli.photos.containers import VIDEO_SUFFIXES, first_bytes, has_video_signature
 from fercli.remote import RemotePath
 
 IMAGE_SUFFIXES = frozenset(
@@ -16,10 +17,10 @@ COPIES = ".fercli-copies"  # a file that says so marks a folder of annotated cop
 
 @dataclass
 class Walk:
-    """Every photo under the given files and folders, in a fixed order, each real file once.
+    """Every photo and video under the given files and folders, in a fixed order, each real file once.
 
-    What is named singly is always taken for a photo. In a folder (recursively, names sorted by their bytes), photos are the files
-    with an image's suffix or an image's first bytes; others are counted in `passed_over`, hidden ones are ignored. Links are
+    What is named singly is always taken for one. In a folder (recursively, names sorted by their bytes), they are the files
+    with a suffix or the first bytes of an image or a video; others are counted in `passed_over`, hidden ones are ignored. Links are
     followed, loops and second links to the same file are not; nor are folders marked by `COPIES` entered, unless they are inputs
     themselves. Folders that cannot be listed are kept in `unreadable`. Iterating raises nothing: what cannot be read is for the
     reader to say.
@@ -63,7 +64,7 @@ class Walk:
             elif kind_of(path) is Kind.FOLDER:
                 if self._first_visit(path) and (path == folder or kind_of(path / COPIES) is not Kind.FILE):
                     pending.append(self._entries(path))
-            elif not _looks_like_photo(path):
+            elif not _looks_like_picture(path):
                 self.passed_over += 1
             elif self._first_visit(path):
                 yield path
@@ -85,16 +86,11 @@ class Walk:
         return (folder / name for name in names)
 
 
-def _looks_like_photo(path: Path) -> bool:
-    if path.suffix.lower() in IMAGE_SUFFIXES:
+def _looks_like_picture(path: Path) -> bool:
+    if path.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
         return True
-    if kind_of(path) is not Kind.FILE:
-        return False  # opening a pipe would wait for ever
-    try:
-        with path.open("rb") as handle:
-            return has_image_signature(handle.read(12))
-    except OSError:
-        return False
+    start = first_bytes(path)
+    return has_image_signature(start) or has_video_signature(start)
 
 
 def has_image_signature(start: bytes) -> bool:

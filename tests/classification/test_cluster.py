@@ -105,7 +105,16 @@ def test_what_is_known_is_passed_on(photos: Path) -> None:
     expected = locally(photos)
     known = {outcome.path: replace(outcome, faces=outcome.faces * 2) for outcome in expected[::3]}
     # A cluster at an address may grow, so that more workers may be asked for than it has room for.
-    found = list(classify_on_ray(Walk([photos]), FakeJob(), "0", known=known.get, workers=Workers(3), address="a:1"))
+    found = list(
+        classify_on_ray(
+            Walk([photos]),
+            FakeJob(),
+            "0",
+            known=lambda path: [known[path]] if path in known else [],
+            workers=Workers(3),
+            address="a:1",
+        )
+    )
     assert found == [known.get(outcome.path, outcome) for outcome in expected]
     assert list(classify_on_ray([], FakeJob(), "0")) == []
 
