@@ -22,6 +22,7 @@ Faces = Mapping[str, Frame]
 
 def write_clip(path: Path, frames: Iterable[NDArray[np.uint8]], rate: float = RATE) -> Path:
     """Write frames in RGB as a video of the codec that `CODECS` has for the name's suffix."""
+    path.parent.mkdir(exist_ok=True)
     writer = None
     for frame in frames:
         if writer is None:
@@ -70,15 +71,15 @@ def damage(path: Path, start: float, end: float) -> None:
 
 
 def places(time: float) -> dict[str, Frame]:
-    """Return where the faces are: one wanders to the right, one sways, leaves at 3 s and is back at 5.5 s; they pass at 6.5 s."""
-    faces = {"astronaut.jpg": Frame(90 + 46 * time, 120 + 20 * np.sin(2 * time), 64, 6 * np.sin(time))}
-    if not 3 <= time < 5.5:
+    """Return where the faces are: one wanders to the right, the other sways, leaves at 2 s and is back at 4.2 s."""
+    faces = {"astronaut.jpg": Frame(90 + 30 * time, 120 + 20 * np.sin(2 * time), 64, 6 * np.sin(time))}
+    if not 2 <= time < 4.2:
         faces["grace_hopper.jpg"] = Frame(390 + 12 * np.sin(3 * time), 150, 76, -5.0)
     return faces
 
 
 @cache
-def scene(seconds: float = 6.0) -> tuple[list[NDArray[np.uint8]], Sequence[Faces]]:
+def scene(seconds: float = 5.0) -> tuple[list[NDArray[np.uint8]], Sequence[Faces]]:
     """Return the frames of `places`, and where the faces in each are."""
     backdrop = background("brick").resize(SIZE, Image.Resampling.BICUBIC)
     frames, faces = [], []

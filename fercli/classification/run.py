@@ -22,8 +22,6 @@ from fercli.photos.walk import COPIES, Walk
 if TYPE_CHECKING:
     from fercli.models.inference import Labels
 
-_COPIES_AHEAD = 8  # annotated copies on their way
-
 
 @dataclass
 class Run:
@@ -90,7 +88,7 @@ class Run:
         from fercli.classification.report import Report
 
         settings = self.job.settings(self.labeller)
-        self.walk, summary = self.new_walk(), Report(self.min_confidence)
+        self.walk, summary = self.new_walk(), Report(self.min_confidence, self.job.options.every)
         with contextlib.ExitStack() as stack:
             journal = stack.enter_context(self._journal(settings))
             writer = stack.enter_context(self._writer())
@@ -112,7 +110,7 @@ class Run:
                         "take it away or leave --strict away, and go on with --resume."
                     )
             if writer:
-                self._refuse_empty(summary.photos)
+                self._refuse_empty(summary.pictures)
                 writer.close()
             if self.report:
                 summary.write(self.report, settings | {"min_confidence": self.min_confidence}, self.job.options.max_pixels)
@@ -139,14 +137,9 @@ class Run:
         return classify(self.walk, self.labeller, detector(self.job.detector), self.job.options, known=known)
 
     def _annotated(self, outcomes: Iterable[Outcome], folder: Path) -> Generator[Outcome, None, None]:
-        from fercli.classification.loading import ahead
-        from fercli.classification.pictures import annotate
+        from fercli.classification.copies import annotated
 
-        def drawn(outcome: Outcome) -> Outcome:
-            annotate(outcome, folder, self.job.options.max_pixels, self.min_confidence)
-            return outcome
-
-        return ahead(drawn, outcomes, _COPIES_AHEAD)
+        return annotated(outcomes, folder, self.job.options, self.min_confidence)
 
     def _write(self, outcome: Outcome, writer: Writer) -> None:
         if self.skip_no_face and outcome.status == "no_face":
@@ -156,10 +149,10 @@ class Run:
         if self.output and self.output.stream:
             sys.stdout.buffer.flush()  # whoever reads the stream need not wait for a buffer to fill
 
-    def _refuse_empty(self, photos: Counter[str]) -> None:
-        if photos["rejected"] and photos.total() == photos["rejected"]:
-            raise FercliError(f"None of the {photos.total()} photos and videos could be read; no results were published.")
-        if not photos:
+    def _refuse_empty(self, pictures: Counter[str]) -> None:
+        if pictures["rejected"] and pictures.total() == pictures["rejected"]:
+            raise FercliError(f"None of the {pictures.total()} photos and videos could be read; no results were published.")
+        if not pictures:
             found = f"only {self.walk.passed_over} of other kinds" if self.walk.passed_over else "no files"
             raise FercliError(
                 f"There are no photos or videos in {', '.join(map(shown_name, self.inputs))}: {found}; no results were published."

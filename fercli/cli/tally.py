@@ -73,7 +73,7 @@ class Tally:
         target = "standard output" if str(output) == "-" else console.name(output)
         photos, unit = self.pictures - self.frames, "pictures" if self.videos else "photos"
         done = [f"{photos:,} photos"] if photos or not self.videos else []
-        done += [f"{self.frames:,} frames of {self.videos:,} videos"] if self.videos else []
+        done += [f"{self.frames:,} frames of {self.videos:,} {'video' if self.videos == 1 else 'videos'}"] if self.videos else []
         console.say(
             f"{target}: {', '.join(done)}, {faces:,} faces, {self.status['no_face']:,} {unit} without a face, "
             f"{self.status['rejected']:,} rejected, in {seconds:.1f} s ({self.pictures / seconds:.1f} {unit}/s)"

@@ -38,7 +38,7 @@ class Frame:
         return Box(round(self.x - side / 2), round(self.y - side / 2), side, side)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Moment:
     """Where in its video a frame is: `time` in seconds of the stream's own clock, and `frame`, its number from 0."""
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.errors import ImageRejected
+from fercli.errors import FercliError, ImageRejected
 from fercli.files import MAX_PIXELS, readable
 from fercli.photos.containers import VIDEO_SUFFIXES, first_bytes, is_avi, is_cut_off
 from fercli.photos.geometry import Moment
@@ -22,6 +22,8 @@ START = Moment(0.0, 0)
 _TICK = 0.0005  # seconds; clocks of Matroska count milliseconds
 _BACK = (1.0, 10.0, 60.0)  # seconds before the wanted time that are tried, for a jump may land behind it
 _SEVERAL = 300  # packets that are tried after one that was refused, to tell damage from the end
+_NEAR = 10.0  # seconds on which it is quicker to go than to jump
+_SLOWEST = 0.01  # frames a second that a video can have
 _BLOCK = 8 << 20  # bytes read ahead of a remote video, whose server answers slowly
 _LONGEST = 1e7  # seconds; what is beyond is no time, but a clock that the container does not have
 
@@ -131,7 +133,10 @@ class Video:
 
     def _reach(self, time: float) -> bool:
         """Decode a frame that is surely before `time`, or the first of all; False if there is none."""
-        tries = [] if is_avi(first_bytes(self._path)) else [back for back in _BACK if back < time]  # AVI has no clock to check
+        jumps = not is_avi(first_bytes(self._path))
+        if self._clock < time - _TICK and not self._fresh and (time - self._clock < _NEAR or not jumps):
+            return self._grab()
+        tries = [] if not jumps else [back for back in _BACK if back < time]  # AVI has no clock to check
         for back in tries:
             self._capture.set(cv2.CAP_PROP_POS_MSEC, (time - back) * 1000)
             self._clock = -math.inf
@@ -151,6 +156,31 @@ class Video:
 
     def _damaged(self, time: float) -> ImageRejected:
         return ImageRejected("damaged", f"it is broken after {time:.2f} s; the rows up to there stand")
+
+
+class NewVideo:
+    """An MP4 that frames in RGB are written to, all of one size, `rate` a second; to be used in a `with` block.
+
+    An odd size loses its last column or row, which the codec, MPEG-4, cannot have. FercliError if it cannot be written.
+    """
+
+    def __init__(self, path: Path, width: int, height: int, rate: float) -> None:
+        size = (width & ~1, height & ~1)
+        code = cv2.VideoWriter.fourcc(*"mp4v")
+        self._writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, code, max(rate, _SLOWEST), size, [])
+        if not self._writer.isOpened():
+            raise FercliError(f"{path} cannot be written as a video of {width} x {height} pixels; leave --annotate away.")
+
+    def __enter__(self) -> "NewVideo":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writer.release()
+
+    def write(self, frame: NDArray[np.uint8]) -> None:
+        """Append a frame (height, width, 3)."""
+        height, width = frame.shape[0] & ~1, frame.shape[1] & ~1
+        self._writer.write(np.ascontiguousarray(frame[:height, :width, ::-1]))
 
 
 class _Stream(io.BufferedIOBase):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from fercli.classification.pictures import annotate, thumbnail
+from fercli.classification.pictures import Spot, annotate, thumbnails
 from fercli.classification.records import Face, Outcome, Reject
 from fercli.labels import LABELS
 from fercli.photos.geometry import Box
@@ -77,6 +77,8 @@ def test_comments_do_not_reach_copies_and_unsure_faces_are_named_so(tmp_path: Pa
 
 
 def test_a_thumbnail_of_what_cannot_be_read_is_empty(tmp_path: Path) -> None:
-    assert thumbnail(tmp_path / "gone.jpg", Box(0, 0, 5, 5), LIMIT) == ""
-    assert thumbnail(PHOTOS / "astronaut.jpg", Box(900, 900, 50, 50), LIMIT) == ""
-    assert thumbnail(PHOTOS / "astronaut.jpg", Box(-50, -50, 80, 80), LIMIT).startswith("data:image/jpeg;base64,")
+    outside, edge = Spot(PHOTOS / "astronaut.jpg", Box(900, 900, 50, 50)), Spot(PHOTOS / "astronaut.jpg", Box(-50, -50, 80, 80))
+    gone = Spot(tmp_path / "gone.jpg", Box(0, 0, 5, 5))
+    found = thumbnails([outside, gone, edge], LIMIT)
+    assert found[gone] == found[outside] == ""
+    assert found[edge].startswith("data:image/jpeg;base64,")
