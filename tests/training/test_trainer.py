@@ -14,7 +14,8 @@ from fercli.models.history import Epoch, read_lines
 from fercli.models.inference import Labeller, lineage, own_weights
 from fercli.models.recipes import with_options
 from fercli.models.registry import MODELS, Affine, Convolution, PaperNetwork, ResidualNetwork
-from fercli.training.trainer import Step, Trainer, stored_recipe
+from fercli.training.run import stored_recipe
+from fercli.training.trainer import Step, Trainer
 
 # The entry's grammar with few filters: a test of the trainer, not of the paper's networks.
 SMALL = PaperNetwork((Convolution(8, 3, True, 0.1), Convolution(8, 3, True, 0.1)), (Affine(16, 0.2),))
