@@ -104,7 +104,7 @@ class Model:
         return {"pixels": ["uint8", self.input_size, self.input_size], "hog": self.uses_hog, "standardized": standardized}
 
     def as_trained(self, metadata: dict[str, Any]) -> "Model":
-        """Return the entry with the network that weights with this metadata were trained in: not standardised if they tell nothing."""
+        """Return the entry with the network that weights with this metadata were trained in, not standardised if none is told."""
         if not isinstance(self.network, ResidualNetwork):
             return self
         told = metadata.get("input")

@@ -1,5 +1,6 @@
 """Random changes of training images, on the device and in any backend."""
 
+import math
 from typing import Any
 
 import keras
@@ -54,7 +55,7 @@ class Augment(keras.layers.Layer):  # type: ignore[misc]
     def _move(self, images: Any) -> Any:
         bounds = self.augmentation
         height, width = images.shape[1:]
-        angle = self._draw(images, -1, 1) * (bounds.rotation * 3.141592653589793 / 180)
+        angle = self._draw(images, -1, 1) * math.radians(bounds.rotation)
         size = 1 + bounds.scale * self._draw(images, -1, 1)
         across, down = (bounds.shift * self._draw(images, -1, 1) * side for side in (width, height))
         mirror = ops.where(self._chosen(images, 0.5 * bounds.flip), -1.0, 1.0)
@@ -83,10 +84,10 @@ class Augment(keras.layers.Layer):  # type: ignore[misc]
             images = 255 * ops.power(ops.clip(images / 255, 0.0, 1.0), ops.exp(self._draw_each(images, bounds.gamma)))
         if bounds.side_light:
             height, width = images.shape[1:]
-            direction = self._draw_each(images, np.pi)
+            direction = self._draw_each(images, math.pi)
             down = ops.linspace(-1.0, 1.0, height)[None, :, None] * ops.sin(direction)
             across = ops.linspace(-1.0, 1.0, width)[None, None, :] * ops.cos(direction)
-            images = images * (1 + self._draw_each(images, bounds.side_light) * (down + across) / np.sqrt(2))
+            images = images * (1 + self._draw_each(images, bounds.side_light) * (down + across) / 2**0.5)
         contrast, brightness = ops.exp(self._draw_each(images, bounds.contrast)), self._draw_each(images, 255 * bounds.brightness)
         mean = ops.mean(images, axis=(1, 2), keepdims=True)
         return (images - mean) * contrast + mean + brightness
@@ -113,7 +114,7 @@ class Augment(keras.layers.Layer):  # type: ignore[misc]
         quality = ops.reshape(self._draw(images, self.augmentation.quality, _BEST_QUALITY), (-1, 1, 1))
         factor = ops.where(quality < 50, 50 / quality, 2 - quality / 50)  # the Independent JPEG Group's
         table = np.tile(np.reshape(np.float32(_COARSENESS), (_BLOCK, _BLOCK)), (height, width))
-        step = ops.clip(ops.round(table * factor), 1.0, 255.0)
+        step = ops.clip(ops.floor(table * factor + 0.5), 1.0, 255.0)
         rows, columns = (np.kron(np.eye(blocks, dtype=np.float32), _cosines()) for blocks in (height, width))
         frequencies = _both_ways(ops.round(ops.clip(images, 0.0, 255.0)) - 128, rows, columns)
         rounded = _both_ways(ops.round(frequencies / step) * step, rows.T, columns.T) + 128

@@ -22,8 +22,15 @@ def teacher_from(path: Path) -> Labels:
     return Labeller(start_weights(path))
 
 
-def check_teachers(teachers: Sequence[Labels], dataset: Dataset) -> None:
-    """Raise UsageError for a teacher that was not trained on exactly this data set; it may know images that are kept from training."""
+def check_teachers(teachers: Sequence[Labels], share: float, dataset: Dataset) -> None:
+    """Raise UsageError for teachers without a share of the targets, a share without teachers, and one that knows other images.
+
+    A teacher not trained on exactly this data set may have seen the images that are kept from training.
+    """
+    if teachers and not share:
+        raise UsageError("The teachers have no share of the targets; give a --teacher-share above 0, or leave --teacher away.")
+    if share and not teachers:
+        raise UsageError(f"No teacher is there to give a share of {share:g} of the targets; name one with --teacher.")
     for teacher in teachers:
         if teacher.trained_on != {dataset.meta["digest"]}:
             raise UsageError(

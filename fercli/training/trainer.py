@@ -122,7 +122,7 @@ class Trainer:
         if checkpoint:
             self.model = model.as_trained(checkpoint.metadata)
         else:
-            self._ask(teachers)
+            check_teachers(teachers, recipe.teacher_share, dataset)
         self._devices = Devices(recipe.batch_size)
         self._steps = math.ceil(self.images / recipe.batch_size)
         with self._devices.together():
@@ -131,21 +131,10 @@ class Trainer:
                 self._restore(checkpoint)
             elif start:
                 self._begin_with(start)
-
-    def _ask(self, teachers: Sequence[Labels]) -> None:
-        share = self.recipe.teacher_share
-        if bool(teachers) != bool(share):
-            raise UsageError(
-                f"The targets are to have a share of {share:g} of what teachers say, and there are {len(teachers)} teachers; "
-                "give both --teacher and a --teacher-share above 0, or neither."
-            )
-        check_teachers(teachers, self.dataset)
-        if teachers:
-            self._learn_from(answers(teachers, self._images))
-
-    def _learn_from(self, given: NDArray[np.float32]) -> None:
-        self._answers = given
-        self._targets = mixed(self._targets, given, self.recipe.teacher_share)
+        if teachers and not checkpoint:
+            self._answers = answers(teachers, self._images)
+        if self._answers is not None:
+            self._targets = mixed(self._targets, self._answers, recipe.teacher_share)
 
     def _build(self) -> None:
         recipe = self.recipe
@@ -229,10 +218,9 @@ class Trainer:
             )
         tensors = dict(checkpoint.tensors)
         if self.recipe.teacher_share:
-            given = tensors.pop(_ANSWERS, None)
-            if given is None or given.shape != self._targets.shape:
+            self._answers = tensors.pop(_ANSWERS, None)
+            if self._answers is None or self._answers.shape != self._targets.shape:
                 raise IntegrityError(f"{path} lacks what the teachers said of the training images; start anew with --overwrite.")
-            self._learn_from(given)
         assign(state_of(self._trainee, self._optimizer), tensors, path)
         self.start, self.teachers = begun_with(stored), stored.get("teachers", [])
         self._temperature = stored.get("temperature")

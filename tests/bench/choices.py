@@ -51,10 +51,11 @@ def varied(model: Model, setting: str) -> Model:
         else:
             changed = recipe if hasattr(recipe, name) else network
             kind = type(getattr(changed, name))
+            given = value == "True" if kind is bool else kind(value)
             if changed is recipe:
-                recipe = replace(recipe, **{name: kind(value)})
+                recipe = replace(recipe, **{name: given})
             else:
-                network = replace(network, **{name: kind(value)})
+                network = replace(network, **{name: given})
     return replace(model, network=network, recipe=recipe)
 
 
