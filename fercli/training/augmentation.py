@@ -113,7 +113,7 @@ class Augment(keras.layers.Layer):  # type: ignore[misc]
         height, width = (side // _BLOCK for side in images.shape[1:])
         quality = ops.reshape(self._draw(images, self.augmentation.quality, _BEST_QUALITY), (-1, 1, 1))
         factor = ops.where(quality < 50, 50 / quality, 2 - quality / 50)  # the Independent JPEG Group's
-        table = np.tile(np.reshape(np.float32(_COARSENESS), (_BLOCK, _BLOCK)), (height, width))
+        table = np.tile(np.array(_COARSENESS, np.float32).reshape(_BLOCK, _BLOCK), (height, width))
         step = ops.clip(ops.floor(table * factor + 0.5), 1.0, 255.0)
         rows, columns = (np.kron(np.eye(blocks, dtype=np.float32), _cosines()) for blocks in (height, width))
         frequencies = _both_ways(ops.round(ops.clip(images, 0.0, 255.0)) - 128, rows, columns)
@@ -143,7 +143,7 @@ def _both_ways(images: Any, rows: NDArray[np.float32], columns: NDArray[np.float
 
 def _binomial(side: int) -> NDArray[np.float32]:
     """Return the matrix (side,side) that blurs with weights 1 2 1; the border is repeated."""
-    matrix = (2 * np.eye(side) + np.eye(side, k=1) + np.eye(side, k=-1)) / 4
+    matrix: NDArray[np.float64] = (2 * np.eye(side) + np.eye(side, k=1) + np.eye(side, k=-1)) / 4
     matrix[0, 0] = matrix[-1, -1] = 3 / 4
     return matrix.astype(np.float32)
 
@@ -151,6 +151,6 @@ def _binomial(side: int) -> NDArray[np.float32]:
 def _cosines() -> NDArray[np.float32]:
     """Return the orthonormal matrix (8,8) of the discrete cosine transform."""
     place = np.arange(_BLOCK)
-    matrix = np.cos(np.pi * np.outer(place, 2 * place + 1) / (2 * _BLOCK)) * np.sqrt(2 / _BLOCK)
+    matrix: NDArray[np.float64] = np.cos(np.pi * np.outer(place, 2 * place + 1) / (2 * _BLOCK)) * np.sqrt(2 / _BLOCK)
     matrix[0] /= np.sqrt(2)
     return matrix.astype(np.float32)

@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -51,7 +52,7 @@ def varied(model: Model, setting: str) -> Model:
         else:
             changed = recipe if hasattr(recipe, name) else network
             kind = type(getattr(changed, name))
-            given = value == "True" if kind is bool else kind(value)
+            given: Any = value == "True" if kind is bool else kind(value)
             if changed is recipe:
                 recipe = replace(recipe, **{name: given})
             else:
