@@ -13,8 +13,9 @@ class Augmentation:
     `rotation` is in degrees; `scale` and `shift` are shares of the size and the side. `flip` mirrors half of the images, and a
     share `unmoved` of them are moved by whole pixels only, so that the network knows images without interpolation, too.
 
-    `brightness` and `side_light` are shares of the full range and, in the image's corner, of the light; `gamma` and `contrast` are
-    logarithms of the power and of the factor. `sharpness` 1 adds what a 3x3 binomial blur would take away, -1 is that blur.
+    `brightness` is a share of the full range, `side_light` of the light, as much more in one corner as less in the other; `gamma`
+    and `contrast` are logarithms, of a power and of a factor. `sharpness` 1 adds what a 3x3 binomial blur would take away, -1 is
+    that blur.
 
     A share `noisy` of the images have noise of a standard deviation up to `noise`, of 255, and a share `compressed` of them what
     JPEG would do to them at a quality from `quality` up to 95. A share `erasing` of them lose a rectangle (Zhong et al. 2020).
