@@ -79,6 +79,7 @@ def train(
     out: Place | None = None,
     *,
     start: Place | Iterable[Place] = (),
+    teachers: Place | Iterable[Place] = (),
     resume: bool = False,
     overwrite: bool = False,
     on_step: "Callable[[Step], None]" = lambda _: None,
@@ -88,12 +89,24 @@ def train(
     """Train a network of the registry to the end, into the folder `out` or `runs/<model>`, and return its epochs.
 
     `recipe` changes values of the registry's, by the names of `Recipe`, such as `epochs=5`. `start` names the runs, files or models
-    whose weights, or the mean of them, training begins with. Raises UsageError for what is missing or does not go together,
-    IntegrityError for a data set or checkpoint that is not what it should be, TrainingDiverged for a loss that is not finite.
+    whose weights, or the mean of them, training begins with, `teachers` those whose answers the targets have a share of. `on_step`
+    and `on_epoch` are called as training goes on.
+
+    Raises UsageError for what is missing or does not go together, IntegrityError for a data set or checkpoint that is not what it
+    should be, TrainingDiverged for a loss that is not finite.
     """
     from fercli.training.plan import Plan
 
-    plan = Plan(model, Path(data), Path(out) if out else None, start=_places(start), resume=resume, overwrite=overwrite, **recipe)
+    plan = Plan(
+        model,
+        Path(data),
+        _place(out),
+        start=_places(start),
+        teachers=_places(teachers),
+        resume=resume,
+        overwrite=overwrite,
+        **recipe,
+    )
     trainer = plan.trainer(on_step)
     for epoch in trainer:
         on_epoch(epoch)

@@ -47,6 +47,27 @@ def train(
     votes: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of the crowd's votes (FER+) in the targets.", show_default="recipe")
     ] = None,
+    balanced_votes: Annotated[
+        bool | None,
+        typer.Option(
+            "--balanced-votes/--no-balanced-votes",
+            help="Weigh each class's votes so that they are as many as its labels.",
+            show_default="recipe",
+        ),
+    ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--teacher",
+            help="Whose answers the targets have a share of: a run, a .safetensors file, or the name of a shipped model; given "
+            "several times, the mean of them.",
+            show_default="none",
+        ),
+    ] = None,
+    teacher_share: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Share of the teachers' answers in the targets.", show_default="0.5 with a teacher"),
+    ] = None,
     erasing: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of the images that lose a rectangle.", show_default="recipe")
     ] = None,
@@ -61,6 +82,7 @@ def train(
         data,
         out,
         start=start or [],
+        teachers=teacher or [],
         resume=resume,
         overwrite=overwrite,
         epochs=epochs,
@@ -69,11 +91,15 @@ def train(
         l2=l2,
         seed=seed,
         votes=votes,
+        balanced_votes=balanced_votes,
+        teacher_share=teacher_share,
         erasing=erasing,
         precision=precision and precision.value,
     )
     recipe, folder = plan.recipe, plan.folder
     console.say("Starting Keras …")
+    if plan.teachers:
+        console.say(f"Asking {', '.join(labels.title for labels in plan.teachers)} about the training images …")
     from fercli.models.inference import datasets_seen
     from fercli.training.trainer import METRICS, Step
 
