@@ -23,7 +23,6 @@ from fercli.models.checkpoints import (
     Tensors,
     assign,
     read_checkpoint,
-    save_weights,
     state_of,
     tensors_of,
     weights_of,
@@ -32,8 +31,10 @@ from fercli.models.checkpoints import (
 from fercli.models.history import Epoch, write_lines
 from fercli.models.inference import RUN_HISTORY, RUN_WEIGHTS, Labels, begun_with
 from fercli.models.networks import backend_name, build
+from fercli.models.networks.graphs import save_network
 from fercli.models.recipes import Augmentation, Recipe, known_recipe
 from fercli.models.registry import Model
+from fercli.models.weights import read_weights
 from fercli.plots import plot_curves
 from fercli.training.augmentation import Augment
 from fercli.training.batches import Batches, mixed, targets
@@ -232,7 +233,7 @@ class Trainer:
     def _begin_with(self, paths: Sequence[Path]) -> None:
         sums: Tensors = {name: np.zeros(variable.shape) for name, variable in weights_of(self.network).items()}
         for path in paths:
-            checkpoint = read_checkpoint(path)
+            checkpoint = read_checkpoint(path) if path.suffix == ".safetensors" else read_weights(path)
             stored = checkpoint.metadata
             if stored.get("model") != self.model.name:
                 raise UsageError(
@@ -305,7 +306,7 @@ class Trainer:
         metadata = self._metadata() | best
         if is_best:
             with self._averaged():
-                save_weights(self.network, metadata, self.folder / RUN_WEIGHTS)
+                save_network(self.network, metadata, self.folder / RUN_WEIGHTS)
         write_lines(Epoch, self.history, self.folder / RUN_HISTORY)
         plot_curves({self.model.name: self.history}, self.folder / CURVES)
         summary = metadata | {"epochs_done": len(self.history), "seconds": round(sum(epoch.seconds for epoch in self.history), 1)}

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from fercli.labels import LABELS
-from fercli.models.checkpoints import save_weights
 from fercli.models.networks import build
+from fercli.models.networks.graphs import save_network
 from fercli.models.registry import MODELS
 from tests.conftest import FakeLabeller, Ran
 
@@ -31,16 +31,16 @@ def test_usage_errors(fercli: Run, data: Path, tmp_path: Path, monkeypatch: pyte
     ran = fercli("evaluate", "--data", data, "--weights", "runs/none")
     assert ran.code == 2
     assert "does not exist" in ran.talk
-    (tmp_path / "w.safetensors").write_bytes(b"no weights")
-    assert fercli("evaluate", "--data", data, "--weights", "w.safetensors").code == 4
+    (tmp_path / "w.onnx").write_bytes(b"no weights")
+    assert fercli("evaluate", "--data", data, "--weights", "w.onnx").code == 4
 
 
 def test_a_broken_run_does_not_hide_the_others(fercli: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    good = Path("runs/good/model.safetensors")
-    save_weights(build(MODELS["deep"]), {"model": "deep", "labels": list(LABELS)}, good)
+    good = Path("runs/good/model.onnx")
+    save_network(build(MODELS["deep"]), {"model": "deep", "labels": list(LABELS)}, good)
     Path("runs/bad").mkdir()
-    Path("runs/bad/model.safetensors").write_bytes(good.read_bytes()[:1000])
+    Path("runs/bad/model.onnx").write_bytes(good.read_bytes()[:1000])
     monkeypatch.setattr("fercli.models.inference.MODELS", {"deep": replace(MODELS["deep"], sha256=None)})
     ran = fercli("evaluate", "--data", data)
     assert ran.code == 3
