@@ -62,7 +62,7 @@ def evaluate(
             refuse_filled(folder, overwrite=overwrite)
     from fercli.dataset import read_dataset
 
-    dataset = read_dataset(data)
+    dataset = read_dataset(data, splits=list(SplitName) if card else [split])  # a card has both
     labellers, rejected = _labellers(name, weights)
     if card and len(labellers) != 1:
         raise UsageError(f"--card describes one model and {len(labellers)} are evaluated; name one with --weights.")

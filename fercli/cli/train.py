@@ -64,7 +64,7 @@ def train(
         raise UsageError("--resume goes on with the run's own weights; leave --start away.")
     from fercli.dataset import read_dataset
 
-    dataset = read_dataset(data, hog=entry.uses_hog)
+    dataset = read_dataset(data, hog=entry.uses_hog, splits=("train", "validation"))
     console.say("Starting Keras …")
     from fercli.models.inference import datasets_seen, start_weights
     from fercli.training.trainer import METRICS, Step, Trainer, stored_recipe
