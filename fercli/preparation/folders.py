@@ -100,8 +100,8 @@ def _meanings(source: Path, folders: Sequence[tuple[str, ...]], classes: Classes
         if meaning.expression is None and meaning.others:
             name = meaning.others[-1]
             raise FercliError(
-                f"{place} is no expression; leave it out with --leave-out {name}, say what all are with --classes (such as rafdb, or "
-                f"1=surprise,2=fear), name it {', '.join(LABELS)}, or move it away."
+                f"{place} is no expression; leave it out with --leave-out {name}, say what all are with --classes (such as rafdb "
+                f"or 1=surprise,2=fear), name it {', '.join(LABELS)}, or move it away."
             )
         if splits and meaning.split == NO_SPLIT and meaning.expression is not None:
             raise FercliError(f"{place} is in no split, and others are; name it train, validation or test, or move it away.")
