@@ -24,6 +24,7 @@ from fercli.labels import LABELS
 from fercli.models.registry import ENSEMBLES, Published, find_entry, name_from_flags
 
 if TYPE_CHECKING:
+    from fercli.dataset import Dataset
     from fercli.evaluation.measures import Comparison, Evaluation
     from fercli.models.inference import Labels
 
@@ -62,7 +63,7 @@ def evaluate(
             refuse_filled(folder, overwrite=overwrite)
     from fercli.dataset import read_dataset
 
-    dataset = read_dataset(data)
+    dataset = read_dataset(data, splits=list(SplitName) if card else [split])  # a card has both
     labellers, rejected = _labellers(name, weights)
     if card and len(labellers) != 1:
         raise UsageError(f"--card describes one model and {len(labellers)} are evaluated; name one with --weights.")
@@ -75,10 +76,7 @@ def evaluate(
     for labeller in [labeller.augmented() for labeller in labellers] if tta else labellers:
         console.say(f"evaluating {labeller.title} …")
         if labeller.trained_on != {dataset.meta["digest"]}:
-            console.say(
-                f"note: {labeller.title} was trained on another data set than {console.name(data)}, or on one prepared otherwise; "
-                "leaks are not known"
-            )
+            console.say(_note(labeller, dataset, data))
         results.append(measure(labeller, dataset, split))
     published = list(dict.fromkeys(item for result in results for item in find_entry(result.model).published))
     comparisons = compare_hog(results, dataset.split(split).labels)
@@ -102,6 +100,19 @@ def evaluate(
         _show_confusion(result)
     if rejected:
         raise typer.Exit(3)
+
+
+def _note(labeller: "Labels", dataset: "Dataset", data: Path) -> str:
+    """Say why it is not known which images of the data set a network has seen."""
+    if labeller.metadata.get("dataset") == dataset.meta["digest"]:
+        return (
+            f"note: {labeller.title} was trained on {console.name(data)}, but began with weights that had learnt from another data "
+            "set; whether they saw images of this split is not known"
+        )
+    return (
+        f"note: {labeller.title} was trained on another data set than {console.name(data)}, or on one prepared otherwise; leaks "
+        "are not known"
+    )
 
 
 def _labellers(name: str | None, weights: Path | None) -> "tuple[list[Labels], int]":

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import IntegrityError, UsageError
-from fercli.files import Kind, kind_of, readable
+from fercli.files import Kind, kind_of, shown_name
 from fercli.models.calibration import HIGHEST, LOWEST, tempered
 from fercli.models.graphs import Value
 from fercli.models.registry import HOG_LENGTH, MODELS, Model, card_path, find_model, weights_path
@@ -49,7 +49,7 @@ def shipped_weights(name: str) -> WeightsFile:
 def own_weights(path: Path) -> WeightsFile:
     """Return the user's weights: a file, or the folder of a run."""
     file = _weights_in(path) if kind_of(path) is Kind.FOLDER else path
-    title = readable(file.parent if file.name in {RUN_WEIGHTS, OLD_WEIGHTS} else file)
+    title = shown_name(file.parent if file.name in {RUN_WEIGHTS, OLD_WEIGHTS} else file)
     return WeightsFile(title, file, file.parent / RUN_HISTORY)
 
 

@@ -118,6 +118,7 @@ def test_the_lineage_has_each_run_once_after_those_that_it_began_with() -> None:
 
 def test_promise_18_a_run_of_any_name(tmp_path: Path) -> None:
     assert own_weights(tmp_path / os.fsdecode(b"caf\xe9") / "model.onnx").title == f"{tmp_path}/caf\\xe9"
+    assert own_weights(tmp_path / "two\n\x1b[31mlines").title == f"{tmp_path}/two\\n\\x1b[31mlines"
 
 
 def test_a_model_without_weights_says_how_to_get_them() -> None:
