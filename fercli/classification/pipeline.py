@@ -18,6 +18,7 @@ from fercli.errors import ImageRejected
 from fercli.files import MAX_PIXELS, Identity, identity_of
 from fercli.models import ensembles
 from fercli.models.inference import BATCH, Labels
+from fercli.models.priors import as_asked
 from fercli.photos.faces import Detector, Found, WholeImage
 from fercli.photos.geometry import Frame
 from fercli.photos.images import Photo, crop, read_photo, shrunk
@@ -52,13 +53,13 @@ class Job:
     model: str | None = None
     weights: Path | None = None
     tta: bool = False
+    even: bool = False  # see `priors`
     detector: str = "auto"
     options: Options = Options()
 
     def labeller(self) -> Labels:
         """Return the network or ensemble; errors as from `labeller_for`."""
-        labeller = ensembles.labeller_for(self.model, self.weights)
-        return labeller.augmented() if self.tta else labeller
+        return as_asked(ensembles.labeller_for(self.model, self.weights), tta=self.tta, even=self.even)
 
     def settings(self, labeller: Labels) -> dict[str, Any]:
         """Return all that an outcome depends on besides the photo, as JSON values."""

@@ -17,6 +17,8 @@ from fercli.cli.options import (
     ModelOption,
     OnNoFace,
     OverwriteOption,
+    PriorName,
+    PriorOption,
     ShallowOption,
     StrictOption,
     TtaOption,
@@ -60,6 +62,7 @@ def classify(
     model: ModelOption = None,
     weights: WeightsOption = None,
     tta: TtaOption = False,
+    prior: PriorOption = PriorName.trained,
     detector: Annotated[
         DetectorName,
         typer.Option(help="How to find faces; auto takes images of at most 96 pixels a side whole and searches larger ones."),
@@ -125,7 +128,7 @@ def classify(
     from fercli.classification.report import Report
 
     options = Options(largest=largest, min_face=min_face, whole=on_no_face is OnNoFace.whole, max_pixels=max_pixels)
-    job = Job(name, weights, tta, str(detector), options)
+    job = Job(name, weights, tta, prior is PriorName.even, str(detector), options)
     labeller = job.labeller()
     settings = job.settings(labeller)
     if annotate:

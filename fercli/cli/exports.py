@@ -92,16 +92,23 @@ def _file_name(title: str) -> str:
     return title.strip("/").replace("/", "-")
 
 
-def write_card(labeller: Labels, dataset: Dataset, folder: Path, *, tta: bool) -> None:
-    """Measure both splits, whichever is shown, and write the card's files: those in `weights/` are made this way.
+def write_card(
+    labeller: Labels, dataset: Dataset, folder: Path, *, tta: bool, shifts: bool, measured: Sequence[Evaluation] = ()
+) -> None:
+    """Measure both splits, but for what was `measured` alike, and write the card's files: those in `weights/` are made this way.
 
-    With `tta` the card also says what test-time augmentation gives.
+    With `tta` the card also says what test-time augmentation gives, with `shifts` what is left after changes of the images.
     """
+    known = {(result.title, result.split): result for result in measured}
+
+    def result_of(labels: Labels, split: str, *, shifts: bool) -> Evaluation:
+        return known.get((labels.title, split)) or evaluate(labels, dataset, split, shifts=shifts)
+
     for run in lineage(labeller.metadata):
         known_recipe(run, labeller.title)  # refuses what the card could not tell, before minutes of measuring
     name = labeller.name
-    results = [replace(evaluate(labeller, dataset, split), title=name) for split in SplitName]
-    augmented = [evaluate(labeller.augmented(), dataset, split).measures for split in SplitName] if tta else []
+    results = [replace(result_of(labeller, split, shifts=shifts), title=name) for split in SplitName]
+    augmented = [result_of(labeller.augmented(), split, shifts=False).measures for split in SplitName] if tta else []
     history = read_lines(Epoch, labeller.history) if labeller.history else []
     figures = {caption: f"{name}-{part}.png" for caption, part in _FIGURES.items()}
     test = results[0]

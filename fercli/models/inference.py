@@ -1,7 +1,6 @@
 """A trained network, ready to label faces: what `evaluate` and `classify` share."""
 
 import copy
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,9 +13,10 @@ from fercli.files import Kind, kind_of, readable
 from fercli.models.calibration import HIGHEST, LOWEST, tempered
 from fercli.models.checkpoints import assign, read_checkpoint, weights_of
 from fercli.models.registry import MODELS, Model, card_path, find_model, weights_path
+from fercli.models.views import VIEWS, views
 
 BATCH = 128
-SHIFTS = ((0, 0), (0, 2), (0, -2), (2, 0), (-2, 0))  # pixels down and across, for test-time augmentation
+CLASS_MIX = "class_mix"  # among the metadata of weights: the mean target of each label, which sum to 1
 RUNS = Path("runs")
 RUN_WEIGHTS = "model.safetensors"
 RUN_HISTORY = "history.csv"
@@ -124,7 +124,7 @@ class Labeller:
         twin = copy.copy(self)
         twin.tta = True
         twin.title = f"{self.title}+tta"
-        twin.multiply_adds = 2 * len(SHIFTS) * self.multiply_adds
+        twin.multiply_adds = VIEWS * self.multiply_adds
         return twin
 
     def features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
@@ -139,7 +139,7 @@ class Labeller:
         """Return the probabilities (N,7), rows summing to 1, of faces (N,48,48); features as from `features`, or computed."""
         if not self.tta:
             return tempered(self._label_view(pixels, hog), self.temperature)
-        seen = [self._label_view(view, hog if number == 0 else None) for number, view in enumerate(views(pixels))]
+        seen = [self._label_view(view, None) for view in views(pixels)]  # whose features are others than the face's own
         return tempered(np.mean(seen, axis=0, dtype=np.float32), self.temperature)
 
     def _label_view(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None) -> NDArray[np.float32]:
@@ -174,16 +174,6 @@ def lineage(metadata: dict[str, Any]) -> list[dict[str, Any]]:
 def datasets_seen(metadata: dict[str, Any]) -> frozenset[str]:
     """Return the digests of the data sets that weights have seen in all runs of their `lineage`; `unknown` where none is told."""
     return frozenset(run.get("dataset", "unknown") for run in lineage(metadata))
-
-
-def views(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """Yield the faces (N,H,W) as they are, then shifted as `SHIFTS` says with their borders repeated, and all these mirrored."""
-    far = max(abs(step) for shift in SHIFTS for step in shift)
-    height, width = pixels.shape[1:]
-    padded = np.pad(pixels, ((0, 0), (far, far), (far, far)), mode="edge")
-    for mirrored in (padded, padded[:, :, ::-1]):
-        for down, across in SHIFTS:
-            yield np.ascontiguousarray(mirrored[:, far - down : far - down + height, far - across : far - across + width])
 
 
 def _temperature(metadata: dict[str, Any], path: Path) -> float:

@@ -30,7 +30,7 @@ from fercli.models.checkpoints import (
     write_checkpoint,
 )
 from fercli.models.history import Epoch, write_lines
-from fercli.models.inference import RUN_HISTORY, RUN_WEIGHTS, begun_with
+from fercli.models.inference import CLASS_MIX, RUN_HISTORY, RUN_WEIGHTS, begun_with
 from fercli.models.networks import backend_name, build
 from fercli.models.recipes import Augmentation, Recipe, known_recipe
 from fercli.models.registry import Model
@@ -305,6 +305,7 @@ class Trainer:
             "dropout": self.model.network.dropout,
             "dataset": self.dataset.meta["digest"],
             "votes": self._votes_digest(),
+            CLASS_MIX: self._targets.mean(axis=0, dtype=np.float64).round(6).tolist(),
             "start": self.start,
             "device": self.device,
             "versions": {
