@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -23,6 +23,7 @@ except ImportError:  # Windows: two runs on one output are not detected there
 
 MAX_PIXELS = 100_000_000  # of a photo: the largest cameras on sale; up to 1.2 GB while decoding, with transparency
 TEMPORARY_SUFFIX = ".fercli-part"
+Opening = Callable[[], contextlib.AbstractContextManager[BinaryIO]]
 
 
 class Kind(StrEnum):
@@ -73,8 +74,8 @@ def refuse_existing(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ())
         raise UsageError(f"{path} is a folder; name a file to write.")
     if kind in {Kind.OTHER, Kind.UNREADABLE}:
         raise UsageError(f"{path} is no file that can be written; name another.")
-    if kind is Kind.FILE and not overwrite:
-        raise UsageError(f"{path} exists already; add --overwrite to replace it, or name another file.")
+    if not overwrite and (kind is Kind.FILE or path.is_symlink()):  # a link that leads nowhere has the name, too
+        raise _already_there(path)
     if kind is Kind.FILE and any(kind_of(item) is Kind.FILE and path.samefile(item) for item in inputs):
         raise UsageError(f"{path} is also an input; name another file to write.")
 
@@ -125,21 +126,20 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """Open a temporary file beside `path`; publish it under that name when the block ends without an exception.
+def claimed(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> Iterator[Opening]:
+    """Hold `path` for this run while the block works; what it yields opens the file for writing, as `atomic_write` does.
 
-    At any moment, also after SIGKILL, `path` is the old file or the complete new one. The temporary's name is fixed and
-    locked while in use: what a killed run left is taken over by the next, and a second run at the same time is refused.
+    A command that works for long claims its outputs before it begins, and writes them at its end. `path` is looked at once it
+    is held, so that of two runs one wins and the other is told. Without `overwrite` nothing is replaced, not even what another
+    program puts there during the block.
 
-    A remote file is written on this machine, then sent whole under another name, and renamed. Raises FercliError when the file
-    cannot be written or another run is writing it; `path` is then untouched.
+    Raises FercliError if another run holds the path or the place cannot be written to, and UsageError as `refuse_existing` does.
+    A remote file is not held; without `overwrite` it is looked at before the block, and again before it is put in place.
     """
     if isinstance(path, RemotePath):
-        try:
-            with path.published() as handle:
-                yield handle
-        except OSError as error:
-            raise _cannot_write(path, error) from error
+        if not overwrite:
+            refuse_existing(path, overwrite=False)
+        yield lambda: _sent(path, overwrite=overwrite)
         return
     temporary = path.with_name(f".{path.name}{TEMPORARY_SUFFIX}")
     try:
@@ -148,24 +148,33 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         raise _cannot_write(path, error) from error
     try:
-        try:
-            with handle:
-                yield handle
-                handle.flush()
-                os.fsync(handle.fileno())
-                os.replace(temporary, path)  # inside the lock, so that nobody takes the temporary over in between
-        except BaseException:
-            with contextlib.suppress(OSError):
+        refuse_existing(path, overwrite=overwrite, inputs=inputs)
+        yield lambda: _published(handle, temporary, path, overwrite=overwrite)
+    finally:
+        with contextlib.suppress(OSError):
+            if _is_at(handle, temporary):  # not published; and while locked, for a moment later it may be another run's
                 os.unlink(temporary)
-            raise
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise _cannot_write(path, error) from error
+        with contextlib.suppress(OSError):  # what a full disk left in the buffer was told before
+            handle.close()
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace the content of `path` by `data`; errors as in `atomic_write`."""
-    with atomic_write(path) as handle:
+@contextlib.contextmanager
+def atomic_write(path: Path, *, overwrite: bool = True, inputs: Iterable[Path] = ()) -> Iterator[BinaryIO]:
+    """Open a temporary file beside `path`; publish it under that name when the block ends without an exception.
+
+    At any moment, also after SIGKILL, `path` is the old file or the complete new one. The temporary's name is fixed and
+    locked while in use: what a killed run left is taken over by the next, and a second run at the same time is refused.
+
+    A remote file is written on this machine, then sent whole under another name, and renamed. Raises FercliError when the file
+    cannot be written or another run is writing it, and UsageError as `refuse_existing` does; `path` is then untouched.
+    """
+    with claimed(path, overwrite=overwrite, inputs=inputs) as opening, opening() as handle:
+        yield handle
+
+
+def write_atomically(path: Path, data: bytes, *, overwrite: bool = True) -> None:
+    """Make `data` the content of `path`; errors as in `atomic_write`."""
+    with atomic_write(path, overwrite=overwrite) as handle:
         handle.write(data)
 
 
@@ -179,20 +188,71 @@ def remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def _published(handle: BinaryIO, temporary: Path, path: Path, *, overwrite: bool) -> Iterator[BinaryIO]:
+    try:
+        yield handle
+        handle.flush()
+        os.fsync(handle.fileno())
+        if overwrite:
+            os.replace(temporary, path)
+        else:
+            _rename_to_nothing(temporary, path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def _sent(path: RemotePath, *, overwrite: bool) -> Iterator[BinaryIO]:
+    try:
+        with path.published() as handle:
+            yield handle
+            if not overwrite:
+                refuse_existing(path, overwrite=False)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
 def _open_locked(temporary: Path, path: Path) -> BinaryIO:
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
     while True:
-        handle = os.fdopen(os.open(temporary, os.O_RDWR | os.O_CREAT, 0o666), "w+b", closefd=True)
+        if temporary.is_symlink() or kind_of(temporary) is Kind.OTHER:  # what it leads to is none of ours
+            os.unlink(temporary)
+        handle = os.fdopen(os.open(temporary, flags, 0o666), "w+b", closefd=True)
         try:
             if fcntl is not None:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Another run may have published or removed the file between our open and our lock.
-            if temporary.exists() and os.path.samestat(os.fstat(handle.fileno()), temporary.stat()):
-                handle.truncate(0)
-                return handle
+            if _is_at(handle, temporary):
+                if os.fstat(handle.fileno()).st_nlink == 1:
+                    handle.truncate(0)
+                    return handle
+                os.unlink(temporary)  # a file of two names was published just before its run was killed
         except BlockingIOError:
             handle.close()
             raise FercliError(f"{path} is being written by another run of fercli; wait for it or name another file.") from None
+        except BaseException:
+            handle.close()
+            raise
         handle.close()
+
+
+def _is_at(handle: BinaryIO, path: Path) -> bool:
+    return path.exists() and os.path.samestat(os.fstat(handle.fileno()), path.stat())
+
+
+def _rename_to_nothing(temporary: Path, path: Path) -> None:
+    """Rename to `path`, which must not exist; UsageError if it does by now."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise _already_there(path) from None
+    except OSError:  # a file system without hard links: the lock keeps other runs away, if not other programs
+        refuse_existing(path, overwrite=False)
+        os.replace(temporary, path)
+    else:
+        os.unlink(temporary)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -205,6 +265,10 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+def _already_there(path: Path) -> UsageError:
+    return UsageError(f"{path} exists already; add --overwrite to replace it, or name another file.")
+
+
 def _cannot_write(path: Path, error: OSError) -> FercliError:
     return FercliError(
         f"{path} cannot be written ({error.strerror or error}); nothing there was changed. "
@@ -215,3 +279,8 @@ def _cannot_write(path: Path, error: OSError) -> FercliError:
 def readable(path: Path) -> str:
     r"""Return the path as valid Unicode: bytes that are not UTF-8 become `\xff`, so that every reader can open the file."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def shown_name(path: Path) -> str:
+    """Return the path as one line of visible characters: `readable`, and what could drive a terminal or a page escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in readable(path))

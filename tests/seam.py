@@ -16,7 +16,7 @@ Act = Callable[[str], None]
 
 
 class Seam:
-    """Counts what changes files (make, open, write, fsync, replace, unlink; SQLite's statements) and does `act` at the Nth."""
+    """Does `act` at the Nth operation that changes files: make, open, write, fsync, replace, link, unlink; SQLite's statements."""
 
     def __init__(self, at: int, act: Act) -> None:
         self.at, self.act = at, act
@@ -48,7 +48,7 @@ class _System:
 
     def __getattr__(self, name: str) -> Any:
         original = getattr(os, name)
-        if name not in {"open", "fsync", "replace", "unlink", "makedirs"}:
+        if name not in {"open", "fsync", "replace", "link", "unlink", "makedirs"}:
             return original
 
         def counted(*arguments: Any, **options: Any) -> Any:

@@ -30,7 +30,8 @@ WeightsOption = Annotated[
 TtaOption = Annotated[
     bool,
     typer.Option(
-        "--tta", help="Label several views of each face, half a pixel apart and mirrored, and take the mean: better, but slower."
+        "--tta",
+        help="Label four views of each face, moved by half a pixel and mirrored, and take the mean: better, at four times the cost.",
     ),
 ]
 PriorOption = Annotated[

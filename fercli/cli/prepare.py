@@ -10,7 +10,7 @@ import typer
 
 from fercli.cli import console
 from fercli.cli.options import DATA_DEFAULT, OverwriteOption, StrictOption
-from fercli.files import refuse_existing, refuse_missing
+from fercli.files import claimed, refuse_existing, refuse_missing
 from fercli.labels import LABELS
 
 if TYPE_CHECKING:
@@ -45,12 +45,13 @@ def prepare(
     refuse_missing([source], "give FER2013's CSV, an archive that holds it, or a folder of images")
     if ferplus:
         refuse_missing([ferplus], "give FER+'s fer2013new.csv")
-    refuse_existing(output, overwrite=overwrite, inputs=[source, *([ferplus] if ferplus else [])])
+    inputs = [source, *([ferplus] if ferplus else [])]
+    refuse_existing(output, overwrite=overwrite, inputs=inputs)  # before the seconds that imports take
     started = time.monotonic()
-    from fercli.dataset import write_dataset
+    from fercli.dataset import save_dataset
     from fercli.preparation.prepare import prepare as make_dataset
 
-    with console.progress("images") as bars:
+    with claimed(output, overwrite=overwrite, inputs=inputs) as opening, console.progress("images") as bars:
         tasks = {stage: bars.add_task(stage, total=None, visible=False) for stage in ("rows", "HOG")}
 
         def on_progress(stage: str, done: int, total: int | None) -> None:
@@ -68,7 +69,8 @@ def prepare(
             processes=os.cpu_count() or 1,
             on_progress=on_progress,
         )
-        write_dataset(result.dataset, output)
+        with opening() as handle:
+            save_dataset(result.dataset, handle)
     _report(result, output, time.monotonic() - started)
     if result.rejected:
         raise typer.Exit(3)

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-VIEW_SHIFTS = ((0.5, 0.5), (0.5, -0.5), (-0.5, 0.5), (-0.5, -0.5))  # pixels down and across
+VIEW_SHIFTS = ((0.5, -0.5), (-0.5, 0.5))  # pixels down and across
 VIEWS = 2 * len(VIEW_SHIFTS)
 
 
 def views(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
     """Yield the faces (N,48,48) shifted as `VIEW_SHIFTS` says, then all these mirrored: `VIEWS` arrays like them.
 
-    Training shows interpolated images; half a pixel either way interpolates these alike, and does what training's did to noise.
+    Training showed interpolated images, and half a pixel either way interpolates most. More views gave no more on PublicTest.
     """
     for faces in (pixels, pixels[:, :, ::-1]):
         for down, across in VIEW_SHIFTS:

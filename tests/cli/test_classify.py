@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pyarrow import parquet
 
-from fercli.classification.pipeline import Job, classify
+from fercli.classification.pipeline import classify
 from tests.conftest import PHOTOS, FakeLabeller, Ran
 
 Run = Callable[..., Ran]
@@ -73,14 +73,12 @@ def test_nothing_readable_publishes_nothing(fercli: Run, tmp_path: Path) -> None
     assert not (tmp_path / "r.csv").exists()
 
 
-def test_an_even_prior_is_another_run(fercli: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_even_prior(fercli: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     results = tmp_path / "r.csv"
     refused = fercli("classify", photos, "-o", results, "--prior", "even")
     assert refused.code == 2
     assert "leave --prior away" in refused.talk
     monkeypatch.setattr(FakeLabeller, "metadata", {"class_mix": [0.7] + [0.05] * 6})
-    plain, even = (Job(even=even) for even in (False, True))
-    assert plain.settings(plain.labeller()) != even.settings(even.labeller())  # so --resume does not mix them
     assert fercli("classify", photos, "-o", results, "--prior", "even").code == 0
     bright, dark, _ = read(results)
     assert (bright["label"], bright["model"]) == ("neutral", "fake+even")
