@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from fercli.cli import console
 from fercli.cli.options import SplitName
 from fercli.dataset import Dataset
-from fercli.evaluation.cards import CHOICES, REPETITIONS, model_card
+from fercli.evaluation.cards import CHOICES, PORTRAITS, REPETITIONS, model_card
 from fercli.evaluation.measures import Comparison, Evaluation, evaluate
 from fercli.files import write_atomically, write_json
 from fercli.labels import LABELS
 from fercli.models.calibration import reliability
-from fercli.models.history import Choice, Epoch, Repetition, read_lines, write_lines
+from fercli.models.history import Choice, Epoch, Portraits, Repetition, read_lines, write_lines
 from fercli.models.inference import Labels, lineage
 from fercli.models.recipes import known_recipe
 from fercli.models.registry import Published
@@ -128,6 +128,7 @@ def write_card(
     write_json(folder / f"{name}-metrics.json", metrics)
     choices = read_lines(Choice, folder / CHOICES)
     repetitions = read_lines(Repetition, folder / REPETITIONS)
-    card = model_card(results, augmented, labeller.metadata, history, figures, choices, repetitions)
+    portraits = read_lines(Portraits, folder / PORTRAITS)
+    card = model_card(results, augmented, labeller.metadata, history, figures, choices, repetitions, portraits)
     write_atomically(folder / f"{name}-card.md", card.encode())
     console.say(f"card: {console.name(folder / f'{name}-card.md')}")

@@ -31,7 +31,7 @@ TtaOption = Annotated[
     bool,
     typer.Option(
         "--tta",
-        help="Label four views of each face, moved by half a pixel and mirrored, and take the mean: better, at four times the cost.",
+        help="Label four views of each face, half a pixel apart and mirrored, and take the mean: better, at four times the cost.",
     ),
 ]
 PriorOption = Annotated[

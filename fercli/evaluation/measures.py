@@ -211,6 +211,17 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     return centre - half, centre + half
 
 
+def area_under_curve(scores: NDArray[Any], others: NDArray[Any]) -> float:
+    """Return the share of all pairs in which the one of `scores` (N,) is higher than that of `others` (M,), equals as half.
+
+    That is the area under the receiver operating characteristic (Hanley and McNeil 1982); NaN without pairs.
+    """
+    if not scores.size or not others.size:
+        return math.nan
+    differences = np.subtract.outer(scores, others)
+    return float(((differences > 0) + 0.5 * (differences == 0)).mean())
+
+
 def compare_hog(results: Sequence[Evaluation], labels: NDArray[np.uint8]) -> list[Comparison]:
     """Compare each two of the results that differ by HOG alone; they are of the same split, whose labels (N,) are given."""
     networks = [(MODELS[result.model], result) for result in results if result.model in MODELS]

@@ -16,7 +16,7 @@ from fercli.models.registry import MODELS, Model, card_path, find_model, weights
 from fercli.models.views import VIEWS, views
 
 BATCH = 128
-CLASS_MIX = "class_mix"  # among the metadata of weights: the mean target of each label, which sum to 1
+CLASS_MIX = "class_mix"  # among the metadata of weights: the mean target of each label, smoothed as in training; they sum to 1
 RUNS = Path("runs")
 RUN_WEIGHTS = "model.safetensors"
 RUN_HISTORY = "history.csv"

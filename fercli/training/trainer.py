@@ -36,7 +36,7 @@ from fercli.models.recipes import Augmentation, Recipe, known_recipe
 from fercli.models.registry import Model
 from fercli.plots import plot_curves
 from fercli.training.augmentation import Augment
-from fercli.training.batches import Batches, targets
+from fercli.training.batches import Batches, class_mix, targets
 from fercli.training.devices import Devices
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -305,7 +305,7 @@ class Trainer:
             "dropout": self.model.network.dropout,
             "dataset": self.dataset.meta["digest"],
             "votes": self._votes_digest(),
-            CLASS_MIX: self._targets.mean(axis=0, dtype=np.float64).round(6).tolist(),
+            CLASS_MIX: class_mix(self._targets, self.recipe.label_smoothing),
             "start": self.start,
             "device": self.device,
             "versions": {

@@ -1,4 +1,5 @@
 import json
+import math
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from fercli.dataset import Dataset
 from fercli.evaluation.measures import (
     Evaluation,
     agreement_with_crowd,
+    area_under_curve,
     compare_hog,
     evaluate,
     majorities,
@@ -61,6 +63,12 @@ def test_all_leaked_has_no_leak_free_accuracy() -> None:
 def test_wilsons_interval_as_published(successes: int, trials: int, low: float, high: float) -> None:
     """Newcombe 1998, Table I, method 3."""
     assert np.allclose(wilson_interval(successes, trials), (low, high), atol=2e-4)
+
+
+def test_the_area_under_the_curve_counts_pairs() -> None:
+    assert area_under_curve(np.array([0.9, 0.5]), np.array([0.1, 0.5])) == (1 + 1 + 1 + 0.5) / 4
+    assert area_under_curve(np.array([0.1]), np.array([0.9])) == 0
+    assert math.isnan(area_under_curve(np.array([]), np.array([0.9])))
 
 
 @pytest.mark.parametrize(("gained", "lost", "p"), [(10, 2, 0.0386), (2, 10, 0.0386), (5, 5, 1.0), (0, 0, 1.0), (0, 6, 0.03125)])
