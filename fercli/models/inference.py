@@ -1,7 +1,6 @@
 """A trained network, ready to label faces: what `evaluate` and `classify` share."""
 
 import copy
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,10 +14,11 @@ from fercli.models.calibration import HIGHEST, LOWEST, tempered
 from fercli.models.graphs import Value
 from fercli.models.registry import HOG_LENGTH, MODELS, Model, card_path, find_model, weights_path
 from fercli.models.sessions import compute, open_session
+from fercli.models.views import VIEWS, views
 from fercli.models.weights import TEMPERATURE, Weights, read_weights
 
 BATCH = 128
-SHIFTS = ((0, 0), (0, 2), (0, -2), (2, 0), (-2, 0))  # pixels down and across, for test-time augmentation
+CLASS_MIX = "class_mix"  # among the metadata of weights: the mean target of each label, smoothed as in training; they sum to 1
 RUNS = Path("runs")
 RUN_WEIGHTS = "model.onnx"
 OLD_WEIGHTS = "model.safetensors"  # of older versions, which wrote weights as they write checkpoints
@@ -134,7 +134,7 @@ class Labeller:
         twin = copy.copy(self)
         twin.tta = True
         twin.title = f"{self.title}+tta"
-        twin.multiply_adds = 2 * len(SHIFTS) * self.multiply_adds
+        twin.multiply_adds = VIEWS * self.multiply_adds
         return twin
 
     def features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
@@ -150,7 +150,7 @@ class Labeller:
         if not self.tta:
             return self._label(pixels, hog)
         seen = self._label(np.concatenate(list(views(pixels))), None)
-        plain = tempered(seen, 1 / self.temperature).reshape(2 * len(SHIFTS), *pixels.shape[:1], *seen.shape[1:])
+        plain = tempered(seen, 1 / self.temperature).reshape(VIEWS, *pixels.shape[:1], *seen.shape[1:])
         return tempered(np.mean(plain, axis=0, dtype=np.float32), self.temperature)
 
     def _label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None) -> NDArray[np.float32]:
@@ -198,16 +198,6 @@ def lineage(metadata: dict[str, Any]) -> list[dict[str, Any]]:
 def datasets_seen(metadata: dict[str, Any]) -> frozenset[str]:
     """Return the digests of the data sets that weights have seen in all runs of their `lineage`; `unknown` where none is told."""
     return frozenset(run.get("dataset", "unknown") for run in lineage(metadata))
-
-
-def views(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """Yield the faces (N,H,W) as they are, then shifted as `SHIFTS` says with their borders repeated, and all these mirrored."""
-    far = max(abs(step) for shift in SHIFTS for step in shift)
-    height, width = pixels.shape[1:]
-    padded = np.pad(pixels, ((0, 0), (far, far), (far, far)), mode="edge")
-    for mirrored in (padded, padded[:, :, ::-1]):
-        for down, across in SHIFTS:
-            yield np.ascontiguousarray(mirrored[:, far - down : far - down + height, far - across : far - across + width])
 
 
 def _temperature(metadata: dict[str, Any], path: Path) -> float:
