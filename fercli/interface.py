@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from fercli.classification.run import Run
     from fercli.evaluation.measures import Evaluation
     from fercli.models.history import Epoch
-    from fercli.preparation.prepare import OnProgress, Preparation
+    from fercli.preparation.prepare import Preparation
     from fercli.training.trainer import Step
 
 Place = str | Path
@@ -31,43 +31,34 @@ def prepare(
     output: Place = DATA,
     *,
     ferplus: Place | None = None,
-    flips: bool = True,
-    hog: bool = True,
-    drop_leaked: bool = False,
-    validation_share: float = 0.1,
-    seed: int = 0,
-    strict: bool = False,
+    classes: str | None = None,
+    leave_out: str | Iterable[str] = (),
+    split: str | None = None,
     overwrite: bool = False,
-    processes: int = 1,
-    on_progress: "OnProgress" = lambda *_: None,
+    **options: Any,
 ) -> "Preparation":
-    """Read FER2013, or a folder of faces by expression, write the data set, and return it with what was found on the way.
+    """Read FER2013, or faces of your own, write the data set, and return it with what was found on the way.
 
-    See `preparation.prepare.prepare` for the options. Raises UsageError for a `source` that is missing, and for an `output` that
-    exists unless `overwrite`; FercliError for a source that cannot be used.
+    `classes`, `leave_out` and `split` are texts as the command takes them; `ferplus` is FER+'s file. The other options are those of
+    `preparation.prepare.prepare`. Raises UsageError for a `source` that is missing, and for an `output` that exists unless
+    `overwrite`; FercliError for a source that cannot be used.
     """
     source, output, ferplus = Path(source), Path(output), Path(ferplus) if ferplus else None
     refuse_missing([source], "give FER2013's CSV, an archive that holds it, or a folder of images")
     if ferplus:
         refuse_missing([ferplus], "give FER+'s fer2013new.csv")
+    from fercli.preparation.classes import Classes
+    from fercli.preparation.splits import parse_shares
+
+    naming = Classes.parse(classes, [leave_out] if isinstance(leave_out, str) else leave_out)
+    shares = parse_shares(split) if split else None
     inputs = [source, *([ferplus] if ferplus else [])]
     refuse_existing(output, overwrite=overwrite, inputs=inputs)  # before the seconds that imports take
     from fercli.dataset import save_dataset
     from fercli.preparation.prepare import prepare as make_dataset
 
     with claimed(output, overwrite=overwrite, inputs=inputs) as opening:
-        result = make_dataset(
-            source,
-            ferplus=ferplus,
-            flips=flips,
-            hog=hog,
-            drop_leaked=drop_leaked,
-            strict=strict,
-            validation_share=validation_share,
-            seed=seed,
-            processes=processes,
-            on_progress=on_progress,
-        )
+        result = make_dataset(source, ferplus=ferplus, classes=naming, split=shares, **options)
         with opening() as handle:
             save_dataset(result.dataset, handle)
     return result
@@ -114,24 +105,35 @@ def train(
 
 
 def evaluate(
-    data: Place = DATA, *, model: str | None = None, weights: Place | None = None, split: str = "test", tta: bool = False
+    data: Place = DATA,
+    *,
+    model: str | None = None,
+    weights: Place | None = None,
+    split: str = "test",
+    tta: bool = False,
+    prior: str = "trained",
+    shifts: bool = False,
 ) -> "list[Evaluation]":
     """Measure models on a `split` of a data set, `test` or `validation`, and return what each came to.
 
     Those are the one called `model`, the one with the `weights` of a run or file, or all that are shipped and all under `./runs`.
-    `tta` is test-time augmentation. Raises UsageError for what is missing, IntegrityError for what is not what it should be.
+    `tta` is test-time augmentation; `prior` is `even` where each expression is as frequent as another, not as in training. With
+    `shifts` they are measured after changes of the images, too. Raises UsageError for what is missing, IntegrityError for what is
+    not what it should be.
     """
-    from fercli.dataset import SPLITS, read_dataset
+    _refuse_other("split", split, ("test", "validation"))
+    even = _even(prior)
+    from fercli.dataset import read_dataset
     from fercli.evaluation.candidates import candidates
     from fercli.evaluation.measures import evaluate as measure
+    from fercli.models.priors import as_asked
 
     def refuse(_: str, error: FercliError) -> None:
         raise error
 
-    _refuse_other("split", split, SPLITS)
-    dataset = read_dataset(Path(data))
-    labellers = candidates(model, Path(weights) if weights else None, refuse)
-    return [measure(labeller.augmented() if tta else labeller, dataset, split) for labeller in labellers]
+    dataset = read_dataset(Path(data), splits=[split])
+    labellers = candidates(model, _place(weights), refuse)
+    return [measure(as_asked(labeller, tta=tta, even=even), dataset, split, shifts=shifts) for labeller in labellers]
 
 
 def classify(
@@ -140,6 +142,7 @@ def classify(
     model: str | None = None,
     weights: Place | None = None,
     tta: bool = False,
+    prior: str = "trained",
     detector: str = "auto",
     largest: bool = False,
     min_face: int = 0,
@@ -161,10 +164,10 @@ def classify(
     has a `box` in pixels of the upright photo, a `label`, its `confidence`, 0 to 1, and the `probabilities` (7,) in the order of
     `labels.LABELS`. A photo that cannot be read is an outcome with a `reject`, and the others go on.
 
-    Who labels is the registry's `model` (by default `registry.DEFAULT_MODEL`) or the `weights` of a run or file; `detector` is one
-    of `faces.DETECTORS`. Faces under `min_face` pixels are left out, and with `largest` all but one of a photo. `on_no_face` tells
-    what becomes of a photo without any: `whole` takes it as a face, `skip` gives it no row. Larger photos than `max_pixels` are
-    rejected. For results on disk, `output` and what follows it, and for the errors, see `Run`.
+    Who labels is the registry's `model` (by default `registry.DEFAULT_MODEL`) or the `weights` of a run or file, with `tta` and
+    `prior` as in `evaluate`; `detector` is one of `faces.DETECTORS`. Faces under `min_face` pixels are left out, and with `largest`
+    all but one of a photo. `on_no_face` tells what becomes of a photo without any: `whole` takes it as a face, `skip` gives it no
+    row. Larger photos than `max_pixels` are rejected. For results on disk, `output` and what follows it, and for errors, see `Run`.
     """
     from fercli.classification.run import Run
 
@@ -172,7 +175,7 @@ def classify(
     options = Options(largest, min_face, on_no_face == "whole", max_pixels)
     return Run(
         _places(photos),
-        Job(model, _place(weights), tta, detector, options),
+        Job(model, _place(weights), tta, _even(prior), detector, options),
         output if output is None or isinstance(output, Output) else Output.parse(str(output)),
         annotate=_place(annotate),
         report=_place(report),
@@ -193,6 +196,11 @@ def _place(where: Place | None) -> Path | None:
 def _places(where: Place | Iterable[Place]) -> list[Path]:
     together = [where] if isinstance(where, (str, Path)) else where
     return [place(item) if isinstance(item, str) else item for item in together]
+
+
+def _even(prior: str) -> bool:
+    _refuse_other("prior", prior, ("trained", "even"))
+    return prior == "even"
 
 
 def _refuse_other(name: str, value: str, known: Iterable[str]) -> None:

@@ -109,6 +109,14 @@ def _set_draft(image: Image.Image, least_side: int | None) -> None:
     image.draft("L", (math.ceil(image.width * least), math.ceil(image.height * least)))
 
 
+def recompressed(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """Return grey pixels (height, width) as they are after they were stored as a JPEG of this quality, 1 to 95."""
+    stored = io.BytesIO()
+    picture = Image.fromarray(pixels)
+    picture.save(stored, "JPEG", quality=quality)
+    return np.asarray(Image.open(stored, formats=["JPEG"]), np.uint8)
+
+
 def square_around(photo: NDArray[np.uint8]) -> Frame:
     """Return the smallest square around a whole image (height, width), centred; it reaches beyond the shorter side."""
     height, width = photo.shape

@@ -46,7 +46,7 @@ class Plan:
             raise UsageError("--resume goes on with the run's own weights; leave --start away.")
         if resume and teachers:
             raise UsageError("--resume goes on with what the run's own teachers said; leave --teacher away.")
-        self.dataset = read_dataset(data, hog=self.model.uses_hog)
+        self.dataset = read_dataset(data, hog=self.model.uses_hog, splits=("train", "validation"))
         self.start = [start_weights(path).path for path in start]
         self.teachers = [teacher_from(path) for path in teachers]
         recipe = stored_recipe(self.folder) if resume else self.model.recipe
