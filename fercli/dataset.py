@@ -8,6 +8,7 @@ same pixels; optionally `_hog` (N,800) float32 and `_votes` (N,10) uint8, how of
 
 import hashlib
 import json
+import math
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
@@ -23,6 +24,7 @@ from fercli.labels import LABELS, VOTES
 from fercli.models.registry import HOG_LENGTH, SIDE
 
 _IDENTITY = ("_pixels", "_labels", "_rows")  # the arrays that `Dataset.digest` covers; each other has a digest of its own
+META_LIMIT = 64 << 20  # bytes; a name of 20 characters takes 80 there
 SPLITS = ("train", "validation", "test")
 
 
@@ -109,16 +111,13 @@ def read_dataset(path: Path, *, hog: bool = False) -> Dataset:
 
 
 def _from_archive(archive: zipfile.ZipFile, path: Path, *, hog: bool) -> Dataset:
-    meta = json.loads(str(_read_array(archive, "meta")))
+    meta = _read_meta(archive)
     digests = meta["sha256"]
     if hog and "train_hog" not in digests:
         raise UsageError(f"{path} holds no HOG features; prepare it again without --no-hog, or use a model without HOG.")
 
     def read(key: str, dtype: type, shape: tuple[int | None, ...]) -> NDArray[Any]:
-        array = _read_array(archive, key)
-        fits = len(array.shape) == len(shape) and all(want in (None, got) for want, got in zip(shape, array.shape, strict=True))
-        if array.dtype != dtype or not fits:
-            raise ValueError(f"{key} is {array.dtype} {array.shape}, not {np.dtype(dtype)} {shape}")
+        array = _read_array(archive, key, dtype, shape)
         if not key.endswith(_IDENTITY) and _sha256(array) != digests[key]:
             raise ValueError(f"the digest of {key} differs")
         return array
@@ -128,16 +127,43 @@ def _from_archive(archive: zipfile.ZipFile, path: Path, *, hog: bool) -> Dataset
     if not (np.isfinite(mean).all() and mean.min() >= 0 and mean.max() <= 255):
         raise ValueError("mean is not between 0 and 255")
     dataset = Dataset(**splits, mean=mean, meta=meta)
+    names = meta.get("names")
+    if names and not all((split.rows >= 0).all() and (split.rows < len(names)).all() for split in splits.values()):
+        raise ValueError("not every image has one of the names")
     if dataset.digest() != meta["digest"]:
         raise ValueError("the digest of pixels, labels and rows differs")
     return dataset
 
 
-def _read_array(archive: zipfile.ZipFile, key: str) -> NDArray[Any]:
-    # numpy.load would guess at other formats and, when it fails, recommend pickle; its reader of one array does neither.
-    with archive.open(f"{key}.npy") as member:
+def _read_meta(archive: zipfile.ZipFile) -> dict[str, Any]:
+    text = _read_array(archive, "meta", np.str_, ())
+    meta: dict[str, Any] = json.loads(str(text))
+    names = meta.get("names") or []
+    if not isinstance(meta["sha256"], dict) or not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise ValueError("meta holds no digests, or names that are no texts")
+    return meta
+
+
+def _read_array(archive: zipfile.ZipFile, key: str, dtype: type, shape: tuple[int | None, ...]) -> NDArray[Any]:
+    """Return an array once its header says that it is of this type and shape, where None is any length.
+
+    numpy.load would guess at other formats and, when it fails, recommend pickle; and it would read whatever the header says.
+    """
+    info = archive.getinfo(f"{key}.npy")
+    if info.compress_type != zipfile.ZIP_STORED or (key == "meta" and info.file_size > META_LIMIT):
+        raise ValueError(f"{key} is compressed or too large, as none is that fercli writes")
+    with archive.open(info) as member:
+        version = np.lib.format.read_magic(member)
+        reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        found, _, kind = reader(member)
+    fits = len(found) == len(shape) and all(want in (None, got) for want, got in zip(shape, found, strict=True))
+    if not fits or (kind.type is not np.str_ if dtype is np.str_ else kind != dtype):
+        raise ValueError(f"{key} is {kind} {found}, not {np.dtype(dtype)} {shape}")
+    if math.prod(found) * kind.itemsize > info.file_size:
+        raise ValueError(f"{key} is shorter than it says")
+    with archive.open(info) as member:
         array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
-        return array
+    return array
 
 
 def _sha256(*arrays: NDArray[Any]) -> str:

@@ -279,3 +279,8 @@ def _cannot_write(path: Path, error: OSError) -> FercliError:
 def readable(path: Path) -> str:
     r"""Return the path as valid Unicode: bytes that are not UTF-8 become `\xff`, so that every reader can open the file."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def shown_name(path: Path) -> str:
+    """Return the path as one line of visible characters: `readable`, and what could drive a terminal or a page escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in readable(path))

@@ -1,5 +1,6 @@
 import contextlib
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,45 @@ def test_promise_5_other_keys_types_shapes_ranges_are_refused(path: Path, change
 def test_promise_8_object_arrays_are_refused(path: Path) -> None:
     np.savez(path, **(arrays(path) | {"train_labels": np.array([{}] * 84, object)}))
     with pytest.raises(IntegrityError):
+        read_dataset(path)
+
+
+@pytest.mark.parametrize("key", ["meta", "train_labels", "train_pixels"])
+def test_promise_5_compressed_entries_are_refused_unread(path: Path, key: str) -> None:
+    """However little is on the disk: a gigabyte of zeros, or of text, is a megabyte."""
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(path.with_name("bomb.npz"), "w") as new:
+        for item in old.infolist():
+            packed = zipfile.ZIP_DEFLATED if item.filename == f"{key}.npy" else zipfile.ZIP_STORED
+            new.writestr(item.filename, old.read(item), packed)
+    with pytest.raises(IntegrityError, match=f"{key} is compressed"):
+        read_dataset(path.with_name("bomb.npz"))
+
+
+@pytest.mark.parametrize("value", [np.array("x" * 4096), np.zeros(9, "U999"), np.array(b"{}"), np.zeros((), "V9999")])
+def test_promise_5_what_is_described_as_huge_or_otherwise_is_refused_unread(
+    path: Path, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fercli.dataset.META_LIMIT", 4096)
+    np.savez(path, **(arrays(path) | {"meta": value}))
+    with pytest.raises(IntegrityError, match=r"meta is|shorter"):
+        read_dataset(path)
+
+
+def test_promise_5_an_array_longer_than_its_entry_takes_no_memory(path: Path) -> None:
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000000,), }".ljust(117) + b"\n"
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(path.with_name("long.npz"), "w") as new:
+        for item in old.infolist():
+            data = b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header
+            new.writestr(item.filename, data if item.filename == "train_labels.npy" else old.read(item))
+    with pytest.raises(IntegrityError, match="train_labels is shorter than it says"):
+        read_dataset(path.with_name("long.npz"))
+
+
+@pytest.mark.parametrize("names", ["abc", [1, 2], {"0": "a"}, ["only one"]])
+def test_promise_5_names_that_are_none_are_refused(path: Path, names: object) -> None:
+    meta = json.loads(str(arrays(path)["meta"])) | {"names": names}
+    np.savez(path, **(arrays(path) | {"meta": np.array(json.dumps(meta))}))
+    with pytest.raises(IntegrityError, match="names"):
         read_dataset(path)
 
 

@@ -15,6 +15,7 @@ from fercli.files import (
     refuse_existing,
     refuse_filled,
     refuse_missing,
+    shown_name,
     write_atomically,
 )
 from tests.promises import Did
@@ -218,3 +219,7 @@ def test_promise_23_a_folder_is_held_by_one_run(tmp_path: Path) -> None:
 def test_promise_18_names_that_are_not_utf8_stay_readable() -> None:
     assert readable(Path(os.fsdecode(b"caf\xe9.jpg"))) == "caf\\xe9.jpg"
     assert readable(Path("café.jpg")) == "café.jpg"
+
+
+def test_a_shown_name_has_no_control_characters() -> None:
+    assert shown_name(Path("a\x1b[31m\n.jpg")) == "a\\x1b[31m\\n.jpg"

@@ -13,14 +13,15 @@ import signal
 import socket
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fercli import __version__
-from fercli.classification.pipeline import Job, classify
+from fercli.classification.job import Job, Workers
+from fercli.classification.pipeline import classify
 from fercli.classification.records import Outcome, Reject, decoded, encoded
 from fercli.errors import FercliError, IntegrityError, Interrupted, UsageError
 from fercli.models.inference import Labels
@@ -34,15 +35,6 @@ BLOCK = 256  # photos at most: what a lost worker costs
 _TRIES = 2  # of a block, and then of each of its photos alone: one that ends every worker must not go round for ever
 _CONNECT_SECONDS = 10
 _GROW_SECONDS = 600
-
-
-@dataclass(frozen=True)
-class Workers:
-    """How many processes label (None: as many as fit the cluster), and the cores and graphics processors that each is given."""
-
-    number: int | None = None
-    cpus: int = 1
-    gpus: float = 0.0
 
 
 def refuse_missing_ray() -> None:

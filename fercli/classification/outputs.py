@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -64,8 +65,8 @@ def suffix_of(output: Output) -> str:
 
 
 @contextlib.contextmanager
-def publishing(output: Output, stream: BinaryIO) -> Iterator[Writer]:
-    """Open the output for rows, `stream` if it is standard output; what is written appears when the block ends well.
+def publishing(output: Output, stream: BinaryIO | None = None) -> Iterator[Writer]:
+    """Open the output for rows, `stream` in place of standard output; what is written appears when the block ends well.
 
     A file appears whole, as by `atomic_write`; of a folder each part does as soon as it is full, and `COMPLETE` at the end, when
     parts of an earlier run are gone. The earlier run's `COMPLETE` goes just before this one's first part comes. Errors as from
@@ -77,7 +78,7 @@ def publishing(output: Output, stream: BinaryIO) -> Iterator[Writer]:
             yield parts
         parts.complete()
         return
-    with contextlib.nullcontext(stream) if output.stream else atomic_write(output.path) as handle:
+    with contextlib.nullcontext(stream or sys.stdout.buffer) if output.stream else atomic_write(output.path) as handle:
         writer = WRITERS[suffix](handle)
         try:
             yield writer

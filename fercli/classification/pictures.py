@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fercli.classification.records import Face, Outcome
 from fercli.errors import ImageRejected
-from fercli.files import readable, write_atomically
+from fercli.files import write_atomically
 from fercli.photos.geometry import Box
 from fercli.photos.images import read_colour
 
@@ -78,8 +78,3 @@ def thumbnail(path: Path, box: Box, max_pixels: int) -> str:
     data = io.BytesIO()
     small.save(data, "JPEG", quality=85)
     return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
-
-
-def shown_name(path: Path) -> str:
-    """Return a path as text for a page: `readable`, control characters made visible."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in readable(path))

@@ -4,19 +4,18 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli import __version__
+from fercli.classification.job import Options
 from fercli.classification.records import Face, Outcome, Reject
 from fercli.errors import ImageRejected
-from fercli.files import MAX_PIXELS, Identity, identity_of
-from fercli.models import ensembles
+from fercli.files import Identity, identity_of
 from fercli.models.inference import BATCH, Labels
 from fercli.photos.faces import Detector, Found, WholeImage
 from fercli.photos.geometry import Frame
@@ -30,45 +29,6 @@ WORK_SIDE = 2560  # photos are held at most this large: a face found at 1/4 of i
 PHOTOS_TOGETHER = 16  # searched for faces in one go
 PHOTOS_IN_FLIGHT = 64  # what a stop may cost
 READERS = 16  # threads for remote photos, which wait for their servers most of the time
-
-
-@dataclass(frozen=True)
-class Options:
-    """Which photos and faces count; lengths in pixels of the upright photo.
-
-    `largest` keeps one face a photo, `min_face` drops smaller squares, and `whole` takes a photo without any face as one.
-    """
-
-    largest: bool = False
-    min_face: int = 0
-    whole: bool = False
-    max_pixels: int = MAX_PIXELS
-
-
-@dataclass(frozen=True)
-class Job:
-    """How photos are labelled, as plain values, so that every process does it alike: see `labeller_for` and `detector`."""
-
-    model: str | None = None
-    weights: Path | None = None
-    tta: bool = False
-    detector: str = "auto"
-    options: Options = Options()
-
-    def labeller(self) -> Labels:
-        """Return the network or ensemble; errors as from `labeller_for`."""
-        labeller = ensembles.labeller_for(self.model, self.weights)
-        return labeller.augmented() if self.tta else labeller
-
-    def settings(self, labeller: Labels) -> dict[str, Any]:
-        """Return all that an outcome depends on besides the photo, as JSON values."""
-        return {
-            "model": labeller.title,
-            "weights": labeller.sha256,
-            "detector": self.detector,
-            **asdict(self.options),
-            "fercli": __version__,
-        }
 
 
 @dataclass

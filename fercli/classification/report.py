@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fercli.classification.pictures import shown_name, thumbnail
+from fercli.classification.pictures import thumbnail
 from fercli.classification.records import Outcome
-from fercli.files import write_atomically
+from fercli.files import shown_name, write_atomically
 from fercli.labels import LABELS
 from fercli.photos.geometry import Box
 

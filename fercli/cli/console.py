@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-from fercli.files import readable
+from fercli.files import shown_name
 
 _ENDLESS = 10_000
 
@@ -118,9 +118,7 @@ def width() -> int:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else _ENDLESS
 
 
-def name(path: Path) -> str:
-    """Return a path as it may be shown."""
-    return safe(readable(path)).replace("\n", "\\n")
+name = shown_name  # of a path, as it may be shown
 
 
 def safe(text: str) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fercli.cli import console
-from fercli.errors import FercliError
 from fercli.labels import LABELS
 from fercli.photos.walk import COPIES, Walk
 
@@ -42,17 +41,6 @@ class Tally:
     def text(self) -> str:
         """Return what stands beside the progress bar."""
         return f"classify  {self.expressions.total():,} faces, {self.status['rejected']:,} rejected"
-
-    def refuse_empty(self, walk: Walk) -> None:
-        """Raise FercliError if no photo could be read: there is nothing to publish."""
-        if self.status["rejected"] and self.photos == self.status["rejected"]:
-            raise FercliError(f"None of the {self.photos} photos could be read; no results were published.")
-        if not self.photos:
-            found = f"only {walk.passed_over} of other kinds" if walk.passed_over else "no files"
-            raise FercliError(
-                f"There are no photos in {', '.join(console.name(path) for path in walk.inputs)}: {found}; "
-                "no results were published."
-            )
 
     def say_end(self, walk: Walk, output: Path, model: str) -> None:
         """Print what the whole run came to."""

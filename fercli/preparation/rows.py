@@ -23,7 +23,7 @@ def parse_label(text: str) -> int:
     """Return the label that `text` stands for; BadRow unless it is a digit from 0 to 6."""
     text = text.strip(" ")
     if len(text) != 1 or text not in "0123456"[: len(LABELS)]:
-        raise BadRow(f"emotion is {_shown(text)}, not a digit from 0 to {len(LABELS) - 1}")
+        raise BadRow(f"emotion is {shown(text)}, not a digit from 0 to {len(LABELS) - 1}")
     return int(text)
 
 
@@ -32,7 +32,7 @@ def parse_usage(text: str) -> str:
     try:
         return USAGES[text.strip(" ")]
     except KeyError:
-        raise BadRow(f"Usage is {_shown(text)}, not one of {', '.join(USAGES)}") from None
+        raise BadRow(f"Usage is {shown(text)}, not one of {', '.join(USAGES)}") from None
 
 
 def is_byte(text: str) -> bool:
@@ -48,7 +48,7 @@ def parse_pixels(text: str) -> NDArray[np.uint8]:
         raise BadRow(f"it has {len(tokens)} pixels, not {PIXELS}")
     for position, token in enumerate(tokens, start=1):
         if not is_byte(token):
-            raise BadRow(f"pixel {position} is {_shown(token)}, not a whole number from 0 to 255")
+            raise BadRow(f"pixel {position} is {shown(token)}, not a whole number from 0 to 255")
     return np.array(tokens).astype(np.uint8)
 
 
@@ -82,5 +82,6 @@ def parse_pixel_rows(texts: Sequence[str]) -> NDArray[np.uint8] | None:
     return values.astype(np.uint8).reshape(len(texts), PIXELS)
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """Return a cell as a message quotes it: its beginning, on one line."""
     return repr(text if len(text) <= 20 else text[:20] + "…")

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from fercli.errors import FercliError, UsageError
 from fercli.files import Kind, kind_of
 from fercli.labels import LABELS, VOTES
-from fercli.preparation.rows import BadRow, is_byte, parse_usage
+from fercli.preparation.archives import CsvLines
+from fercli.preparation.rows import BadRow, is_byte, parse_usage, shown
 from fercli.preparation.sources import Faces
 
 # FER+ calls them so, in the order of `labels.VOTES`.
@@ -56,20 +57,21 @@ def _read(path: Path) -> tuple[NDArray[np.str_], NDArray[np.uint8]]:
     splits: list[str] = []
     counts: list[list[int]] = []
     try:
-        with path.open(newline="", encoding="utf-8") as lines:
-            reader = csv.DictReader(lines, strict=True)
-            missing = [name for name in (_USAGE, *_COLUMNS) if name not in (reader.fieldnames or ())]
-            if missing:
-                raise FercliError(f"{path} is not FER+'s fer2013new.csv: its first line names no column {', '.join(missing)}.")
-            for row in reader:
-                splits.append(parse_usage(row[_USAGE] or ""))
-                counts.append([_count(row[name]) for name in _COLUMNS])
-    except (BadRow, csv.Error, UnicodeDecodeError) as error:
+        reader = csv.DictReader(CsvLines(path), strict=True)
+        missing = [name for name in (_USAGE, *_COLUMNS) if name not in (reader.fieldnames or ())]
+        if missing:
+            raise FercliError(
+                f"{path} is not FER+'s fer2013new.csv: its first line names no column {', '.join(missing)}; get the file again."
+            )
+        for row in reader:
+            splits.append(parse_usage(row[_USAGE] or ""))
+            counts.append([_count(row[name]) for name in _COLUMNS])
+    except (BadRow, csv.Error) as error:
         raise FercliError(f"{path}, row {len(counts) + 1}: {error}; get the file again.") from error
     return np.array(splits, "U10"), np.array(counts, np.uint8).reshape(-1, len(VOTES))
 
 
 def _count(text: str | None) -> int:
     if text is None or not is_byte(text):  # what an array of uint8 holds
-        raise BadRow(f"{text!r} is no number of votes")
+        raise BadRow(f"{shown(text or '')} is no number of votes")
     return int(text)

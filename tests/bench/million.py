@@ -19,7 +19,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from fercli.classification.cluster import classify_on_ray
-from fercli.classification.pipeline import Job, classify
+from fercli.classification.job import Job
+from fercli.classification.pipeline import classify
 from fercli.classification.records import Outcome
 from fercli.photos.faces import WholeImage
 from fercli.photos.images import Photo

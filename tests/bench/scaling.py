@@ -19,10 +19,11 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from fercli.classification.cluster import Workers, classify_on_ray
+from fercli.classification.cluster import classify_on_ray
+from fercli.classification.job import Job, Workers
 from fercli.classification.journal import journal_path, open_journal
 from fercli.classification.outputs import Output, publishing
-from fercli.classification.pipeline import Job, classify
+from fercli.classification.pipeline import classify
 from fercli.classification.records import Face, Outcome, decoded, encoded, rows
 from fercli.files import identity_of
 from fercli.photos.faces import detector

@@ -14,8 +14,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from fercli.classification.cluster import Workers, classify_on_ray, refuse_missing_ray
-from fercli.classification.pipeline import Job, Options, classify
+from fercli.classification.cluster import classify_on_ray, refuse_missing_ray
+from fercli.classification.job import Job, Options, Workers
+from fercli.classification.pipeline import classify
 from fercli.classification.records import Outcome, Reject
 from fercli.errors import FercliError, IntegrityError, Interrupted, UsageError
 from fercli.photos.faces import detector

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from fercli.classification.pictures import annotate, shown_name, thumbnail
+from fercli.classification.pictures import annotate, thumbnail
 from fercli.classification.records import Face, Outcome, Reject
 from fercli.labels import LABELS
 from fercli.photos.geometry import Box
@@ -80,7 +80,3 @@ def test_a_thumbnail_of_what_cannot_be_read_is_empty(tmp_path: Path) -> None:
     assert thumbnail(tmp_path / "gone.jpg", Box(0, 0, 5, 5), LIMIT) == ""
     assert thumbnail(PHOTOS / "astronaut.jpg", Box(900, 900, 50, 50), LIMIT) == ""
     assert thumbnail(PHOTOS / "astronaut.jpg", Box(-50, -50, 80, 80), LIMIT).startswith("data:image/jpeg;base64,")
-
-
-def test_names_for_a_page_have_no_control_characters() -> None:
-    assert shown_name(Path("a\x1b[31m\n.jpg")) == "a\\x1b[31m\\n.jpg"

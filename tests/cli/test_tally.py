@@ -2,12 +2,10 @@ import threading
 from pathlib import Path
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from fercli.classification.records import Face, Outcome, Reject
 from fercli.cli.tally import UNSURE, Tally, counted
-from fercli.errors import FercliError
 from fercli.photos.geometry import Box
 from fercli.photos.walk import Walk
 
@@ -20,16 +18,6 @@ def test_faces_rejects_and_unsure_ones_are_counted() -> None:
         tally.add(outcome)
     assert (tally.photos, tally.expressions[UNSURE], tally.status["rejected"]) == (3, 2, 1)
     assert tally.text() == "classify  2 faces, 1 rejected"
-    tally.refuse_empty(Walk([]))
-
-
-def test_nothing_but_rejects_is_refused(tmp_path: Path) -> None:
-    tally = Tally()
-    with pytest.raises(FercliError, match="There are no photos in"):
-        tally.refuse_empty(Walk([tmp_path]))
-    tally.add(Outcome(Path("c"), reject=Reject("empty", "no bytes")))
-    with pytest.raises(FercliError, match="None of the 1 photos"):
-        tally.refuse_empty(Walk([tmp_path]))
 
 
 def test_photos_are_counted_beside_the_work(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import contextlib
 import gzip
 import io
 import lzma
@@ -6,10 +7,13 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fercli.errors import FercliError
 from fercli.preparation import archives
 from fercli.preparation.archives import CsvLines
+from tests.damage import damaged
 from tests.promises import Did
 
 TEXT = "a,b\n1,2\n3,4\n"
@@ -38,7 +42,9 @@ def test_every_packing_gives_the_same_lines_whatever_the_suffix(tmp_path: Path) 
     xz.write_bytes(lzma.compress(TEXT.encode()))
     kaggle = tar_gz(tmp_path / "fer2013.tar.gz", {"fer2013/README": "…", "fer2013/fer2013.csv": TEXT, "fer2013/fer2013.bib": "@"})
     shadowed = zipped(tmp_path / "mac.zip", {"__MACOSX/._fer2013.csv": "x", "fer2013.csv": TEXT})
-    for path in (plain, gz, xz, kaggle, shadowed):
+    tar = tmp_path / "fer2013.tar"
+    tar.write_bytes(gzip.decompress(kaggle.read_bytes()))
+    for path in (plain, gz, xz, kaggle, tar, shadowed):
         lines = CsvLines(path)
         assert "".join(lines) == TEXT, path
         assert lines.complete
@@ -48,6 +54,12 @@ def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text(TEXT, encoding="utf-8-sig")
     assert next(iter(CsvLines(path))) == "a,b\n"
+
+
+def test_promise_2_nor_of_a_line_where_files_were_joined(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("\ufeffa,b\n\ufeff1,2\n3,\ufeff4\n")
+    assert list(CsvLines(path)) == ["a,b\n", "1,2\n", "3,\ufeff4\n"]
 
 
 def test_a_last_line_without_an_end_is_told(tmp_path: Path) -> None:
@@ -101,6 +113,41 @@ def test_promise_3_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
             list(CsvLines(path))
     with pytest.raises(FercliError, match="line 1 is over"):
         list(CsvLines(long_line))
+    monkeypatch.setattr(archives, "LINES_LIMIT", 1000)
+    with pytest.raises(FercliError, match="over 1000 lines"):
+        list(CsvLines(gz))
+
+
+def test_promise_3_a_name_that_is_not_the_text_it_says(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "x.zip", {"fér2013.csv": TEXT})
+    path.write_bytes(path.read_bytes().replace("é".encode(), b"\xff\xff"))
+    with pytest.raises(FercliError, match="cannot be read"):
+        list(CsvLines(path))
+
+
+def test_promise_3_names_without_end_are_not_all_listed(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "x.zip", {f"{number}.csv": TEXT for number in range(1000)})
+    with pytest.raises(FercliError, match=r"1000 CSV files \(0.csv, .*, …\)") as error:
+        list(CsvLines(path))
+    assert len(str(error.value)) < 300
+
+
+@settings(max_examples=300)
+@given(data=st.data())
+def test_promise_3_whatever_is_damaged_is_refused_in_a_sentence(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject, did: Did
+) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    did(1, "damaged archives")
+    members = {"fer2013/README": "x", "fer2013/fér2013.csv": TEXT}
+    whole = data.draw(st.sampled_from([tar_gz(folder / "x.tar.gz", members), zipped(folder / "x.zip", members)])).read_bytes()
+    path = folder / "damaged"
+    if whole[:2] == b"PK":
+        path.write_bytes(data.draw(damaged(whole)))
+    else:
+        path.write_bytes(gzip.compress(data.draw(damaged(gzip.decompress(whole)))))
+    with contextlib.suppress(FercliError):
+        list(CsvLines(path))
 
 
 def test_promise_3_encrypted_zip(tmp_path: Path) -> None:

@@ -25,6 +25,21 @@ def test_votes_stand_in_the_order_of_the_labels(csv_file: Path, ferplus: Path) -
     assert (votes.sum(axis=1) == 10).all()
 
 
+def test_promise_2_a_byte_order_mark_changes_nothing(csv_file: Path, ferplus: Path) -> None:
+    votes = votes_of(read_faces(csv_file), ferplus)
+    first, *others = ferplus.read_text().splitlines()
+    ferplus.write_text("\n".join(["\ufeff" + first, "\ufeff" + others[0], *others[1:]]) + "\n")
+    csv_file.write_text("\ufeff" + csv_file.read_text())
+    assert np.array_equal(votes_of(read_faces(csv_file), ferplus), votes)
+
+
+def test_promise_3_votes_are_read_through_the_same_limits(csv_file: Path, ferplus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    faces = read_faces(csv_file)
+    monkeypatch.setattr("fercli.preparation.archives.BYTE_LIMIT", 1000)
+    with pytest.raises(FercliError, match="over 0 MiB"):
+        votes_of(faces, ferplus)
+
+
 def test_flips_bring_their_votes_and_rejected_rows_none(ferplus: Path, tmp_path: Path) -> None:
     lines = csv_text(train=40 * 7).splitlines()
     lines[3] = "9" + lines[3][1:]

@@ -1,0 +1,61 @@
+"""How photos are labelled, as plain values, so that every process does it alike."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fercli import __version__
+from fercli.files import MAX_PIXELS
+
+if TYPE_CHECKING:
+    from fercli.models.inference import Labels
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which photos and faces count; lengths in pixels of the upright photo.
+
+    `largest` keeps one face a photo, `min_face` drops smaller squares, and `whole` takes a photo without any face as one.
+    """
+
+    largest: bool = False
+    min_face: int = 0
+    whole: bool = False
+    max_pixels: int = MAX_PIXELS
+
+
+@dataclass(frozen=True)
+class Job:
+    """Who labels, with which faces: see `labeller_for` and `detector`."""
+
+    model: str | None = None
+    weights: Path | None = None
+    tta: bool = False
+    detector: str = "auto"
+    options: Options = Options()
+
+    def labeller(self) -> "Labels":
+        """Return the network or ensemble; errors as from `labeller_for`."""
+        from fercli.models.ensembles import labeller_for  # loads numpy, which a usage error need not wait for
+
+        labeller = labeller_for(self.model, self.weights)
+        return labeller.augmented() if self.tta else labeller
+
+    def settings(self, labeller: "Labels") -> dict[str, Any]:
+        """Return all that an outcome depends on besides the photo, as JSON values."""
+        return {
+            "model": labeller.title,
+            "weights": labeller.sha256,
+            "detector": self.detector,
+            **asdict(self.options),
+            "fercli": __version__,
+        }
+
+
+@dataclass(frozen=True)
+class Workers:
+    """How many processes label (None: as many as fit the cluster), and the cores and graphics processors that each is given."""
+
+    number: int | None = None
+    cpus: int = 1
+    gpus: float = 0.0

@@ -1,0 +1,195 @@
+"""One run of `classify`: what to label, and where the results go."""
+
+import contextlib
+import sys
+from collections import Counter
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fercli.classification.job import Job, Workers
+from fercli.classification.journal import Journal, journal_path, open_journal
+from fercli.classification.outputs import Output, publishing, suffix_of
+from fercli.classification.records import Outcome, rows
+from fercli.classification.writers import Writer
+from fercli.errors import FercliError, UsageError
+from fercli.files import Kind, kind_of, refuse_existing, refuse_filled, refuse_missing, shown_name, write_atomically
+from fercli.photos.walk import COPIES, Walk
+
+if TYPE_CHECKING:
+    from fercli.models.inference import Labels
+
+_COPIES_AHEAD = 8  # annotated copies on their way
+
+
+@dataclass
+class Run:
+    """Photos, and folders of photos, to label as `job` says; iterating does the work and yields an `Outcome` a photo.
+
+    `output` gets rows, `annotate` copies with the faces marked, `report` a page; each may be left out. Rows and page appear only
+    when the last outcome was taken. A run stopped before leaves a journal, from which one with `resume` goes on; where the `output`
+    is there already, such a run is `complete` and yields nothing. `overwrite` replaces what exists. In all outputs a label less
+    probable than `min_confidence`, 0 to 1, is left empty; `skip_no_face` gives no row to a photo without a face. With `workers`,
+    those of the Ray cluster at `address` label, see `classify_on_ray`.
+
+    Making one raises UsageError for inputs that are missing and outputs that must not be written. Iterating raises FercliError when
+    no results are to be published: none of the photos could be read, or one was rejected and `strict` is set. For the rest see
+    `labeller_for`, `open_journal` and `publishing`.
+    """
+
+    inputs: Sequence[Path]
+    job: Job = Job()
+    output: Output | None = None
+    annotate: Path | None = None
+    report: Path | None = None
+    min_confidence: float = 0.0
+    skip_no_face: bool = False
+    strict: bool = False
+    resume: bool = False
+    overwrite: bool = False
+    workers: Workers | None = None
+    address: str | None = None
+    complete: bool = field(default=False, init=False)
+
+    def __post_init__(self) -> None:
+        if self.output:
+            suffix_of(self.output)  # refuses what cannot be written
+        refuse_missing(self.inputs, "give image files or folders of them")
+        self._refuse_outputs()
+        self._replacing = bool(self.output and self.output.published)
+        if self.output and self._replacing and self.resume and not self.overwrite:
+            self.complete = kind_of(journal_path(self.output.path)) is Kind.MISSING
+            if self.complete:
+                self._refuse_more_outputs(self.output)
+        if self.workers:
+            from fercli.classification.cluster import refuse_missing_ray
+
+            refuse_missing_ray()
+        self.walk = Walk(self.inputs)  # the latest, which knows what it passed over
+
+    @cached_property
+    def labeller(self) -> "Labels":
+        """The network or ensemble, loaded when first asked for."""
+        return self.job.labeller()
+
+    def new_walk(self) -> Walk:
+        """Return a walk through the photos that passes the annotated copies by."""
+        walk = Walk(self.inputs)
+        if self.annotate:
+            write_atomically(self.annotate / COPIES, b"")
+            walk.leave_out(self.annotate)
+        return walk
+
+    def __iter__(self) -> Generator[Outcome, None, None]:
+        if self.complete:
+            return
+        from fercli.classification.report import Report
+
+        settings = self.job.settings(self.labeller)
+        self.walk, summary = self.new_walk(), Report(self.min_confidence)
+        with contextlib.ExitStack() as stack:
+            journal = stack.enter_context(self._journal(settings))
+            writer = stack.enter_context(self._writer())
+            # Closed before the journal and the output are, so that no thread is still at work for them when the run is stopped.
+            outcomes = stack.enter_context(contextlib.closing(self._labelled(journal)))
+            if self.annotate:
+                outcomes = stack.enter_context(contextlib.closing(self._annotated(outcomes, self.annotate)))
+            for outcome in outcomes:
+                if journal:
+                    journal.add(outcome)
+                if writer:
+                    self._write(outcome, writer)
+                summary.add(outcome)
+                yield outcome
+                if outcome.reject and self.strict:
+                    raise FercliError(
+                        f"{shown_name(outcome.path)} was rejected and --strict allows none, so that no results were published; "
+                        "take it away or leave --strict away, and go on with --resume."
+                    )
+            if writer:
+                self._refuse_empty(summary.photos)
+                writer.close()
+            if self.report:
+                summary.write(self.report, settings | {"min_confidence": self.min_confidence}, self.job.options.max_pixels)
+
+    def _journal(self, settings: dict[str, Any]) -> AbstractContextManager[Journal | None]:
+        if self.output is None or self.output.stream:
+            return contextlib.nullcontext()
+        return open_journal(journal_path(self.output.path), settings, resume=self.resume, keep=self._replacing)
+
+    def _writer(self) -> AbstractContextManager[Writer | None]:
+        return publishing(self.output) if self.output else contextlib.nullcontext()
+
+    def _labelled(self, journal: Journal | None) -> Generator[Outcome, None, None]:
+        known = journal.find if journal else lambda _: None
+        if self.workers:
+            from fercli.classification.cluster import classify_on_ray
+
+            return classify_on_ray(
+                self.walk, self.job, self.labeller.sha256, known=known, address=self.address, workers=self.workers
+            )
+        from fercli.classification.pipeline import classify
+        from fercli.photos.faces import detector
+
+        return classify(self.walk, self.labeller, detector(self.job.detector), self.job.options, known=known)
+
+    def _annotated(self, outcomes: Iterable[Outcome], folder: Path) -> Generator[Outcome, None, None]:
+        from fercli.classification.pictures import annotate
+        from fercli.classification.pipeline import ahead
+
+        def drawn(outcome: Outcome) -> Outcome:
+            annotate(outcome, folder, self.job.options.max_pixels, self.min_confidence)
+            return outcome
+
+        return ahead(drawn, outcomes, _COPIES_AHEAD)
+
+    def _write(self, outcome: Outcome, writer: Writer) -> None:
+        if self.skip_no_face and outcome.status == "no_face":
+            return
+        for row in rows(outcome, self.labeller.title, self.min_confidence):
+            writer.write(row)
+        if self.output and self.output.stream:
+            sys.stdout.buffer.flush()  # whoever reads the stream need not wait for a buffer to fill
+
+    def _refuse_empty(self, photos: Counter[str]) -> None:
+        if photos["rejected"] and photos.total() == photos["rejected"]:
+            raise FercliError(f"None of the {photos.total()} photos could be read; no results were published.")
+        if not photos:
+            found = f"only {self.walk.passed_over} of other kinds" if self.walk.passed_over else "no files"
+            raise FercliError(
+                f"There are no photos in {', '.join(map(shown_name, self.inputs))}: {found}; no results were published."
+            )
+
+    def _refuse_outputs(self) -> None:
+        overwrite = self.overwrite or self.resume
+        if self.output and self.output.stream:
+            if self.resume:
+                raise UsageError("Standard output cannot be resumed; write to a file with -o.")
+            if not hasattr(sys.stdout, "buffer"):  # as in a notebook
+                raise UsageError("Standard output takes no bytes here; name a file to write.")
+        elif self.output:
+            path = self.output.path
+            if self.output.parts:
+                refuse_filled(path, overwrite=overwrite)
+            else:
+                refuse_existing(path, overwrite=overwrite, inputs=self.inputs)
+            if kind_of(journal_path(path)) is not Kind.MISSING and not overwrite:
+                raise UsageError(f"A run that was stopped has begun {path}; add --resume to go on, or --overwrite to begin anew.")
+        if self.annotate:
+            refuse_filled(self.annotate, overwrite=overwrite)
+        if self.report:
+            if self.output and self.report.resolve() == self.output.path.resolve():
+                raise UsageError(f"{self.report} cannot be both the results and the report; name two files.")
+            refuse_existing(self.report, overwrite=overwrite, inputs=self.inputs)
+
+    def _refuse_more_outputs(self, output: Output) -> None:
+        """Raise UsageError where a complete run has others of its outputs to write, for which all work were to be done again."""
+        for path in (self.annotate, self.report):
+            if path and kind_of(path) is Kind.MISSING:
+                raise UsageError(
+                    f"{output.path} is complete and {path} is missing; add --overwrite to do everything again, or name another "
+                    "output."
+                )
