@@ -1,5 +1,6 @@
 """Image files to grey pixels, upright: one function for every command."""
 
+import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
