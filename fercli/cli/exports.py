@@ -118,6 +118,7 @@ def write_card(labeller: Labels, dataset: Dataset, folder: Path, *, tta: bool) -
     write_json(folder / f"{name}-metrics.json", metrics)
     choices = read_lines(Choice, folder / CHOICES)
     repetitions = read_lines(Repetition, folder / REPETITIONS)
-    card = model_card(results, augmented, labeller.metadata, history, figures, choices, repetitions)
+    data = dataset.name if labeller.metadata.get("dataset") == dataset.meta["digest"] else ""
+    card = model_card(results, augmented, labeller.metadata, history, figures, choices, repetitions, data)
     write_atomically(folder / f"{name}-card.md", card.encode())
     console.say(f"card: {console.name(folder / f'{name}-card.md')}")
