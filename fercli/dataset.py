@@ -20,13 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import FercliError, IntegrityError, UsageError
-from fercli.files import Kind, atomic_write, kind_of
+from fercli.files import Kind, atomic_write, kind_of, shown_name
 from fercli.labels import LABELS, VOTES
 from fercli.models.registry import HOG_LENGTH, SIDE
 
 _IDENTITY = ("_pixels", "_labels", "_rows")  # the arrays that `Dataset.digest` covers; each other has a digest of its own
 META_LIMIT = 64 << 20  # bytes; a name of 20 characters takes 80 there
 SPLITS = ("train", "validation", "test")
+FER2013 = "FER2013"
+_PUBLISHED = (28_709, 3_589, 3_589)  # its images
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,12 @@ class Dataset:
     def originals(self) -> Split:
         """The training images without their mirrored copies."""
         return self.train.take(slice(len(self.train) // 2)) if self.meta.get("flips") else self.train
+
+    @property
+    def name(self) -> str:
+        """What to call it: `FER2013`, or what it was prepared from."""
+        images = tuple(len(split) for split in (self.originals, self.validation, self.test))
+        return FER2013 if images == _PUBLISHED else shown_name(Path(str(self.meta.get("source", "unknown"))))
 
     def digest(self) -> str:
         """Return the data set's identity, the SHA-256 of all pixels, labels and rows; the rest follows from these."""

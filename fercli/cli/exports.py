@@ -126,6 +126,7 @@ def write_card(
     choices = read_lines(Choice, folder / CHOICES)
     repetitions = read_lines(Repetition, folder / REPETITIONS)
     portraits = read_lines(Portraits, folder / PORTRAITS)
-    card = model_card(results, augmented, labeller.metadata, history, figures, choices, repetitions, portraits)
+    data = dataset.name if labeller.metadata.get("dataset") == dataset.meta["digest"] else ""
+    card = model_card(results, augmented, labeller.metadata, history, figures, choices, repetitions, portraits, data)
     write_atomically(folder / f"{name}-card.md", card.encode())
     console.say(f"card: {console.name(folder / f'{name}-card.md')}")
