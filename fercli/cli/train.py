@@ -89,7 +89,7 @@ def train(
         raise UsageError("--resume goes on with what the run's own teachers said; leave --teacher away.")
     from fercli.dataset import read_dataset
 
-    dataset = read_dataset(data, hog=entry.uses_hog)
+    dataset = read_dataset(data, hog=entry.uses_hog, splits=("train", "validation"))
     console.say("Starting Keras …")
     from fercli.models.inference import datasets_seen, start_weights
     from fercli.training.teachers import teacher_from

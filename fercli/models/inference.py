@@ -1,7 +1,6 @@
 """A trained network, ready to label faces: what `evaluate` and `classify` share."""
 
 import copy
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,19 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import IntegrityError, UsageError
-from fercli.files import Kind, kind_of, readable
+from fercli.files import Kind, kind_of, shown_name
 from fercli.models.calibration import HIGHEST, LOWEST, tempered
 from fercli.models.graphs import Value
 from fercli.models.registry import HOG_LENGTH, MODELS, Model, card_path, find_model, weights_path
 from fercli.models.sessions import compute, open_session
+from fercli.models.views import VIEWS, views
 from fercli.models.weights import TEMPERATURE, Weights, read_weights
 
 BATCH = 128
-SHIFTS = ((0, 0), (0, 2), (0, -2), (2, 0), (-2, 0))  # pixels down and across, for test-time augmentation
+CLASS_MIX = "class_mix"  # among the metadata of weights: the mean target of each label, smoothed as in training; they sum to 1
 RUNS = Path("runs")
 RUN_WEIGHTS = "model.onnx"
 OLD_WEIGHTS = "model.safetensors"  # of older versions, which wrote weights as they write checkpoints
 RUN_HISTORY = "history.csv"
+_KINDS: dict[str, Any] = {  # of JSON values that weights tell of the run that made them, and of those before it
+    "dataset": str, "device": str, "dropout": list, "epoch": int, "recipe": dict, "sha256": str, "teachers": list, "versions": dict,
+    "votes": str | None,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def shipped_weights(name: str) -> WeightsFile:
 def own_weights(path: Path) -> WeightsFile:
     """Return the user's weights: a file, or the folder of a run."""
     file = _weights_in(path) if kind_of(path) is Kind.FOLDER else path
-    title = readable(file.parent if file.name in {RUN_WEIGHTS, OLD_WEIGHTS} else file)
+    title = shown_name(file.parent if file.name in {RUN_WEIGHTS, OLD_WEIGHTS} else file)
     return WeightsFile(title, file, file.parent / RUN_HISTORY)
 
 
@@ -114,6 +118,7 @@ class Labeller:
         self.weights = weights
         self.sha256 = stored.sha256
         self.metadata: dict[str, Any] = stored.metadata
+        refuse_odd(self.metadata, weights.path)
         self.trained_on = datasets_seen(self.metadata)
         self.model = _entry(self.metadata, weights.path).as_trained(self.metadata)
         self.name, self.input_size = self.model.name, self.model.input_size
@@ -134,7 +139,7 @@ class Labeller:
         twin = copy.copy(self)
         twin.tta = True
         twin.title = f"{self.title}+tta"
-        twin.multiply_adds = 2 * len(SHIFTS) * self.multiply_adds
+        twin.multiply_adds = VIEWS * self.multiply_adds
         return twin
 
     def features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
@@ -150,7 +155,7 @@ class Labeller:
         if not self.tta:
             return self._label(pixels, hog)
         seen = self._label(np.concatenate(list(views(pixels))), None)
-        plain = tempered(seen, 1 / self.temperature).reshape(2 * len(SHIFTS), *pixels.shape[:1], *seen.shape[1:])
+        plain = tempered(seen, 1 / self.temperature).reshape(VIEWS, *pixels.shape[:1], *seen.shape[1:])
         return tempered(np.mean(plain, axis=0, dtype=np.float32), self.temperature)
 
     def _label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None) -> NDArray[np.float32]:
@@ -200,14 +205,17 @@ def datasets_seen(metadata: dict[str, Any]) -> frozenset[str]:
     return frozenset(run.get("dataset", "unknown") for run in lineage(metadata))
 
 
-def views(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """Yield the faces (N,H,W) as they are, then shifted as `SHIFTS` says with their borders repeated, and all these mirrored."""
-    far = max(abs(step) for shift in SHIFTS for step in shift)
-    height, width = pixels.shape[1:]
-    padded = np.pad(pixels, ((0, 0), (far, far), (far, far)), mode="edge")
-    for mirrored in (padded, padded[:, :, ::-1]):
-        for down, across in SHIFTS:
-            yield np.ascontiguousarray(mirrored[:, far - down : far - down + height, far - across : far - across + width])
+def refuse_odd(metadata: dict[str, Any], path: Path) -> None:
+    """Raise IntegrityError if weights tell of their runs what fercli never writes."""
+    try:
+        runs = lineage(metadata)
+        odd = [name for run in runs for name, kind in _KINDS.items() if name in run and not isinstance(run[name], kind)]
+        odd += ["start" for run in runs for start in begun_with(run) if "sha256" not in start]
+        odd += ["teachers" for run in runs for who in run.get("teachers", []) if not {"name", "sha256"} <= who.keys()]
+    except (AttributeError, KeyError, TypeError, RecursionError):
+        odd = ["start"]
+    if odd:
+        raise IntegrityError(f"{path} tells of its {odd[0]} what fercli never writes; give another, or train again.")
 
 
 def _temperature(metadata: dict[str, Any], path: Path) -> float:

@@ -29,7 +29,7 @@ from fercli.models.checkpoints import (
     write_checkpoint,
 )
 from fercli.models.history import Epoch, write_lines
-from fercli.models.inference import RUN_HISTORY, RUN_WEIGHTS, Labels, begun_with
+from fercli.models.inference import CLASS_MIX, RUN_HISTORY, RUN_WEIGHTS, Labels, begun_with, refuse_odd
 from fercli.models.networks import backend_name, build
 from fercli.models.networks.graphs import save_network
 from fercli.models.recipes import Augmentation, Recipe, known_recipe
@@ -37,7 +37,7 @@ from fercli.models.registry import Model
 from fercli.models.weights import read_weights
 from fercli.plots import plot_curves
 from fercli.training.augmentation import Augment
-from fercli.training.batches import Batches, mixed, targets
+from fercli.training.batches import Batches, class_mix, mixed, targets
 from fercli.training.devices import Devices
 from fercli.training.teachers import answers, check_teachers, credits_of
 
@@ -235,6 +235,7 @@ class Trainer:
         for path in paths:
             checkpoint = read_checkpoint(path) if path.suffix == ".safetensors" else read_weights(path)
             stored = checkpoint.metadata
+            refuse_odd(stored, path)
             if stored.get("model") != self.model.name:
                 raise UsageError(
                     f"{path} holds a {stored.get('model')} network, not {self.model.name}; start from weights of the same."
@@ -331,6 +332,7 @@ class Trainer:
             "dataset": self.dataset.meta["digest"],
             "votes": self._votes_digest(),
             "teachers": self.teachers,
+            CLASS_MIX: class_mix(self._targets, self.recipe.label_smoothing),
             "start": self.start,
             "device": self.device,
             "versions": {

@@ -11,6 +11,7 @@ from fercli.models.inference import Labeller, WeightsFile, own_weights
 from fercli.models.networks import build
 from fercli.models.networks.graphs import save_network
 from fercli.models.registry import DEFAULT_MODEL, ENSEMBLES, MODELS, Ensemble, find_model
+from fercli.models.views import VIEWS
 from tests.conftest import synthetic_faces
 
 FACES = synthetic_faces(3)[0]
@@ -20,7 +21,8 @@ FACES = synthetic_faces(3)[0]
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two untrained networks as if they were shipped."""
     for name in ("compact", "deep-hog"):
-        metadata = {"model": name, "labels": list(MODELS[name].labels), "dataset": "d"}
+        mix = [[0.2, 0.3], [0.4, 0.1]][name == "compact"] + [0.1] * 5
+        metadata = {"model": name, "labels": list(MODELS[name].labels), "dataset": "d", "class_mix": mix}
         save_network(build(MODELS[name]), metadata, tmp_path / f"{name}.onnx")
     monkeypatch.setattr(
         "fercli.models.ensembles.shipped_weights",
@@ -37,9 +39,10 @@ def test_the_mean_of_the_members(shipped: Path) -> None:
     assert ensemble.parameters == sum(member.parameters for member in members)
     assert ensemble.multiply_adds == sum(member.multiply_adds for member in members)
     assert ensemble.trained_on == {"d"}
+    assert ensemble.metadata["class_mix"] == pytest.approx([0.3, 0.2] + [0.1] * 5)  # of their mean
     several = ensemble.augmented()
     assert (several.title, ensemble.title) == ("both+tta", "both")
-    assert several.multiply_adds == 10 * ensemble.multiply_adds
+    assert several.multiply_adds == VIEWS * ensemble.multiply_adds
     assert np.allclose(several.label(FACES), np.mean([m.augmented().label(FACES) for m in members], axis=0), atol=1e-6)
 
 

@@ -1,4 +1,5 @@
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,9 +8,9 @@ import pytest
 
 from fercli.errors import IntegrityError, UsageError
 from fercli.models.calibration import tempered
+from fercli.models.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from fercli.models.inference import (
     BATCH,
-    SHIFTS,
     Labeller,
     all_weights,
     begun_with,
@@ -17,11 +18,11 @@ from fercli.models.inference import (
     lineage,
     own_weights,
     shipped_weights,
-    views,
 )
 from fercli.models.networks import build
 from fercli.models.networks.graphs import save_network
 from fercli.models.registry import DEFAULT_MODEL, MODELS
+from fercli.models.views import VIEWS, views
 from fercli.models.weights import read_weights, write_weights
 from tests.conftest import synthetic_faces
 
@@ -47,20 +48,6 @@ def test_labels_do_not_depend_on_batches(run: Path) -> None:
     assert labeller.label(faces[:0]).shape == (0, 7)
 
 
-def test_views_are_shifted_with_their_borders_and_mirrored() -> None:
-    faces = synthetic_faces(3)[0]
-    seen = list(views(faces))
-    assert len(seen) == 2 * len(SHIFTS)
-    assert (seen[0] == faces).all()
-    assert (seen[len(SHIFTS)] == faces[:, :, ::-1]).all()
-    for (down, across), view in zip(SHIFTS, seen, strict=False):
-        assert view.shape == faces.shape
-        assert (view[:, 10 + down, 20 + across] == faces[:, 10, 20]).all()
-    lower = seen[SHIFTS.index((2, 0))]
-    assert (lower[:, 0] == faces[:, 0]).all()
-    assert (lower[:, 1] == faces[:, 0]).all()
-
-
 def test_test_time_augmentation_is_the_mean_over_the_views(run: Path) -> None:
     plain, several = Labeller(own_weights(run)), Labeller(own_weights(run)).augmented()
     faces = synthetic_faces(4)[0]
@@ -68,7 +55,7 @@ def test_test_time_augmentation_is_the_mean_over_the_views(run: Path) -> None:
     assert np.abs(several.label(faces) - mean).max() < 1e-5
     assert np.abs(several.label(faces, several.features(faces)) - mean).max() < 1e-5
     assert (plain.title, several.title) == (str(run), f"{run}+tta")
-    assert several.multiply_adds == 10 * plain.multiply_adds
+    assert several.multiply_adds == VIEWS * plain.multiply_adds
     assert several.label(faces[:0]).shape == (0, 7)
 
 
@@ -118,6 +105,7 @@ def test_the_lineage_has_each_run_once_after_those_that_it_began_with() -> None:
 
 def test_promise_18_a_run_of_any_name(tmp_path: Path) -> None:
     assert own_weights(tmp_path / os.fsdecode(b"caf\xe9") / "model.onnx").title == f"{tmp_path}/caf\\xe9"
+    assert own_weights(tmp_path / "two\n\x1b[31mlines").title == f"{tmp_path}/two\\n\\x1b[31mlines"
 
 
 def test_a_model_without_weights_says_how_to_get_them() -> None:
@@ -149,3 +137,31 @@ def test_the_shipped_default_labels_real_photos() -> None:
     labeller = Labeller(shipped_weights(DEFAULT_MODEL))
     astronaut, _ = classify(sorted(PHOTOS.glob("*.jpg")), labeller, Auto())
     assert [face.label for face in astronaut.faces] == ["happy"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"start": "d1"}, {"start": [1]}, {"start": {}}, {"start": [{"dataset": "abc"}]}, {"start": [{"sha256": []}]},
+        {"start": [{"sha256": "d1", "start": [{"sha256": "d2", "recipe": 7}]}]}, {"dataset": ["abc"]}, {"dataset": None},
+        {"recipe": []}, {"versions": "3.1"}, {"teachers": ["deep"]}, {"teachers": [{"name": "deep"}]}, {"teachers": 3},
+    ],
+)  # fmt: skip
+def test_promise_7_weights_that_tell_odd_things_never_load(odd: dict[str, object], run: Path, tmp_path: Path) -> None:
+    write_weights(read_weights(run / "model.onnx").graph, METADATA | odd, tmp_path / "w.onnx")
+    with pytest.raises(IntegrityError, match="what fercli never writes"):
+        Labeller(own_weights(tmp_path / "w.onnx"))
+
+
+def test_weights_of_an_older_version_label_alike(run: Path, tmp_path: Path) -> None:
+    """Converted while they are read, with the temperature that they tell of; nothing that was trained is lost."""
+    stored = read_weights(run / "model.onnx")
+    older = tmp_path / "older" / "model.safetensors"
+    write_checkpoint(Checkpoint(stored.tensors, METADATA | {"temperature": 2.0}), older)
+    assert [item.path for item in all_weights(tmp_path) if not item.sha256] == [older]
+    faces = synthetic_faces(3)[0]
+    labeller = Labeller(own_weights(older.parent))
+    assert np.allclose(labeller.label(faces), tempered(Labeller(own_weights(run)).label(faces), 2.0), atol=1e-6)
+    assert labeller.sha256 == read_checkpoint(older).sha256
+    shutil.copy(run / "model.onnx", older.parent)
+    assert own_weights(older.parent).path == older.parent / "model.onnx"

@@ -59,6 +59,7 @@ def test_the_folder_holds_the_documented_files(run: tuple[Path, list[Epoch], lis
     assert metadata["labels"] == list(MODEL.labels)
     assert metadata["dataset"] == dataset.digest()
     assert metadata["recipe"]["seed"] == RECIPE.seed
+    assert metadata["class_mix"] == pytest.approx([1 / 7] * 7, abs=1e-5)  # of the small data set
     mean = read_weights(folder / "model.onnx").tensors[metadata["mean"]]
     assert np.abs(mean - dataset.mean).max() < 0.07
 
