@@ -28,7 +28,7 @@ from fercli.models.checkpoints import (
     write_checkpoint,
 )
 from fercli.models.history import Epoch, write_lines
-from fercli.models.inference import CLASS_MIX, RUN_HISTORY, RUN_WEIGHTS, Labels, begun_with
+from fercli.models.inference import CLASS_MIX, RUN_HISTORY, RUN_WEIGHTS, Labels, begun_with, refuse_odd
 from fercli.models.networks import backend_name, build
 from fercli.models.networks.graphs import save_network
 from fercli.models.recipes import Augmentation, Recipe, known_recipe
@@ -235,6 +235,7 @@ class Trainer:
         for path in paths:
             checkpoint = read_checkpoint(path) if path.suffix == ".safetensors" else read_weights(path)
             stored = checkpoint.metadata
+            refuse_odd(stored, path)
             if stored.get("model") != self.model.name:
                 raise UsageError(
                     f"{path} holds a {stored.get('model')} network, not {self.model.name}; start from weights of the same."
