@@ -1,5 +1,6 @@
 """What the tests share: a small synthetic FER2013, a fake network, and a way to run commands inside the process."""
 
+import copy
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -146,7 +147,7 @@ class FakeLabeller:
 
     def augmented(self) -> "FakeLabeller":
         """Return the same by another title."""
-        twin = FakeLabeller()
+        twin = copy.copy(self)
         twin.title = "fake+tta"
         return twin
 

@@ -17,6 +17,8 @@ from fercli.cli.options import (
     ModelOption,
     OnNoFace,
     OverwriteOption,
+    PriorName,
+    PriorOption,
     ShallowOption,
     StrictOption,
     TtaOption,
@@ -59,6 +61,7 @@ def classify(
     model: ModelOption = None,
     weights: WeightsOption = None,
     tta: TtaOption = False,
+    prior: PriorOption = PriorName.trained,
     detector: Annotated[
         DetectorName,
         typer.Option(help="How to find faces; auto takes images of at most 96 pixels a side whole and searches larger ones."),
@@ -111,7 +114,7 @@ def classify(
     options = Options(largest=largest, min_face=min_face, whole=on_no_face is OnNoFace.whole, max_pixels=max_pixels)
     run = Run(
         inputs,
-        Job(name, weights, tta, str(detector), options),
+        Job(name, weights, tta, prior is PriorName.even, str(detector), options),
         output,
         annotate=annotate,
         report=report,

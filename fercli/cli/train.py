@@ -37,7 +37,7 @@ def train(
         list[Path] | None,
         typer.Option(
             "--start",
-            help="Whose weights training begins with: a run, a .safetensors file, or the name of a shipped model; given several "
+            help="Whose weights training begins with: a run, a .onnx file, or the name of a shipped model; given several "
             "times, the mean of them.",
             show_default="random weights",
         ),

@@ -1,19 +1,21 @@
 """Model cards in Markdown: how a model was trained, how good it is, and what it must not be used for."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
 from fercli.dataset import FER2013
-from fercli.evaluation.measures import Evaluation, Measures
+from fercli.evaluation.measures import Evaluation, Measures, wilson_interval
 from fercli.labels import LABELS
-from fercli.models.history import Choice, Epoch, Repetition
+from fercli.models.history import Choice, Epoch, Portraits, Repetition
 from fercli.models.inference import begun_with
 from fercli.models.recipes import Recipe, options_of, recipe_from, with_options
 from fercli.models.registry import MODELS, Model
 
 CHOICES = "choices.csv"  # beside the cards
 REPETITIONS = "repetitions.csv"
+PORTRAITS = "portraits.csv"
 SHIPPED = {model.sha256: name for name, model in MODELS.items() if model.sha256}  # by the digests of their weights
 
 _LIMITS = """\
@@ -33,14 +35,15 @@ def model_card(
     figures: dict[str, str],
     choices: Sequence[Choice] = (),
     repetitions: Sequence[Repetition] = (),
+    portraits: Sequence[Portraits] = (),
     data: str = FER2013,
 ) -> str:
     """Return the card of one model as Markdown.
 
     `evaluations` are of the same weights, one a split; `augmented` the same with test-time augmentation, or none; `metadata` is
     stored with the weights; `figures` maps a caption to a file; of the `choices` those of the same layers are quoted, of the
-    `repetitions` those of the same model and as many epochs. `data` is the name of the data set that was trained on, empty if it
-    is not known.
+    `repetitions` those of the same model and as many epochs, of the `portraits` those that this model labelled. `data` is
+    the name of the data set that was trained on, empty if it is not known.
     """
     model = MODELS[evaluations[0].model]
     recipe = recipe_from(metadata["recipe"])
@@ -52,6 +55,7 @@ def model_card(
     lines += _table(["measure", *(item.split for item in evaluations)], _overall(measures, augmented))
     lines += ["", "Accuracy per class:", ""]
     lines += _table(["expression", *(item.split for item in evaluations)], _per_class(measures))
+    lines += [*_counts(evaluations[0]), *_worth(evaluations[0]), *_after_shifts(evaluations)]
     lines += ["", "Measured with the weights as stored (float16), one crop an image, unless test-time augmentation is named.", ""]
     for published in model.published:
         lines += [
@@ -59,6 +63,7 @@ def model_card(
             "",
         ]
     lines += [line for caption, file in figures.items() for line in (f"![{caption}]({file})", "")]
+    lines += _for_whom([item for item in portraits if item.model == model.name])
     lines += ["## How it was trained", ""]
     facts = {
         "recipe": recipe.summary,
@@ -175,6 +180,62 @@ def _overall(measures: Sequence[Measures], augmented: Sequence[Measures]) -> lis
 
 def _per_class(measures: Sequence[Measures]) -> list[list[str]]:
     return [[name, *(_percent(item.per_class[label]) for item in measures)] for label, name in enumerate(LABELS)]
+
+
+def _counts(result: Evaluation) -> list[str]:
+    measures = result.measures
+    counts = {"images": measures.true, "labelled so": measures.predicted} | (
+        {"so by the crowd": measures.crowd} if measures.crowd else {}
+    )
+    body = [
+        [
+            name,
+            *(_percent(column[label]) for column in (measures.precision, measures.f1)),
+            *(f"{column[label]:,}" for column in counts.values()),
+        ]
+        for label, name in enumerate(LABELS)
+    ]
+    text = f"How far a label can be relied on, and whether it comes too often, {result.split}:"
+    return ["", text, "", *_table(["expression", "precision", "F1", *counts], body)]
+
+
+def _worth(result: Evaluation) -> list[str]:
+    """Return what a confidence is worth."""
+    if not result.measures.kept:
+        return []
+    body = [[f"{item.confidence:g}", _percent(item.kept), _percent(item.right)] for item in result.measures.kept]
+    text = f"What `confidence` is worth, {result.split}: the share of faces that have at least this, and of these right:"
+    return ["", text, "", *_table(["confidence", "faces", "right"], body)]
+
+
+def _after_shifts(evaluations: Sequence[Evaluation]) -> list[str]:
+    if not all(item.shifts for item in evaluations):
+        return []
+    body = [[name, *(_percent(item.shifts[name]) for item in evaluations)] for name in evaluations[0].shifts]
+    body.append(["mean", *(_percent(item.mean_over_shifts) for item in evaluations)])
+    text = "Accuracy after changes of the images, as `fercli evaluate --shifts` makes them:"
+    return ["", text, "", *_table(["change", *(item.split for item in evaluations)], body)]
+
+
+def _for_whom(portraits: Sequence[Portraits]) -> list[str]:
+    """Return how labels hold for groups of people, by whose portraits these are."""
+    if not portraits:
+        return []
+    lines = [
+        "## For whom it is worse",
+        "",
+        "Portraits, searched for faces and labelled; area: of the label against neutral, under the curve.",
+        "",
+    ]
+    for source in dict.fromkeys(item.source for item in portraits):
+        body = []
+        for item in (item for item in portraits if item.source == source and item.faces):
+            low, high = wilson_interval(item.right, item.faces)
+            area = "–" if math.isnan(item.area) else f"{item.area:.3f}"
+            right = f"{item.right} of {item.faces}"
+            body.append([item.group, item.label, right, f"{_percent(low)} to {_percent(high)}", area])
+        lines += [f"{source}:", "", *_table(["group", "label", "right", "95 % interval", "area"], body), ""]
+    return lines
 
 
 def _table(header: list[str], body: list[list[str]]) -> list[str]:

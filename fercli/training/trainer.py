@@ -23,20 +23,21 @@ from fercli.models.checkpoints import (
     Tensors,
     assign,
     read_checkpoint,
-    save_weights,
     state_of,
     tensors_of,
     weights_of,
     write_checkpoint,
 )
 from fercli.models.history import Epoch, write_lines
-from fercli.models.inference import RUN_HISTORY, RUN_WEIGHTS, Labels, begun_with
+from fercli.models.inference import CLASS_MIX, RUN_HISTORY, RUN_WEIGHTS, Labels, begun_with
 from fercli.models.networks import backend_name, build
+from fercli.models.networks.graphs import save_network
 from fercli.models.recipes import Augmentation, Recipe, known_recipe
 from fercli.models.registry import Model
+from fercli.models.weights import read_weights
 from fercli.plots import plot_curves
 from fercli.training.augmentation import Augment
-from fercli.training.batches import Batches, mixed, targets
+from fercli.training.batches import Batches, class_mix, mixed, targets
 from fercli.training.devices import Devices
 from fercli.training.teachers import answers, check_teachers, credits_of
 
@@ -232,7 +233,7 @@ class Trainer:
     def _begin_with(self, paths: Sequence[Path]) -> None:
         sums: Tensors = {name: np.zeros(variable.shape) for name, variable in weights_of(self.network).items()}
         for path in paths:
-            checkpoint = read_checkpoint(path)
+            checkpoint = read_checkpoint(path) if path.suffix == ".safetensors" else read_weights(path)
             stored = checkpoint.metadata
             if stored.get("model") != self.model.name:
                 raise UsageError(
@@ -305,7 +306,7 @@ class Trainer:
         metadata = self._metadata() | best
         if is_best:
             with self._averaged():
-                save_weights(self.network, metadata, self.folder / RUN_WEIGHTS)
+                save_network(self.network, metadata, self.folder / RUN_WEIGHTS)
         write_lines(Epoch, self.history, self.folder / RUN_HISTORY)
         plot_curves({self.model.name: self.history}, self.folder / CURVES)
         summary = metadata | {"epochs_done": len(self.history), "seconds": round(sum(epoch.seconds for epoch in self.history), 1)}
@@ -330,6 +331,7 @@ class Trainer:
             "dataset": self.dataset.meta["digest"],
             "votes": self._votes_digest(),
             "teachers": self.teachers,
+            CLASS_MIX: class_mix(self._targets, self.recipe.label_smoothing),
             "start": self.start,
             "device": self.device,
             "versions": {

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from fercli.dataset import Dataset, write_dataset
+from fercli.evaluation.shifts import SHIFTS
 from fercli.labels import LABELS
-from fercli.models.checkpoints import save_weights
 from fercli.models.networks import build
+from fercli.models.networks.graphs import save_network
 from fercli.models.registry import MODELS
 from tests.conftest import FakeLabeller, Ran
 
@@ -26,6 +27,34 @@ def test_tables_on_standard_output_beside_the_published_columns(fercli: Run, dat
     assert "Confusion matrix, fake, test: " in ran.stdout
 
 
+@pytest.mark.usefixtures("fake_shipped")
+def test_shifts_have_a_table_of_their_own(fercli: Run, data: Path) -> None:
+    ran = fercli("evaluate", "--data", data, "--split", "validation", "--shifts")
+    assert ran.code == 0
+    table = ran.stdout.split("Accuracy after changes of the images, validation, %")[1].split("What a confidence")[0]
+    shares = {name: float(line.split()[-1]) for name in SHIFTS for line in table.splitlines() if line.strip().startswith(name)}
+    assert shares.keys() == SHIFTS.keys()
+    (mean,) = [float(line.split()[-1]) for line in table.splitlines() if line.strip().startswith("mean")]
+    assert mean == pytest.approx(sum(shares.values()) / 16, abs=0.1)
+    assert "Accuracy after changes" not in fercli("evaluate", "--data", data).stdout
+
+
+@pytest.mark.usefixtures("fake_shipped")
+def test_an_even_prior_needs_weights_that_tell_their_mix(
+    fercli: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = fercli("evaluate", "--data", data, "--prior", "even")
+    assert refused.code == 2
+    assert "fake does not tell how often it saw each expression" in refused.talk
+    monkeypatch.setattr(FakeLabeller, "metadata", {"class_mix": [0.1] * 6 + [0.4]})
+    ran = fercli("evaluate", "--data", data, "--prior", "even")
+    assert ran.code == 0
+    assert "Confusion matrix, fake+even, test: " in ran.stdout
+    card = fercli("evaluate", "--data", data, "--model", "deep", "--prior", "even", "--card", tmp_path / "card")
+    assert card.code == 2
+    assert "leave --prior away" in card.talk
+
+
 def test_usage_errors(fercli: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert fercli("evaluate", "--data", "no.npz").code == 2
@@ -33,16 +62,16 @@ def test_usage_errors(fercli: Run, data: Path, tmp_path: Path, monkeypatch: pyte
     ran = fercli("evaluate", "--data", data, "--weights", "runs/none")
     assert ran.code == 2
     assert "does not exist" in ran.talk
-    (tmp_path / "w.safetensors").write_bytes(b"no weights")
-    assert fercli("evaluate", "--data", data, "--weights", "w.safetensors").code == 4
+    (tmp_path / "w.onnx").write_bytes(b"no weights")
+    assert fercli("evaluate", "--data", data, "--weights", "w.onnx").code == 4
 
 
 def test_a_broken_run_does_not_hide_the_others(fercli: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    good = Path("runs/good/model.safetensors")
-    save_weights(build(MODELS["deep"]), {"model": "deep", "labels": list(LABELS)}, good)
+    good = Path("runs/good/model.onnx")
+    save_network(build(MODELS["deep"]), {"model": "deep", "labels": list(LABELS)}, good)
     Path("runs/bad").mkdir()
-    Path("runs/bad/model.safetensors").write_bytes(good.read_bytes()[:1000])
+    Path("runs/bad/model.onnx").write_bytes(good.read_bytes()[:1000])
     monkeypatch.setattr("fercli.models.inference.MODELS", {"deep": replace(MODELS["deep"], sha256=None)})
     ran = fercli("evaluate", "--data", data)
     assert ran.code == 3
