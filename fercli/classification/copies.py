@@ -1,6 +1,5 @@
 """Annotated copies: of photos by several threads, of a video frame after frame, as its outcomes come."""
 
-import shutil
 import tempfile
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, suppress
@@ -16,6 +15,7 @@ from fercli.files import atomic_write
 from fercli.photos.videos import NewVideo, Video
 
 _AHEAD = 8  # photos that are drawn before they are asked for
+_BLOCK = 1 << 20  # bytes
 
 
 def annotated(outcomes: Iterable[Outcome], folder: Path, options: Options, min_confidence: float) -> Generator[Outcome, None, None]:
@@ -53,7 +53,8 @@ def _copied(path: Path, outcomes: Iterator[Outcome], folder: Path, options: Opti
                         copy.write(marked(video.colour(), outcome, min_confidence))
                 yield outcome
         with target.open("rb") as written, atomic_write(folder / place_of_copy(path, ".mp4")) as handle:
-            shutil.copyfileobj(written, handle)
+            for block in iter(lambda: written.read(_BLOCK), b""):
+                handle.write(block)
 
 
 def _opened(outcome: Outcome, max_pixels: int) -> Video | None:

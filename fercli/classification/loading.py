@@ -10,17 +10,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fercli.classification.job import Options
 from fercli.classification.records import Outcome, Reject
 from fercli.classification.stretches import Known, Stretch
 from fercli.errors import ImageRejected
 from fercli.files import Identity, identity_of
-from fercli.photos.containers import VIDEO_SUFFIXES, is_video
+from fercli.photos.containers import VIDEO_SUFFIXES
 from fercli.photos.faces import Found
 from fercli.photos.geometry import Moment
 from fercli.photos.images import Photo, read_photo, shrunk
 from fercli.photos.videos import Video
-from fercli.photos.walk import IMAGE_SUFFIXES
+from fercli.photos.walk import IMAGE_SUFFIXES, is_video
 from fercli.remote import RemotePath
 
 Item = TypeVar("Item")
@@ -118,7 +121,7 @@ def _opened(source: Path | Stretch, options: Options, known: Known) -> Picture |
         photo = read_photo(source, options.max_pixels, WORK_SIDE)
     except ImageRejected as error:
         return Stretch(source) if is_video(source) else Picture(source, identity=identity, reject=Reject(error.code, error.reason))
-    return Picture(source, identity=identity, photo=_worked_on(photo))
+    return Picture(source, identity=identity, photo=photo)
 
 
 def _flat(opened: Iterable[Picture | Stretch], options: Options, known: Known) -> Iterator[Picture]:
@@ -142,7 +145,7 @@ def _frames(stretch: Stretch, options: Options, known: Known) -> Iterator[Pictur
             try:
                 for moment in video.moments(options.every, stretch.start, stretch.end):
                     if not (stretch.after and moment == stretch.start):
-                        yield Picture(path, moment, identity=identity, photo=_worked_on(Photo(video.gray())))
+                        yield Picture(path, moment, identity=identity, photo=_held(video.gray()))
             except ImageRejected as error:
                 yield Picture(path, video.last, identity=identity, reject=Reject(error.code, error.reason))
             stretch.following = stretch.start.frame + video.frames
@@ -150,6 +153,6 @@ def _frames(stretch: Stretch, options: Options, known: Known) -> Iterator[Pictur
         yield Picture(path, identity=identity, reject=Reject(error.code, error.reason))
 
 
-def _worked_on(photo: Photo) -> Photo:
-    small = shrunk(photo.pixels, WORK_SIDE)
-    return Photo(small, photo.scale * max(small.shape) / max(photo.pixels.shape))
+def _held(frame: NDArray[np.uint8]) -> Photo:
+    small = shrunk(frame, WORK_SIDE)
+    return Photo(small, max(small.shape) / max(frame.shape))

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from fercli.classification.records import Outcome
 from fercli.errors import ImageRejected
-from fercli.photos.containers import VIDEO_SUFFIXES, first_bytes, is_avi, is_video
+from fercli.photos.containers import VIDEO_SUFFIXES, is_avi
 from fercli.photos.geometry import Moment
 from fercli.photos.videos import START, Video
+from fercli.photos.walk import first_bytes, is_video
 
 SECONDS = 120.0  # of a stretch, or some more, so that each begins at a frame to look at
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from fercli.cli import console
 from fercli.labels import LABELS
-from fercli.photos.walk import Walk
+from fercli.photos.walk import COPIES, Walk
 
 if TYPE_CHECKING:
     from fercli.classification.records import Outcome
@@ -70,6 +70,10 @@ class Tally:
         console.show(table)
         if walk.passed_over:
             console.say(f"passed over, neither photos nor videos: {walk.passed_over:,}")
+        for path in walk.second_names:
+            console.say(f"passed over, has its rows under another name: {console.name(path)}")
+        for path in walk.copies:
+            console.say(f"passed over, annotated copies, for it holds {COPIES}: {console.name(path)}")
         target = "standard output" if str(output) == "-" else console.name(output)
         photos, unit = self.pictures - self.frames, "pictures" if self.videos else "photos"
         done = [f"{photos:,} photos"] if photos or not self.videos else []

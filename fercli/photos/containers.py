@@ -1,9 +1,6 @@
-"""Video containers, told by their first bytes, and whether their end is missing: MP4 and MOV, AVI, Matroska and WebM."""
+"""Video containers, told by their first bytes, and how long they say they are: MP4 and MOV, AVI, Matroska and WebM."""
 
-from pathlib import Path
-from typing import BinaryIO
-
-from fercli.files import Kind, kind_of
+from typing import IO
 
 VIDEO_SUFFIXES = frozenset((".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm"))
 # Of MP4's relatives, those that are photos (HEIC, AVIF, Canon's raw files) or sound.
@@ -24,29 +21,8 @@ def is_avi(start: bytes) -> bool:
     return start.startswith(b"RIFF") and start[8:12] == b"AVI "
 
 
-def first_bytes(path: Path) -> bytes:
-    """Return the first 12 bytes of a file; none of what cannot be read."""
-    if kind_of(path) is not Kind.FILE:
-        return b""  # opening a pipe would wait for ever
-    try:
-        with path.open("rb") as handle:
-            return handle.read(12)
-    except OSError:
-        return b""
-
-
-def is_video(path: Path) -> bool:
-    """Tell by its content whether a file is a video; False for one that cannot be read."""
-    return has_video_signature(first_bytes(path))
-
-
-def is_cut_off(path: Path) -> bool:
-    """Tell whether a video says that it is longer than its file; OSError if it cannot be read."""
-    with path.open("rb") as handle:
-        return _stated_end(handle) > path.stat().st_size
-
-
-def _stated_end(handle: BinaryIO) -> int:
+def stated_end(handle: IO[bytes]) -> int:
+    """Return how long the file of a video says that it is, 0 if it does not; a shorter one is cut off."""
     start = handle.read(12)
     if is_avi(start):
         return 8 + int.from_bytes(start[4:8], "little")
@@ -58,7 +34,7 @@ def _stated_end(handle: BinaryIO) -> int:
     return (_ebml_size(handle) + handle.tell()) if handle.read(len(_SEGMENT)) == _SEGMENT else 0
 
 
-def _end_of_boxes(handle: BinaryIO) -> int:
+def _end_of_boxes(handle: IO[bytes]) -> int:
     """Return where the last of MP4's boxes ends, each of which begins with its size and its type."""
     end = 0
     for _ in range(_MOST_BOXES):
@@ -74,7 +50,7 @@ def _end_of_boxes(handle: BinaryIO) -> int:
     return end
 
 
-def _ebml_size(handle: BinaryIO) -> int:
+def _ebml_size(handle: IO[bytes]) -> int:
     """Return the next number of Matroska's, whose first bit set tells its length; 0 for one left open."""
     first = int.from_bytes(handle.read(1))
     length = 9 - first.bit_length()

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from fercli.errors import FercliError, ImageRejected
 from fercli.files import MAX_PIXELS, readable
-from fercli.photos.containers import VIDEO_SUFFIXES, first_bytes, is_avi, is_cut_off
+from fercli.photos.containers import VIDEO_SUFFIXES, is_avi, stated_end
 from fercli.photos.geometry import Moment
+from fercli.photos.walk import first_bytes, opened
 from fercli.remote import RemotePath
 
 START = Moment(0.0, 0)
@@ -128,8 +129,15 @@ class Video:
         if not self.frames and not start:
             raise ImageRejected("damaged", "it has no frame that can be decoded")
         # The stated length says little: it is the sound's, if that is longer, and counts frames that an edit has hidden.
-        if is_cut_off(self._path) or reached < 0.6 * self.seconds:
+        if self._is_cut_off() or reached + 1 / self.rate < 0.6 * self.seconds:
             raise ImageRejected("damaged", f"it ends at {reached:.2f} s of {self.seconds:.2f} s; the rows up to there stand")
+
+    def _is_cut_off(self) -> bool:
+        try:
+            with opened(self._path) as handle:
+                return stated_end(handle) > self._path.stat().st_size
+        except OSError as error:
+            raise ImageRejected("unreadable", error.strerror or str(error)) from error
 
     def _reach(self, time: float) -> bool:
         """Decode a frame that is surely before `time`, or the first of all; False if there is none."""
@@ -189,7 +197,7 @@ class _Stream(io.BufferedIOBase):
     def __init__(self, path: Path) -> None:
         self.error: BaseException | None = None
         try:
-            self._handle: Any = path.open("rb")
+            self._handle: Any = opened(path)
             if isinstance(path, RemotePath):
                 self._handle = io.BufferedReader(self._handle, _BLOCK)
         except OSError as error:

@@ -1,6 +1,4 @@
 import gc
-import threading
-import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +8,6 @@ import pytest
 from PIL import Image
 
 from fercli.classification import loading, pipeline
-from fercli.classification.loading import ahead
 from fercli.classification.pipeline import classify
 from fercli.classification.records import Outcome
 from fercli.photos.faces import Auto, WholeImage, overlap
@@ -114,38 +111,6 @@ def test_what_is_known_is_passed_on_in_its_place(tmp_path: Path) -> None:
     assert [outcome.status for outcome in found] == ["ok", "no_face", "ok"]
     assert found[1] is known
     assert sum(labeller.batches) == 2
-
-
-def test_ahead_keeps_order_and_never_runs_further_than_told() -> None:
-    taken = done = 0
-
-    def items() -> Iterator[int]:
-        nonlocal taken
-        for number in range(200):
-            taken += 1
-            yield number
-
-    def work(number: int) -> int:
-        time.sleep(0.002 * (number % 3))
-        return number
-
-    for result in ahead(work, items(), 10):
-        assert result == done
-        done += 1
-        assert taken - done < 10
-    assert done == 200
-
-
-def test_an_error_in_a_thread_reaches_the_consumer_and_ends_the_threads() -> None:
-    def work(number: int) -> int:
-        if number == 5:
-            raise RuntimeError("five")
-        return number
-
-    results = ahead(work, range(1000), 8)
-    with pytest.raises(RuntimeError, match="five"):
-        list(results)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fercli")]
 
 
 def test_composed_scenes_faces_are_found_with_their_frames() -> None:

@@ -1,7 +1,7 @@
 import io
 import os
 import threading
-from pathlib import Path, PosixPath
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -179,17 +179,13 @@ class FailingFile(io.FileIO):
         return super().read(-1 if size is None else size)
 
 
-class FailingPath(PosixPath):
-    def open(self, *_: object, **__: object) -> FailingFile:  # type: ignore[override]
-        return FailingFile(str(self))
-
-
-def test_a_server_that_fails_in_the_middle_is_a_reject_and_no_crash(tmp_path: Path) -> None:
+def test_a_server_that_fails_in_the_middle_is_a_reject_and_no_crash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generator = np.random.default_rng(0)
     noise = [generator.integers(0, 255, (240, 320, 3), np.uint8) for _ in range(30)]
     clip = write_clip(tmp_path / "clip.avi", noise).rename(tmp_path / "clip")  # a name without suffix is read by us
     assert len(looked_at(clip)[0]) == 30
-    moments, _, reject = looked_at(FailingPath(clip))
+    monkeypatch.setattr("fercli.photos.videos.opened", lambda path: FailingFile(str(path)))
+    moments, _, reject = looked_at(clip)
     assert 0 < len(moments) < 30
     assert reject == "unreadable: the server is gone"
 
