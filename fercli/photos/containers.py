@@ -21,21 +21,21 @@ def is_avi(start: bytes) -> bool:
     return start.startswith(b"RIFF") and start[8:12] == b"AVI "
 
 
-def stated_end(handle: IO[bytes]) -> int:
-    """Return how long the file of a video says that it is, 0 if it does not; a shorter one is cut off."""
+def is_cut_off(handle: IO[bytes], size: int) -> bool:
+    """Tell whether a video says that it is longer than its file of `size` bytes."""
     start = handle.read(12)
     if is_avi(start):
-        return 8 + int.from_bytes(start[4:8], "little")
+        return 8 + int.from_bytes(start[4:8], "little") > size
     handle.seek(0)
     if not start.startswith(_EBML):
-        return _end_of_boxes(handle)
+        return _end_of_boxes(handle, size) > size
     handle.seek(len(_EBML))
-    handle.seek(_ebml_size(handle), 1)
-    return (_ebml_size(handle) + handle.tell()) if handle.read(len(_SEGMENT)) == _SEGMENT else 0
+    handle.seek(min(size, _ebml_size(handle) + handle.tell()))
+    return handle.read(len(_SEGMENT)) == _SEGMENT and _ebml_size(handle) + handle.tell() > size
 
 
-def _end_of_boxes(handle: IO[bytes]) -> int:
-    """Return where the last of MP4's boxes ends, each of which begins with its size and its type."""
+def _end_of_boxes(handle: IO[bytes], limit: int) -> int:
+    """Return where the last of MP4's boxes that begin before `limit` ends; each begins with its size and its type."""
     end = 0
     for _ in range(_MOST_BOXES):
         if len(head := handle.read(8)) < 8:
@@ -46,6 +46,8 @@ def _end_of_boxes(handle: IO[bytes]) -> int:
         if size < 8:  # 0: it goes on to the file's end, wherever that is
             break
         end += size
+        if end > limit:
+            break
         handle.seek(end)
     return end
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fercli.errors import FercliError, ImageRejected
 from fercli.files import MAX_PIXELS, readable
-from fercli.photos.containers import VIDEO_SUFFIXES, is_avi, stated_end
+from fercli.photos.containers import VIDEO_SUFFIXES, is_avi, is_cut_off
 from fercli.photos.geometry import Moment
 from fercli.photos.walk import first_bytes, opened
 from fercli.remote import RemotePath
@@ -135,7 +135,7 @@ class Video:
     def _is_cut_off(self) -> bool:
         try:
             with opened(self._path) as handle:
-                return stated_end(handle) > self._path.stat().st_size
+                return is_cut_off(handle, self._path.stat().st_size)
         except OSError as error:
             raise ImageRejected("unreadable", error.strerror or str(error)) from error
 
@@ -209,8 +209,15 @@ class _Stream(io.BufferedIOBase):
         return result
 
     def seek(self, offset: int, whence: int = 0, /) -> int:
-        """Go to a place, and return it."""
-        result: int = self._kept(lambda: self._handle.seek(offset, whence), -1)
+        """Go to a place, and return it, or -1 where there is none such."""
+
+        def sought() -> Any:
+            try:
+                return self._handle.seek(offset, whence)
+            except OSError:  # remote files have no places beyond their end
+                return -1
+
+        result: int = self._kept(sought, -1)
         return result
 
     def close(self) -> None:
