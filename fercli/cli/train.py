@@ -59,7 +59,7 @@ def train(
         list[Path] | None,
         typer.Option(
             "--teacher",
-            help="Whose answers the targets have a share of: a run, a .safetensors file, or the name of a shipped model; given "
+            help="Whose answers the targets have a share of: a run, a .onnx file, or the name of a shipped model; given "
             "several times, the mean of them.",
             show_default="none",
         ),

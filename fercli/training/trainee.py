@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fercli.errors import UsageError
 from fercli.models.checkpoints import Tensors, assign, read_checkpoint, state_of, tensors_of, weights_of
+from fercli.models.inference import refuse_odd
 from fercli.models.networks import build
 from fercli.models.networks.graphs import save_network
 from fercli.models.recipes import Augmentation, Recipe
@@ -90,6 +91,7 @@ class Trainee:
         for path in paths:
             checkpoint = read_checkpoint(path) if path.suffix == ".safetensors" else read_weights(path)
             stored = checkpoint.metadata
+            refuse_odd(stored, path)
             if stored.get("model") != self._model.name:
                 raise UsageError(
                     f"{path} holds a {stored.get('model')} network, not {self._model.name}; start from weights of the same."
