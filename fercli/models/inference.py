@@ -23,6 +23,10 @@ RUNS = Path("runs")
 RUN_WEIGHTS = "model.onnx"
 OLD_WEIGHTS = "model.safetensors"  # of older versions, which wrote weights as they write checkpoints
 RUN_HISTORY = "history.csv"
+_KINDS: dict[str, Any] = {  # of JSON values that weights tell of the run that made them, and of those before it
+    "dataset": str, "device": str, "dropout": list, "epoch": int, "recipe": dict, "sha256": str, "teachers": list, "versions": dict,
+    "votes": str | None,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,7 @@ class Labeller:
         self.weights = weights
         self.sha256 = stored.sha256
         self.metadata: dict[str, Any] = stored.metadata
+        refuse_odd(self.metadata, weights.path)
         self.trained_on = datasets_seen(self.metadata)
         self.model = _entry(self.metadata, weights.path).as_trained(self.metadata)
         self.name, self.input_size = self.model.name, self.model.input_size
@@ -198,6 +203,19 @@ def lineage(metadata: dict[str, Any]) -> list[dict[str, Any]]:
 def datasets_seen(metadata: dict[str, Any]) -> frozenset[str]:
     """Return the digests of the data sets that weights have seen in all runs of their `lineage`; `unknown` where none is told."""
     return frozenset(run.get("dataset", "unknown") for run in lineage(metadata))
+
+
+def refuse_odd(metadata: dict[str, Any], path: Path) -> None:
+    """Raise IntegrityError if weights tell of their runs what fercli never writes."""
+    try:
+        runs = lineage(metadata)
+        odd = [name for run in runs for name, kind in _KINDS.items() if name in run and not isinstance(run[name], kind)]
+        odd += ["start" for run in runs for start in begun_with(run) if "sha256" not in start]
+        odd += ["teachers" for run in runs for who in run.get("teachers", []) if not {"name", "sha256"} <= who.keys()]
+    except (AttributeError, KeyError, TypeError, RecursionError):
+        odd = ["start"]
+    if odd:
+        raise IntegrityError(f"{path} tells of its {odd[0]} what fercli never writes; give another, or train again.")
 
 
 def _temperature(metadata: dict[str, Any], path: Path) -> float:

@@ -16,10 +16,7 @@ import onnxruntime
 # What it warns of, such as graphics processors that it does not find, goes past Python to the terminal; its errors are raised, too.
 onnxruntime.set_default_logger_severity(4)
 
-
-BATCH = (
-    16  # items computed at a time, always: another number would round otherwise, and whoever stands beside a face must not matter
-)
+BATCH = 16  # items computed at a time, always: another number may round otherwise, and who stands beside a face must not matter
 
 
 def cores() -> int:
@@ -54,9 +51,8 @@ def compute(session: onnxruntime.InferenceSession, inputs: Mapping[str, NDArray[
     count = len(next(iter(inputs.values())))
 
     def run(start: int) -> NDArray[Any]:
-        result: NDArray[Any] = session.run(None, {name: _filled(values[start : start + BATCH]) for name, values in inputs.items()})[
-            0
-        ]
+        batch = {name: _filled(values[start : start + BATCH]) for name, values in inputs.items()}
+        result: NDArray[Any] = session.run(None, batch)[0]
         return result
 
     return np.concatenate(list(_pool().map(run, range(0, max(count, 1), BATCH))))[:count]

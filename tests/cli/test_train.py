@@ -106,7 +106,7 @@ def test_votes_can_be_left_out(fercli: Run, folder: Path, dataset: Dataset, monk
 def test_a_teacher_has_half_of_the_targets_unless_told(fercli: Run, folder: Path) -> None:
     options = ["train", "--model", "shallow-hog", "--epochs", "1", "--batch-size", "16"]
     assert fercli(*options, "--out", "first").code == 0
-    taught = fercli(*options, "--out", "second", "--teacher", "first", "--teacher", "first/model.safetensors")
+    taught = fercli(*options, "--out", "second", "--teacher", "first", "--teacher", "first/model.onnx")
     assert taught.code == 0
     talk = " ".join(taught.talk.split())
     assert "Asking first, first about the training images" in talk

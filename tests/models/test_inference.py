@@ -1,4 +1,5 @@
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from fercli.errors import IntegrityError, UsageError
 from fercli.models.calibration import tempered
+from fercli.models.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from fercli.models.inference import (
     BATCH,
     Labeller,
@@ -135,3 +137,31 @@ def test_the_shipped_default_labels_real_photos() -> None:
     labeller = Labeller(shipped_weights(DEFAULT_MODEL))
     astronaut, _ = classify(sorted(PHOTOS.glob("*.jpg")), labeller, Auto())
     assert [face.label for face in astronaut.faces] == ["happy"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"start": "d1"}, {"start": [1]}, {"start": {}}, {"start": [{"dataset": "abc"}]}, {"start": [{"sha256": []}]},
+        {"start": [{"sha256": "d1", "start": [{"sha256": "d2", "recipe": 7}]}]}, {"dataset": ["abc"]}, {"dataset": None},
+        {"recipe": []}, {"versions": "3.1"}, {"teachers": ["deep"]}, {"teachers": [{"name": "deep"}]}, {"teachers": 3},
+    ],
+)  # fmt: skip
+def test_promise_7_weights_that_tell_odd_things_never_load(odd: dict[str, object], run: Path, tmp_path: Path) -> None:
+    write_weights(read_weights(run / "model.onnx").graph, METADATA | odd, tmp_path / "w.onnx")
+    with pytest.raises(IntegrityError, match="what fercli never writes"):
+        Labeller(own_weights(tmp_path / "w.onnx"))
+
+
+def test_weights_of_an_older_version_label_alike(run: Path, tmp_path: Path) -> None:
+    """Converted while they are read, with the temperature that they tell of; nothing that was trained is lost."""
+    stored = read_weights(run / "model.onnx")
+    older = tmp_path / "older" / "model.safetensors"
+    write_checkpoint(Checkpoint(stored.tensors, METADATA | {"temperature": 2.0}), older)
+    assert [item.path for item in all_weights(tmp_path) if not item.sha256] == [older]
+    faces = synthetic_faces(3)[0]
+    labeller = Labeller(own_weights(older.parent))
+    assert np.allclose(labeller.label(faces), tempered(Labeller(own_weights(run)).label(faces), 2.0), atol=1e-6)
+    assert labeller.sha256 == read_checkpoint(older).sha256
+    shutil.copy(run / "model.onnx", older.parent)
+    assert own_weights(older.parent).path == older.parent / "model.onnx"

@@ -16,7 +16,8 @@ from fercli.models.recipes import with_options
 from fercli.models.registry import MODELS, Affine, Convolution, PaperNetwork, ResidualNetwork
 from fercli.models.weights import read_weights
 from fercli.training.batches import targets
-from fercli.training.trainer import Step, Trainer, stored_recipe
+from fercli.training.run import stored_recipe
+from fercli.training.trainer import Step, Trainer
 
 # The entry's grammar with few filters: a test of the trainer, not of the paper's networks.
 SMALL = PaperNetwork((Convolution(8, 3, True, 0.1), Convolution(8, 3, True, 0.1)), (Affine(16, 0.2),))
@@ -163,7 +164,7 @@ def test_overwrite_starts_anew(dataset: Dataset, tmp_path: Path) -> None:
 
 # Everything that a recipe can ask for, on a residual network with few filters.
 RICH_NETWORK = ResidualNetwork(stem=4, stages=((4, 1), (8, 1)), squeeze=2, head_dropout=0.1, standardize=True)
-RICH_MODEL = replace(MODELS["compact"], network=RICH_NETWORK)
+RICH_MODEL = replace(MODELS["compact"], network=RICH_NETWORK, parameters=3_861)
 RICH = replace(
     with_options(RICH_MODEL.recipe, epochs=3, batch_size=16, precision="float32", erasing=0.5),
     average=0.9,
@@ -301,7 +302,8 @@ def test_weights_tell_whether_tones_are_standardised_and_keep_what_they_learnt_w
         labeller = Labeller(own_weights(folder))
         assert labeller.metadata["input"]["standardized"] == standardized
         assert labeller.model.network.standardize == standardized  # type: ignore[union-attr]
-
+        nodes = read_weights(folder / "model.onnx").graph.nodes
+        assert ("tones" in [node.output for node in nodes]) == standardized
     assert begun.start[0]["input"]["standardized"] is False
 
 

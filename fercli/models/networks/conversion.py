@@ -13,7 +13,7 @@ from fercli.models.weights import Weights, sealed, unsealed
 def converted(path: Path, sha256: str | None = None) -> Weights:
     """Return what `read_weights` would of the same weights as ONNX, but with the SHA-256 of the file itself; errors as there."""
     checkpoint = read_checkpoint(path, sha256)
-    network = build(find_model(str(checkpoint.metadata.get("model"))))
+    network = build(find_model(str(checkpoint.metadata.get("model"))).as_trained(checkpoint.metadata))
     assign(weights_of(network), checkpoint.tensors, path)
     graph = graph_of(network, checkpoint.metadata.get("temperature", 1.0))
     return replace(unsealed(sealed(graph, checkpoint.metadata), path), sha256=checkpoint.sha256)

@@ -102,6 +102,22 @@ def _only(layer: keras.layers.Layer, **settings: object) -> None:
             raise _unknown(layer, f"layer with {name} {getattr(layer, name)}")
 
 
+def _tones(writer: _Writer, layer: Any, x: str) -> str:
+    height, width = layer.input.shape[1:]
+    name = layer.name
+    x = writer.add(f"{name}:pixels", "Cast", x, to=FLOAT)
+    starts, ends = (height // 6, width // 6), (height - height // 6, width - width // 6)
+    middle = writer.add(f"{name}:middle", "Slice", x, axes=(1, 2), starts=starts, ends=ends)
+    mean = writer.add(f"{name}:mean", "ReduceMean", middle, axes=(1, 2), keepdims=1)
+    off = writer.add(f"{name}:off", "Sub", middle, mean)
+    variance = writer.add(f"{name}:variance", "ReduceMean", writer.add(f"{name}:squares", "Mul", off, off), axes=(1, 2), keepdims=1)
+    deviation = writer.add(f"{name}:deviation", "Sqrt", variance)
+    deviation = writer.add(f"{name}:divisor", "Max", deviation, writer.number(f"{name}:least", 16))
+    x = writer.add(f"{name}:normal", "Div", writer.add(f"{name}:centred", "Sub", x, mean), deviation)
+    x = writer.add(f"{name}:stretched", "Mul", x, writer.number(f"{name}:contrast", 64))
+    return writer.add(name, "Add", x, writer.number(f"{name}:level", 128))
+
+
 def _mean_subtraction(writer: _Writer, layer: Any, x: str) -> str:
     if layer.input.dtype == "uint8":
         x = writer.add(f"{layer.name}:pixels", "Cast", x, to=FLOAT)
@@ -219,4 +235,5 @@ _LAYERS: dict[str, Callable[..., str]] = {
     "ReLU": _relu,
     "Softmax": _softmax,
     "SpatialDropout2D": _nothing,
+    "ToneStandardization": _tones,
 }
