@@ -14,6 +14,8 @@ from fercli.files import Kind, kind_of
 from fercli.models.recipes import with_options
 from fercli.models.registry import DEFAULT_TO_TRAIN, find_model, name_from_flags
 
+TEACHER_SHARE = 0.5  # where a teacher is named and no share
+
 
 class Precision(StrEnum):
     """Keras dtype policies that the networks are tested with."""
@@ -50,6 +52,27 @@ def train(
     votes: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of the crowd's votes (FER+) in the targets.", show_default="recipe")
     ] = None,
+    balanced_votes: Annotated[
+        bool | None,
+        typer.Option(
+            "--balanced-votes/--no-balanced-votes",
+            help="Weigh each class's votes so that they are as many as its labels.",
+            show_default="recipe",
+        ),
+    ] = None,
+    teacher: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--teacher",
+            help="Whose answers the targets have a share of: a run, a .safetensors file, or the name of a shipped model; given "
+            "several times, the mean of them.",
+            show_default="none",
+        ),
+    ] = None,
+    teacher_share: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="Share of the teachers' answers in the targets.", show_default="0.5 with a teacher"),
+    ] = None,
     erasing: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of the images that lose a rectangle.", show_default="recipe")
     ] = None,
@@ -62,15 +85,23 @@ def train(
         raise UsageError(f"{folder} is no folder; name another with --out.")
     if resume and start:
         raise UsageError("--resume goes on with the run's own weights; leave --start away.")
+    if resume and teacher:
+        raise UsageError("--resume goes on with what the run's own teachers said; leave --teacher away.")
     from fercli.dataset import read_dataset
 
     dataset = read_dataset(data, hog=entry.uses_hog)
     console.say("Starting Keras …")
     from fercli.models.inference import datasets_seen, start_weights
+    from fercli.training.teachers import teacher_from
     from fercli.training.trainer import METRICS, Step, Trainer, stored_recipe
 
     weights = [start_weights(path).path for path in start or []]
     base = stored_recipe(folder) if resume else entry.recipe
+    teachers = [teacher_from(path) for path in teacher or []]
+    if teachers:
+        console.say(f"Asking {', '.join(labels.title for labels in teachers)} about the training images …")
+        if teacher_share is None:
+            teacher_share = base.teacher_share or TEACHER_SHARE
     recipe = with_options(
         base,
         epochs=epochs,
@@ -79,6 +110,8 @@ def train(
         l2=l2,
         seed=seed,
         votes=votes,
+        balanced_votes=balanced_votes,
+        teacher_share=teacher_share,
         erasing=erasing,
         precision=precision and precision.value,
     )
@@ -101,6 +134,7 @@ def train(
             resume=resume,
             overwrite=overwrite,
             start=weights,
+            teachers=teachers,
             on_step=on_step,
         )
         done = len(trainer.history)

@@ -73,6 +73,8 @@ def model_card(
         facts["duration"] += ", not counting the earlier runs"
         facts["begun with"] = _start(metadata, folders)
         facts |= {folders[run["sha256"]]: _origin(run, folders) for run in earlier}
+    if metadata.get("teachers"):
+        facts["taught by"] = ", ".join(f"{teacher['name']}, SHA-256 {teacher['sha256']}" for teacher in metadata["teachers"])
     changed = _changed_since(model, metadata)
     if not changed:
         facts["dropout, by layer"] = ", ".join(f"{rate:g}" for rate in model.network.dropout)
@@ -130,6 +132,8 @@ def _changed_since(model: Model, metadata: dict[str, Any]) -> str:
         changed |= {name: getattr(then, name) for name in names if getattr(then, name) != getattr(now, name)}
         if run.get("dropout", dropout) != dropout:
             changed["dropout"] = run["dropout"]
+        if (was := model.as_trained(run).input) != model.input:
+            changed["standardized tones"] = was["standardized"]
     return ", ".join(f"{name.replace('_', ' ')} ({value} then)" for name, value in changed.items())
 
 
@@ -137,9 +141,14 @@ def _command(model: Model, run: dict[str, Any], folders: dict[str, str]) -> str:
     """Return the command that trains such weights, into the run's own folder if it is one of the earlier."""
     ours, theirs = (options_of(recipe) for recipe in (recipe_from(run["recipe"]), model.recipe))
     options = [("start", folders[start["sha256"]]) for start in begun_with(run)]
+    options += [("teacher", teacher["name"]) for teacher in run.get("teachers", [])]
     options += [(name.replace("_", "-"), value) for name, value in ours.items() if value != theirs[name]]
     options += [("out", folders[run["sha256"]])] if "sha256" in run else []
-    return " ".join([f"fercli train --model {model.name}", *(f"--{name} {value}" for name, value in options)])
+    return " ".join([f"fercli train --model {model.name}", *(_option(name, value) for name, value in options)])
+
+
+def _option(name: str, value: Any) -> str:
+    return f"--{'' if value else 'no-'}{name}" if isinstance(value, bool) else f"--{name} {value}"
 
 
 def _overall(measures: Sequence[Measures], augmented: Sequence[Measures]) -> list[list[str]]:

@@ -255,7 +255,8 @@ def _training(metadata: dict[str, Any]) -> dict[str, Any]:
         return {}
     absent = {item.name: item.default for item in fields(Recipe) if item.default is not MISSING}
     dropout = {"dropout": metadata["dropout"]} if "dropout" in metadata else {}
-    return {**absent, **metadata["recipe"], **dropout, "start": [run["sha256"] for run in begun_with(metadata)]}
+    others = {"start": begun_with(metadata), "teachers": metadata.get("teachers", [])}
+    return {**absent, **metadata["recipe"], **dropout, **{name: [run["sha256"] for run in runs] for name, runs in others.items()}}
 
 
 def mcnemar(gained: int, lost: int) -> float:

@@ -106,7 +106,7 @@ class Labeller:
         self.sha256 = checkpoint.sha256
         self.metadata: dict[str, Any] = checkpoint.metadata
         self.trained_on = datasets_seen(self.metadata)
-        self.model = _entry(self.metadata, weights.path)
+        self.model = _entry(self.metadata, weights.path).as_trained(self.metadata)
         self.name, self.input_size = self.model.name, self.model.input_size
         self.history: Path | None = weights.history
         self.temperature = _temperature(self.metadata, weights.path)

@@ -3,8 +3,9 @@
 A new network is one builder in `networks` and one record here; every command and every test that walks `MODELS` then has it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from fercli.errors import UsageError
 from fercli.labels import LABELS
@@ -49,13 +50,15 @@ class PaperNetwork:
 class ResidualNetwork:
     """Arguments of the residual networks: a convolution, stages of so many (filters, blocks), each at half the side, mean, affine.
 
-    `squeeze` is by how much squeeze-and-excitation narrows the channels, 0 for none.
+    `squeeze` is by how much squeeze-and-excitation narrows the channels, 0 for none. If `standardize`, the tones of each image are
+    standardised first; that has no weights, so `as_trained` must say for which ones it is done.
     """
 
     stem: int
     stages: tuple[tuple[int, int], ...]
     squeeze: int
     head_dropout: float
+    standardize: bool = False
 
     @property
     def dropout(self) -> tuple[float, ...]:
@@ -93,6 +96,20 @@ class Model:
     sha256: str | None = None  # of weights/<name>.safetensors; None while no weights are shipped
     input_size: int = SIDE
     labels: tuple[str, ...] = field(default=LABELS)
+
+    @property
+    def input(self) -> dict[str, Any]:
+        """What the network takes and does to it first, as weights tell it of the network that they were trained in."""
+        standardized = isinstance(self.network, ResidualNetwork) and self.network.standardize
+        return {"pixels": ["uint8", self.input_size, self.input_size], "hog": self.uses_hog, "standardized": standardized}
+
+    def as_trained(self, metadata: dict[str, Any]) -> "Model":
+        """Return the entry with the network that weights with this metadata were trained in, not standardised if none is told."""
+        if not isinstance(self.network, ResidualNetwork):
+            return self
+        told = metadata.get("input")
+        standardize = isinstance(told, dict) and told.get("standardized") is True
+        return replace(self, network=replace(self.network, standardize=standardize))
 
 
 @dataclass(frozen=True)
@@ -142,8 +159,24 @@ DEEP_PUBLISHED = (
     Published("re-implementation", "deep", 60.18, 62.77, (46.07, 60.71, 49.00, 79.57, 53.09, 77.15, 61.26)),
 )
 
-COMPACT = ResidualNetwork(stem=64, stages=((64, 1), (128, 2), (256, 2)), squeeze=16, head_dropout=0.2)
-AUGMENTATION = Augmentation(flip=True, rotation=11, scale=0.12, shift=0.12, brightness=0.1, contrast=0.2, erasing=0.5)
+COMPACT = ResidualNetwork(stem=64, stages=((64, 1), (128, 2), (256, 2)), squeeze=16, head_dropout=0.2, standardize=True)
+AUGMENTATION = Augmentation(
+    flip=True,
+    rotation=15,
+    scale=0.2,
+    shift=0.1,
+    unmoved=0.25,
+    brightness=0.1,
+    contrast=0.45,
+    gamma=0.35,
+    side_light=0.3,
+    sharpness=1.0,
+    noise=12,
+    noisy=0.5,
+    quality=20,
+    compressed=0.5,
+    erasing=0.3,
+)
 COMPACT_RECIPE = Recipe(
     optimizer="sgd",
     learning_rate=0.1,
@@ -154,6 +187,7 @@ COMPACT_RECIPE = Recipe(
     warmup_epochs=1.0,
     label_smoothing=0.1,
     votes=0.4,
+    balanced_votes=True,
     average=0.998,
     augmentation=AUGMENTATION,
 )

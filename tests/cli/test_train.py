@@ -103,6 +103,43 @@ def test_votes_can_be_left_out(fercli: Run, folder: Path, dataset: Dataset, monk
     assert "after `fercli prepare fer2013.csv`" in card
 
 
+def test_a_teacher_has_half_of_the_targets_unless_told(fercli: Run, folder: Path) -> None:
+    options = ["train", "--model", "shallow-hog", "--epochs", "1", "--batch-size", "16"]
+    assert fercli(*options, "--out", "first").code == 0
+    taught = fercli(*options, "--out", "second", "--teacher", "first", "--teacher", "first/model.safetensors")
+    assert taught.code == 0
+    talk = " ".join(taught.talk.split())
+    assert "Asking first, first about the training images" in talk
+    assert "teacher share 0.5" in talk
+    assert "teacher share 0.25" in fercli(*options, "--out", "third", "--teacher", "first", "--teacher-share", "0.25").talk
+    assert fercli("train", "--model", "shallow-hog", "--out", "second", "--resume").code == 0
+    evaluated = fercli("evaluate", "--weights", "second", "--card", "cards")
+    assert evaluated.code == 0
+    card = (folder / "cards" / "shallow-hog-card.md").read_text()
+    assert "- taught by: first, SHA-256 " in card
+    assert "--teacher first --teacher first --epochs 1 --batch-size 16 --teacher-share 0.5" in card
+
+
+def test_teachers_that_cannot_teach(fercli: Run, folder: Path) -> None:
+    options = ["train", "--model", "shallow-hog", "--epochs", "1", "--batch-size", "16"]
+    for wrong, told in (
+        (["--teacher-share", "0.5"], "name one with --teacher"),
+        (["--teacher", "shallow", "--teacher-share", "0"], "--teacher-share above 0"),
+        (["--teacher", "shallow"], "shallow was not trained on this data set alone"),
+        (["--teacher", "nowhere"], "nowhere does not exist"),
+        (["--teacher", "shallow", "--resume"], "leave --teacher away"),
+    ):
+        ran = fercli(*options, *wrong)
+        assert ran.code == 2
+        assert told in " ".join(ran.talk.split())
+
+
+def test_balanced_votes_can_be_asked_for(fercli: Run, folder: Path) -> None:
+    options = ["train", "--model", "shallow-hog", "--epochs", "1", "--batch-size", "16", "--votes", "0.4"]
+    assert "balanced votes True" in " ".join(fercli(*options, "--balanced-votes", "--out", "balanced").talk.split())
+    assert "balanced votes" not in fercli(*options, "--no-balanced-votes", "--out", "plain").talk
+
+
 def test_deep_and_shallow_together_is_a_usage_error(fercli: Run) -> None:
     ran = fercli("train", "--deep", "--shallow")
     assert ran.code == 2

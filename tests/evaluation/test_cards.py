@@ -92,22 +92,22 @@ def test_a_card_of_weights_that_began_with_others_has_all_commands() -> None:
     result = Evaluation("compact", "compact", "test", 10, 20, 5.0, measure(labels, labels.astype(np.int64), None), probabilities)
     recipe = MODELS["compact"].recipe
     first_recipe = asdict(with_options(recipe, epochs=9, erasing=0.25))
-    first = {"sha256": "d1g", "dataset": "abc", "epoch": 9, "recipe": first_recipe, "start": None}
-    second = {
+    given = {"dataset": "abc", "input": MODELS["compact"].input}
+    first = given | {"sha256": "d1g", "epoch": 9, "recipe": first_recipe, "start": None}
+    second = given | {
         "sha256": "d2g",
-        "dataset": "abc",
         "epoch": 7,
         "recipe": asdict(with_options(recipe, learning_rate=0.05)),
         "start": first,
     }
-    last = asdict(with_options(recipe, epochs=1))
-    metadata = METADATA | {"model": "compact", "recipe": last, "start": [first, second]}
+    last = asdict(with_options(recipe, epochs=1, balanced_votes=False))
+    metadata = METADATA | given | {"model": "compact", "recipe": last, "start": [first, second]}
     history = [Epoch(1, 1, 1, 1, 1, 1, 60.0)]
     card = model_card([result], [result.measures], metadata, history, {})
     assert (
         "    fercli train --model compact --epochs 9 --erasing 0.25 --out runs/compact-1\n"
         "    fercli train --model compact --start runs/compact-1 --learning-rate 0.05 --out runs/compact-2\n"
-        "    fercli train --model compact --start runs/compact-1 --start runs/compact-2 --epochs 1\n"
+        "    fercli train --model compact --start runs/compact-1 --start runs/compact-2 --epochs 1 --no-balanced-votes\n"
     ) in card
     assert "- begun with: the mean of the weights of runs/compact-1, runs/compact-2\n- runs/compact-1: optimizer sgd" in card
     assert "- runs/compact-2: begun with the weights of runs/compact-1, optimizer sgd" in card
@@ -122,3 +122,6 @@ def test_a_card_of_weights_that_began_with_others_has_all_commands() -> None:
     assert "began with weights trained on another data set" in model_card([result], [result.measures], metadata, history, {})
     first_recipe["average"] = 0.5
     assert "has changed since, in its average (0.5 then)" in model_card([result], [result.measures], metadata, history, {})
+    del first["input"]
+    card = model_card([result], [result.measures], metadata, history, {})
+    assert "has changed since, in its average (0.5 then), standardized tones (False then)" in card

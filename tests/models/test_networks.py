@@ -1,18 +1,20 @@
 import subprocess
 import sys
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 from fercli.dataset import Dataset
 from fercli.errors import IntegrityError
 from fercli.models.checkpoints import assign, read_checkpoint, save_weights, weights_of
 from fercli.models.hog import hog_features
 from fercli.models.networks import BUILDERS, build, multiply_adds
-from fercli.models.networks.layers import BatchNormalization
+from fercli.models.networks.layers import BatchNormalization, ToneStandardization
 from fercli.models.recipes import Augmentation
 from fercli.models.registry import MODELS, ResidualNetwork
 from fercli.training.augmentation import Augment
@@ -141,6 +143,38 @@ def test_without_squeeze_a_residual_network_has_fewer_weights() -> None:
     assert not [layer for layer in plain.layers if "excite" in layer.name]
 
 
+def test_tones_are_standardised_by_the_middle_of_each_image() -> None:
+    images = np.repeat(FACES[:1], 4, axis=0)
+    images[1] = images[0] // 2 + 60  # other tones of the same face
+    images[2, :8], images[2, :, 40:] = 255, 0  # another border of it
+    images[3] = 90 + np.arange(48) % 2  # nothing in it
+    seen = keras.ops.convert_to_numpy(ToneStandardization()(images))
+    middle = seen[:, 8:40, 8:40]
+    assert np.allclose(middle[:3].mean(axis=(1, 2)), 128, atol=0.01)
+    assert np.allclose(middle[:3].std(axis=(1, 2)), 64, atol=0.01)
+    assert np.abs(seen[0] - seen[1]).max() < 2  # rounding to whole pixels, stretched
+    assert (middle[0] == middle[2]).all()
+    assert np.allclose(middle[3].std(), 0.5 * 64 / 16)
+
+
+def test_a_network_of_standardised_tones_has_the_same_weights_and_sees_no_other_tones() -> None:
+    model = MODELS["compact"]
+    with_tones = build(model)
+    without = build(model.as_trained({}))
+    assert {v.path: v.shape for v in with_tones.weights} == {v.path: v.shape for v in without.weights}
+    darker = (FACES // 2 + 20).astype(np.uint8)
+    moved = [np.abs(network.predict_on_batch(darker) - network.predict_on_batch(FACES)).max() for network in (with_tones, without)]
+    assert moved[0] < 0.2 * moved[1]
+
+
+def test_bfloat16_rounds_no_pixel_before_the_mean_is_subtracted() -> None:
+    network = build(MODELS["compact"], precision="mixed_bfloat16")
+    tones = np.full((1, 48, 48), 200.25, np.float32)
+    network.get_layer("mean").mean.assign(np.full((48, 48), 200, np.float32))
+    out = keras.ops.convert_to_numpy(keras.ops.cast(network.get_layer("mean")(tones), "float32"))
+    assert np.allclose(out, 0.25 / 255, rtol=0.01)
+
+
 def augmented(**bounds: float) -> tuple[np.ndarray, np.ndarray]:
     faces = np.repeat(FACES, 40, axis=0)
     return faces, keras.ops.convert_to_numpy(Augment(Augmentation(**bounds))(faces, training=True))  # type: ignore[arg-type]
@@ -192,6 +226,88 @@ def test_light_changes_the_level_and_the_spread_of_all_pixels_alike() -> None:
     ratios = spread.std(axis=(1, 2)) / faces.std(axis=(1, 2))
     assert 0.75 < ratios.min() < 0.9
     assert 1.02 < ratios.max() < 1.25
+
+
+def test_gamma_bends_the_tones_and_keeps_the_ends() -> None:
+    image = np.tile(np.array([0, 128, 255], np.uint8).repeat(16), (100, 48, 1))
+    seen = keras.ops.convert_to_numpy(Augment(Augmentation(gamma=0.4))(image, training=True))
+    assert (seen[:, :, 0] == 0).all()
+    assert (seen[:, :, 47] == 255).all()
+    powers = np.log(seen[:, 0, 24] / 255) / np.log(128 / 255)
+    assert np.exp(-0.42) < powers.min() < 0.8
+    assert 1.2 < powers.max() < np.exp(0.42)
+
+
+def test_light_from_one_side_is_a_ramp_in_any_direction() -> None:
+    gray = np.full((200, 48, 48), 100, np.uint8)
+    seen = keras.ops.convert_to_numpy(Augment(Augmentation(side_light=0.3))(gray, training=True)).astype(float)
+    assert np.abs(seen.mean(axis=(1, 2)) - 100).max() < 0.6
+    assert np.abs(seen + seen[:, ::-1, ::-1] - 200).max() <= 2  # as much lighter as darker across the centre
+    assert np.abs(np.diff(seen, 2, axis=2)).max() <= 2  # straight
+    assert 25 < np.abs(seen - 100).max() <= 30
+    down, across = seen[:, 47, 24] - seen[:, 0, 24], seen[:, 24, 47] - seen[:, 24, 0]
+    for slope in (down, across):
+        assert slope.min() < -10
+        assert slope.max() > 10
+
+
+def test_sharpness_goes_both_ways_and_leaves_what_is_even() -> None:
+    faces, seen = augmented(sharpness=1.0)
+    rough = np.abs(np.diff(seen.astype(int), axis=2)).mean(axis=(1, 2)) / np.abs(np.diff(faces.astype(int), axis=2)).mean(
+        axis=(1, 2)
+    )
+    assert rough.min() < 0.5
+    assert rough.max() > 1.2
+    gray = np.full((20, 48, 48), 77, np.uint8)
+    assert (keras.ops.convert_to_numpy(Augment(Augmentation(sharpness=1.0))(gray, training=True)) == 77).all()
+
+
+def test_noise_is_in_its_share_of_the_images_and_as_strong_as_its_bound() -> None:
+    gray = np.full((400, 48, 48), 128, np.uint8)
+    seen = keras.ops.convert_to_numpy(Augment(Augmentation(noise=12, noisy=0.5))(gray, training=True)).astype(float)
+    deviations = seen.std(axis=(1, 2))
+    assert 0.4 < (deviations > 0.3).mean() < 0.6
+    assert 11 < deviations.max() < 12.6
+    assert np.abs(seen.mean(axis=(1, 2)) - 128).max() < 1.5
+
+
+@pytest.mark.parametrize("quality", [20, 40, 90])
+def test_compression_does_what_jpeg_does(quality: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fercli.training.augmentation._BEST_QUALITY", quality)
+    ramp = np.add.outer(np.arange(48), np.arange(48) * 2)
+    face = np.clip(60 + ramp + 40 * np.sin(ramp / 5), 0, 255).astype(np.uint8)
+    file = BytesIO()
+    Image.fromarray(face).save(file, "JPEG", quality=quality)
+    want = np.asarray(Image.open(file)).astype(float)
+    seen = keras.ops.convert_to_numpy(Augment(Augmentation(quality=quality, compressed=1.0))(face[None], training=True))[0]
+    assert np.abs(want - face).mean() > 0.1
+    assert np.abs(seen - want).mean() < 0.2 * np.abs(want - face).mean()
+
+
+def test_compression_is_in_its_share_of_the_images() -> None:
+    faces, seen = augmented(quality=20, compressed=0.5)
+    assert 0.4 < (faces != seen).any(axis=(1, 2)).mean() < 0.6
+
+
+def test_unmoved_images_are_moved_by_whole_pixels_and_nothing_else() -> None:
+    faces, seen = augmented(flip=True, rotation=15, scale=0.2, shift=0.05, unmoved=0.5)
+    edges = [np.pad(view, ((0, 0), (2, 2), (2, 2)), mode="edge") for view in (faces, faces[:, :, ::-1])]
+    moved = [view[:, down : down + 48, across : across + 48] for view in edges for down in range(5) for across in range(5)]
+    whole = np.stack([(view == seen).all(axis=(1, 2)) for view in moved])
+    assert 0.4 < whole.any(axis=0).mean() < 0.6
+    assert whole.any(axis=1).sum() > 30  # of fifty such places
+
+
+def test_the_whole_recipe_is_the_same_for_the_same_state_and_another_the_next_time() -> None:
+    augmentation = MODELS["compact"].recipe.augmentation
+    assert augmentation
+    layers = []
+    for _ in range(2):
+        keras.utils.set_random_seed(3)
+        layers.append(Augment(augmentation))
+    first, again, second = (keras.ops.convert_to_numpy(layers[number](FACES, training=True)) for number in (0, 1, 0))
+    assert (first == again).all()
+    assert (first != second).any(axis=(1, 2)).all()
 
 
 def test_an_erased_rectangle_is_even_and_in_its_share_of_the_images() -> None:

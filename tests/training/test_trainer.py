@@ -9,11 +9,12 @@ import pytest
 from fercli.dataset import Dataset
 from fercli.errors import FercliError, IntegrityError, TrainingDiverged, UsageError
 from fercli.models.calibration import cross_entropy, fit_temperature
-from fercli.models.checkpoints import read_checkpoint
+from fercli.models.checkpoints import read_checkpoint, write_checkpoint
 from fercli.models.history import Epoch, read_lines
 from fercli.models.inference import Labeller, lineage, own_weights
 from fercli.models.recipes import with_options
 from fercli.models.registry import MODELS, Affine, Convolution, PaperNetwork, ResidualNetwork
+from fercli.training.batches import targets
 from fercli.training.trainer import Step, Trainer, stored_recipe
 
 # The entry's grammar with few filters: a test of the trainer, not of the paper's networks.
@@ -160,11 +161,11 @@ def test_overwrite_starts_anew(dataset: Dataset, tmp_path: Path) -> None:
 
 
 # Everything that a recipe can ask for, on a residual network with few filters.
-RICH_MODEL = replace(MODELS["compact"], network=ResidualNetwork(stem=4, stages=((4, 1), (8, 1)), squeeze=2, head_dropout=0.1))
+RICH_NETWORK = ResidualNetwork(stem=4, stages=((4, 1), (8, 1)), squeeze=2, head_dropout=0.1, standardize=True)
+RICH_MODEL = replace(MODELS["compact"], network=RICH_NETWORK)
 RICH = replace(
     with_options(RICH_MODEL.recipe, epochs=3, batch_size=16, precision="float32", erasing=0.5),
     average=0.9,
-    mixup=0.2,
     warmup_epochs=5 / 3,
 )
 
@@ -282,6 +283,63 @@ def test_a_run_that_starts_with_several_weights_goes_on_from_their_mean(
     stored = read_checkpoint(tmp_path / "model.safetensors").metadata
     assert [run["recipe"]["seed"] for run in stored["start"]] == [RICH.seed, 1]
     assert [run["recipe"]["seed"] for run in lineage(stored)] == [RICH.seed, 1, RICH.seed]  # the first is in it once
+
+
+def test_weights_tell_whether_tones_are_standardised_and_keep_what_they_learnt_with(
+    rich_run: tuple[Path, list[Epoch]], dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(MODELS, "compact", RICH_MODEL)
+    plain = replace(RICH_MODEL, network=replace(RICH_NETWORK, standardize=False))
+    recipe = replace(RICH, epochs=2)
+    next(iter(Trainer(plain, recipe, dataset, tmp_path / "plain")))
+    resumed = Trainer(RICH_MODEL, recipe, dataset, tmp_path / "plain", resume=True)
+    begun = Trainer(RICH_MODEL, recipe, dataset, tmp_path / "begun", start=[tmp_path / "plain" / "model.safetensors"])
+    for trainer in (resumed, begun):
+        list(trainer)
+    for folder, standardized in ((rich_run[0], True), (tmp_path / "plain", False), (tmp_path / "begun", True)):
+        labeller = Labeller(own_weights(folder))
+        assert labeller.metadata["input"]["standardized"] == standardized
+        assert labeller.model.network.standardize == standardized  # type: ignore[union-attr]
+        assert ("tones" in [layer.name for layer in labeller._network.layers]) == standardized
+    assert begun.start[0]["input"]["standardized"] is False
+
+
+def test_a_taught_run_resumes_exactly_without_its_teacher(
+    rich_run: tuple[Path, list[Epoch]], dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(MODELS, "compact", RICH_MODEL)
+    teacher, recipe = Labeller(own_weights(rich_run[0])), replace(RICH, epochs=2, teacher_share=0.4)
+    unbroken = Trainer(RICH_MODEL, recipe, dataset, tmp_path / "unbroken", teachers=[teacher])
+    untaught = targets(dataset.originals, RICH.votes, balanced=True)
+    given = (unbroken._targets - 0.6 * untaught) / 0.4
+    pixels = dataset.originals.pixels
+    want = (teacher.label(pixels) + teacher.label(np.ascontiguousarray(pixels[:, :, ::-1]))) / 2
+    assert np.allclose(given, want, atol=1e-5)
+    history = list(unbroken)
+    next(iter(Trainer(RICH_MODEL, recipe, dataset, tmp_path / "stopped", teachers=[teacher])))
+    resumed = Trainer(RICH_MODEL, stored_recipe(tmp_path / "stopped"), dataset, tmp_path / "stopped", resume=True)
+    assert same(list(resumed), history[1:])
+    ours, theirs = (read_checkpoint(tmp_path / name / "checkpoint.safetensors").tensors for name in ("stopped", "unbroken"))
+    assert ours.keys() == theirs.keys()
+    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+    kept = read_checkpoint(tmp_path / "stopped" / "model.safetensors")
+    assert kept.metadata["teachers"] == [{"name": teacher.title, "sha256": teacher.sha256}]
+    assert not [name for name in kept.tensors if "teachers" in name]
+
+
+def test_a_checkpoint_that_lost_its_teachers_answers_is_not_resumed(
+    rich_run: tuple[Path, list[Epoch]], dataset: Dataset, tmp_path: Path
+) -> None:
+    checkpoint = read_checkpoint(rich_run[0] / "checkpoint.safetensors")
+    taught = checkpoint.metadata | {"recipe": checkpoint.metadata["recipe"] | {"teacher_share": 0.5}}
+    write_checkpoint(replace(checkpoint, metadata=taught), tmp_path / "checkpoint.safetensors")
+    with pytest.raises(IntegrityError, match="lacks what the teachers said"):
+        Trainer(RICH_MODEL, stored_recipe(tmp_path), dataset, tmp_path, resume=True)
+
+
+def test_a_share_without_a_teacher(dataset: Dataset, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="name one with --teacher"):
+        Trainer(RICH_MODEL, replace(RICH, teacher_share=0.5), dataset, tmp_path)
 
 
 def test_start_weights_of_another_model(run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, tmp_path: Path) -> None:
