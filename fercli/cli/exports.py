@@ -1,7 +1,5 @@
 """What `fercli evaluate` writes to files."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.classification.writers import csv_line
 from fercli.cli import console
 from fercli.cli.options import SplitName
 from fercli.dataset import Dataset
@@ -41,17 +40,15 @@ def write_report(
 
 def write_predictions(results: Sequence[Evaluation], dataset: Dataset, path: Path) -> None:
     """Write a row an image and model: true and predicted label, probabilities."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["model", "split", "row", "name", "leaked", "true", "predicted", *LABELS])
+    lines = [csv_line(["model", "split", "row", "name", "leaked", "true", "predicted", *LABELS])]
     names = dataset.meta.get("names") or []
     for result in results:
         split = dataset.split(result.split)
         for row, leaked, label, values in zip(split.rows, split.leaked, split.labels, result.probabilities, strict=True):
             where = names[row] if names else ""
-            shown = [f"{value:.4f}" for value in values]
-            writer.writerow([result.title, result.split, row, where, int(leaked), LABELS[label], LABELS[values.argmax()], *shown])
-    write_atomically(path, text.getvalue().encode())
+            told = [LABELS[label], LABELS[values.argmax()], *(f"{value:.4f}" for value in values)]
+            lines.append(csv_line([result.title, result.split, row, where, int(leaked), *told]))
+    write_atomically(path, b"".join(lines))
 
 
 def write_plots(
@@ -129,6 +126,7 @@ def write_card(
     choices = read_lines(Choice, folder / CHOICES)
     repetitions = read_lines(Repetition, folder / REPETITIONS)
     portraits = read_lines(Portraits, folder / PORTRAITS)
-    card = model_card(results, augmented, labeller.metadata, history, figures, choices, repetitions, portraits)
+    data = dataset.name if labeller.metadata.get("dataset") == dataset.meta["digest"] else ""
+    card = model_card(results, augmented, labeller.metadata, history, figures, choices, repetitions, portraits, data)
     write_atomically(folder / f"{name}-card.md", card.encode())
     console.say(f"card: {console.name(folder / f'{name}-card.md')}")

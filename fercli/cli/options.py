@@ -25,7 +25,7 @@ ModelOption = Annotated[
     str | None, typer.Option("--model", help="A model by name; `fercli models` lists them.", show_default=False)
 ]
 WeightsOption = Annotated[
-    Path | None, typer.Option("--weights", help="Your own weights: runs/NAME or a .safetensors file.", show_default=False)
+    Path | None, typer.Option("--weights", help="Your own weights: runs/NAME or a .onnx file.", show_default=False)
 ]
 TtaOption = Annotated[
     bool,

@@ -5,16 +5,18 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
+from fercli.dataset import FER2013
 from fercli.evaluation.measures import Evaluation, Measures, wilson_interval
 from fercli.labels import LABELS
 from fercli.models.history import Choice, Epoch, Portraits, Repetition
-from fercli.models.inference import begun_with, datasets_seen, lineage
+from fercli.models.inference import begun_with
 from fercli.models.recipes import Recipe, options_of, recipe_from, with_options
 from fercli.models.registry import MODELS, Model
 
 CHOICES = "choices.csv"  # beside the cards
 REPETITIONS = "repetitions.csv"
 PORTRAITS = "portraits.csv"
+SHIPPED = {model.sha256: name for name, model in MODELS.items() if model.sha256}  # by the digests of their weights
 
 _LIMITS = """\
 - The networks see a tight, upright, frontal crop of a face. Posed studio portraits, strong head turns, masks and glasses, and
@@ -34,17 +36,19 @@ def model_card(
     choices: Sequence[Choice] = (),
     repetitions: Sequence[Repetition] = (),
     portraits: Sequence[Portraits] = (),
+    data: str = FER2013,
 ) -> str:
     """Return the card of one model as Markdown.
 
     `evaluations` are of the same weights, one a split; `augmented` the same with test-time augmentation, or none; `metadata` is
     stored with the weights; `figures` maps a caption to a file; of the `choices` those of the same layers are quoted, of the
-    `repetitions` those of the same model and as many epochs, of the `portraits` those that this model labelled.
+    `repetitions` those of the same model and as many epochs, of the `portraits` those that this model labelled. `data` is
+    the name of the data set that was trained on, empty if it is not known.
     """
     model = MODELS[evaluations[0].model]
     recipe = recipe_from(metadata["recipe"])
-    *earlier, _ = runs = lineage(metadata)
-    folders = {run["sha256"]: f"runs/{model.name}-{number}" for number, run in enumerate(earlier, 1)}
+    *earlier, _ = runs = _runs(metadata)
+    folders = SHIPPED | {run["sha256"]: f"runs/{model.name}-{number}" for number, run in enumerate(earlier, 1)}
     lines = [f"# {model.name}", "", f"{model.summary.capitalize()}; {evaluations[0].parameters:,} parameters.", ""]
     lines += ["## How good it is", ""]
     measures = [item.measures for item in evaluations]
@@ -67,9 +71,9 @@ def model_card(
         "duration": f"{sum(epoch.seconds for epoch in history) / 60:.0f} minutes",
         "device": metadata.get("device", "unknown"),
         "versions": ", ".join(f"{key} {value}" for key, value in metadata["versions"].items()),
-        "data set": f"FER2013, digest {metadata['dataset']}",
+        "data set": f"{data or 'another than these figures are of'}, digest {metadata['dataset']}",
     }
-    if earlier:
+    if begun_with(metadata):
         facts["duration"] += ", not counting the earlier runs"
         facts["begun with"] = _start(metadata, folders)
         facts |= {folders[run["sha256"]]: _origin(run, folders) for run in earlier}
@@ -81,13 +85,14 @@ def model_card(
     lines += [f"- {key}: {value}" for key, value in facts.items()]
     if changed:
         lines += ["", f"No command gives these weights again: the registry's recipe has changed since, in its {changed}.", ""]
-    elif datasets_seen(metadata) != {metadata["dataset"]}:
+    elif any(run.get("dataset") != metadata["dataset"] for run in runs):
         lines += ["", "No command gives these weights again: they began with weights trained on another data set.", ""]
     else:
         ferplus = " --ferplus fer2013new.csv" if any(run["recipe"].get("votes") for run in runs) else ""
-        lines += ["", f"Again, after `fercli prepare fer2013.csv{ferplus}`:", ""]
+        prepared = f"`fercli prepare fer2013.csv{ferplus}`" if data == FER2013 else "preparing the same data set"
+        lines += ["", f"Again, after {prepared}:", ""]
         lines += [*(f"    {_command(model, run, folders)}" for run in runs), ""]
-    if recipe.epochs != model.recipe.epochs and not earlier:  # else the commands tell each run's
+    if recipe.epochs != model.recipe.epochs and not begun_with(metadata):  # else the commands tell each run's
         lines += [f"The registry's recipe has {model.recipe.epochs} epochs; these weights had {recipe.epochs}.", ""]
     alike = [item for item in repetitions if (item.model, item.epochs) == (model.name, recipe.epochs)]
     if len(alike) > 1:
@@ -109,9 +114,16 @@ def model_card(
     return "\n".join([*lines, "## What it is not for", "", _LIMITS, ""])
 
 
+def _runs(metadata: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the `lineage` of weights, but for what came before those shipped, which are there for everybody."""
+    begun = [start for start in begun_with(metadata) if start["sha256"] not in SHIPPED]
+    before = {run["sha256"]: run for start in begun for run in _runs(start)}
+    return [*before.values(), metadata]
+
+
 def _start(run: dict[str, Any], folders: dict[str, str]) -> str:
     """Say which weights a run began with; `folders` are of the earlier runs, by the digests of what each kept."""
-    names = [folders[start["sha256"]] for start in begun_with(run)]
+    names = [folders[start["sha256"]] + ", as shipped" * (start["sha256"] in SHIPPED) for start in begun_with(run)]
     return f"the mean of the weights of {', '.join(names)}" if len(names) > 1 else f"the weights of {names[0]}"
 
 
@@ -126,7 +138,7 @@ def _changed_since(model: Model, metadata: dict[str, Any]) -> str:
     """Name what weights, or those they began with, were trained with that no option can ask for and the registry has otherwise."""
     changed: dict[str, Any] = {}
     names, dropout = [field.name for field in fields(Recipe)], list(model.network.dropout)
-    for run in lineage(metadata):
+    for run in _runs(metadata):
         then = recipe_from(run["recipe"])
         now = with_options(model.recipe, **options_of(then))
         changed |= {name: getattr(then, name) for name in names if getattr(then, name) != getattr(now, name)}

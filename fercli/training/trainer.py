@@ -13,7 +13,6 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli import __version__
 from fercli.dataset import Dataset
 from fercli.errors import IntegrityError, TrainingDiverged, UsageError
 from fercli.files import Kind, exclusive, kind_of, write_json
@@ -23,24 +22,26 @@ from fercli.models.checkpoints import (
     Tensors,
     assign,
     read_checkpoint,
-    save_weights,
     state_of,
     tensors_of,
     weights_of,
     write_checkpoint,
 )
 from fercli.models.history import Epoch, write_lines
-from fercli.models.inference import CLASS_MIX, RUN_HISTORY, RUN_WEIGHTS, Labels, begun_with
+from fercli.models.inference import CLASS_MIX, RUN_HISTORY, RUN_WEIGHTS, Labels, begun_with, refuse_odd
 from fercli.models.networks import backend_name, build
+from fercli.models.networks.graphs import save_network
 from fercli.models.recipes import Augmentation, Recipe, known_recipe
 from fercli.models.registry import Model
+from fercli.models.weights import read_weights
 from fercli.plots import plot_curves
 from fercli.training.augmentation import Augment
 from fercli.training.batches import Batches, class_mix, mixed, targets
 from fercli.training.devices import Devices
+from fercli.training.run import CHECKPOINT, read_to_resume
 from fercli.training.teachers import answers, check_teachers, credits_of
+from fercli.version import __version__
 
-CHECKPOINT = "checkpoint.safetensors"
 CURVES = "curves.png"
 METRICS = "metrics.json"
 _ORIGIN = (  # kept of weights that a run began with
@@ -191,7 +192,7 @@ class Trainer:
 
     def _found_checkpoint(self, *, resume: bool, overwrite: bool) -> Checkpoint | None:
         if resume:
-            return _read_to_resume(self.folder)
+            return read_to_resume(self.folder)
         names = (CHECKPOINT, RUN_WEIGHTS, RUN_HISTORY, CURVES, METRICS)
         if not overwrite and any(kind_of(self.folder / name) is not Kind.MISSING for name in names):
             raise UsageError(
@@ -232,8 +233,9 @@ class Trainer:
     def _begin_with(self, paths: Sequence[Path]) -> None:
         sums: Tensors = {name: np.zeros(variable.shape) for name, variable in weights_of(self.network).items()}
         for path in paths:
-            checkpoint = read_checkpoint(path)
+            checkpoint = read_checkpoint(path) if path.suffix == ".safetensors" else read_weights(path)
             stored = checkpoint.metadata
+            refuse_odd(stored, path)
             if stored.get("model") != self.model.name:
                 raise UsageError(
                     f"{path} holds a {stored.get('model')} network, not {self.model.name}; start from weights of the same."
@@ -305,7 +307,7 @@ class Trainer:
         metadata = self._metadata() | best
         if is_best:
             with self._averaged():
-                save_weights(self.network, metadata, self.folder / RUN_WEIGHTS)
+                save_network(self.network, metadata, self.folder / RUN_WEIGHTS)
         write_lines(Epoch, self.history, self.folder / RUN_HISTORY)
         plot_curves({self.model.name: self.history}, self.folder / CURVES)
         summary = metadata | {"epochs_done": len(self.history), "seconds": round(sum(epoch.seconds for epoch in self.history), 1)}
@@ -343,18 +345,6 @@ class Trainer:
 
     def _votes_digest(self) -> str | None:
         return self.dataset.meta["sha256"]["train_votes"] if self.recipe.votes else None
-
-
-def stored_recipe(folder: Path) -> Recipe:
-    """Return the recipe of the run in `folder`, so that `--resume` need not repeat it; errors as in `read_checkpoint`."""
-    return known_recipe(_read_to_resume(folder).metadata, folder / CHECKPOINT)
-
-
-def _read_to_resume(folder: Path) -> Checkpoint:
-    path = folder / CHECKPOINT
-    if not path.exists():
-        raise UsageError(f"{path} does not exist, so there is nothing to resume; leave --resume away.")
-    return read_checkpoint(path)
 
 
 def _optimizer(recipe: Recipe, steps: int, momentum: float) -> keras.optimizers.Optimizer:

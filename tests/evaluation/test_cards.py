@@ -125,3 +125,25 @@ def test_a_card_of_weights_that_began_with_others_has_all_commands() -> None:
     del first["input"]
     card = model_card([result], [result.measures], metadata, history, {})
     assert "has changed since, in its average (0.5 then), standardized tones (False then)" in card
+
+
+def test_a_card_of_ones_own_faces_names_their_data_set_and_the_shipped_model() -> None:
+    labels = np.arange(7, dtype=np.uint8)
+    probabilities = np.zeros((7, 7), np.float32)
+    result = Evaluation("compact", "compact", "test", 10, 20, 5.0, measure(labels, labels.astype(np.int64), None), probabilities)
+    model = MODELS["compact"]
+    before = {"dataset": "fer", "sha256": "d1g", "recipe": asdict(model.recipe) | {"average": 0.5}, "input": model.input}
+    shipped = {"dataset": "fer", "sha256": model.sha256, "recipe": asdict(model.recipe), "input": model.input, "start": before}
+    recipe = asdict(with_options(model.recipe, votes=0.0, epochs=10))
+    metadata = METADATA | {"model": "compact", "input": model.input, "recipe": recipe, "start": [shipped]}
+    history = [Epoch(1, 1, 1, 1, 1, 1, 60.0)]
+    card = model_card([result], [result.measures], metadata, history, {}, data="my-faces")
+    assert "- data set: my-faces, digest abc\n" in card
+    assert "- begun with: the weights of compact, as shipped\n" in card
+    assert (
+        "Again, after preparing the same data set:\n\n    fercli train --model compact --start compact --epochs 10 --votes 0.0"
+        in card
+    )
+    assert "runs/compact-1" not in card
+    other = model_card([result], [result.measures], metadata, history, {}, data="")
+    assert "- data set: another than these figures are of, digest abc\n" in other
