@@ -110,7 +110,7 @@ def test_promise_9_and_11_the_nth_operation_of_training(
     monkeypatch.setattr(Trainer, "_validate", lambda self: np.eye(7, dtype=np.float32)[self.dataset.validation.labels])
     list(Trainer(model, recipe, dataset, tmp_path / "whole"))
     whole = contents(tmp_path / "whole")
-    assert set(whole) == {"checkpoint.safetensors", "model.safetensors", "history.csv", "curves.png", "metrics.json"}
+    assert set(whole) == {"checkpoint.safetensors", "model.onnx", "history.csv", "curves.png", "metrics.json"}
     at = 0
     while True:
         at += 1

@@ -19,7 +19,7 @@ from fercli.models.inference import BATCH, Labels
 from fercli.models.sessions import cores
 from fercli.photos.faces import Detector, Found, WholeImage
 from fercli.photos.geometry import Frame
-from fercli.photos.images import Photo, crop, read_photo, shrunk
+from fercli.photos.images import Photo, crop, read_photo
 from fercli.remote import RemotePath
 
 Item = TypeVar("Item")
@@ -104,11 +104,9 @@ def _load(path: Path, known: Callable[[Path], Outcome | None], max_pixels: int) 
         return _Work(path, known=outcome)
     identity = identity_of(path)
     try:
-        photo = read_photo(path, max_pixels, WORK_SIDE)
+        return _Work(path, identity=identity, photo=read_photo(path, max_pixels, WORK_SIDE))
     except ImageRejected as error:
         return _Work(path, identity=identity, reject=Reject(error.code, error.reason))
-    small = shrunk(photo.pixels, WORK_SIDE)
-    return _Work(path, identity=identity, photo=Photo(small, photo.scale * max(small.shape) / max(photo.pixels.shape)))
 
 
 def _find_faces(work: _Work, detector: Detector, options: Options, side: int) -> _Work:

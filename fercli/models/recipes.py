@@ -10,16 +10,31 @@ from fercli.errors import IntegrityError
 class Augmentation:
     """Random changes of a training image, drawn anew whenever it is shown, each uniformly up to its bound either way; 0 is none.
 
-    `rotation` is in degrees; `scale`, `shift` and `contrast` are shares of the size, the side and the contrast, `brightness` of
-    the full range. `flip` mirrors half of the images, and a share `erasing` of them lose a rectangle (Zhong et al. 2020).
+    `rotation` is in degrees; `scale` and `shift` are shares of the size and the side. `flip` mirrors half of the images, and a
+    share `unmoved` of them are moved by whole pixels only, so that the network knows images without interpolation, too.
+
+    `brightness` is a share of the full range, `side_light` of the light, as much more in one corner as less in the other; `gamma`
+    and `contrast` are logarithms, of a power and of a factor. `sharpness` 1 adds what a 3x3 binomial blur would take away, -1 is
+    that blur.
+
+    A share `noisy` of the images have noise of a standard deviation up to `noise`, of 255, and a share `compressed` of them what
+    JPEG would do to them at a quality from `quality` up to 95. A share `erasing` of them lose a rectangle (Zhong et al. 2020).
     """
 
     flip: bool = False
     rotation: float = 0.0
     scale: float = 0.0
     shift: float = 0.0
+    unmoved: float = 0.0
     brightness: float = 0.0
     contrast: float = 0.0
+    gamma: float = 0.0
+    side_light: float = 0.0
+    sharpness: float = 0.0
+    noise: float = 0.0
+    noisy: float = 0.0
+    quality: float = 0.0
+    compressed: float = 0.0
     erasing: float = 0.0
 
 
@@ -28,11 +43,15 @@ class Recipe:
     """How a model is trained. `--resume` refuses any change of it.
 
     The learning rate rises from zero over `warmup_epochs`, at most half of all, then falls to zero along a cosine over the others,
-    or stays `constant`. `l2` weighs the squared kernels. An image's target is its label, of which a share `votes` is given to what
-    the crowd voted (FER+, Barsoum et al. 2016) and a share `label_smoothing` to all classes alike; `mixup` is alpha of the mixing
-    of images in pairs (Zhang et al. 2018), 0 for none. `average`, if not 0, is the momentum of the moving average of the weights,
-    which is what is kept; see `momentum_of_average`. With an `augmentation`, the original images are shown, without the mirrored
-    copies.
+    or stays `constant`. `l2` weighs the squared kernels.
+
+    An image's target is its label, of which a share `votes` is given to what the crowd voted (FER+, Barsoum et al. 2016); if
+    `balanced_votes`, each class's votes weigh as much more as labels of it are more frequent than votes for it. A share
+    `teacher_share` of the outcome is given to what other networks say (Hinton et al. 2015), and a share `label_smoothing` of that
+    to all classes alike.
+
+    `average`, if not 0, is the momentum of the moving average of the weights, which is what is kept; see `momentum_of_average`.
+    With an `augmentation`, the original images are shown, without the mirrored copies.
     """
 
     optimizer: str
@@ -47,7 +66,8 @@ class Recipe:
     warmup_epochs: float = 0.0
     label_smoothing: float = 0.0
     votes: float = 0.0
-    mixup: float = 0.0
+    balanced_votes: bool = False
+    teacher_share: float = 0.0
     average: float = 0.0
     augmentation: Augmentation | None = None
 
@@ -69,10 +89,14 @@ def summary(recipe: dict[str, Any]) -> str:
     return f"{text}; augmentation: {summary(augmentation)}" if augmentation else text
 
 
+_FORMER = ("mixup",)  # fields of older versions, which this one can leave out if they were 0
+
+
 def recipe_from(values: dict[str, Any]) -> Recipe:
     """Return the recipe that `asdict` gave these values of; TypeError if this version knows no such recipe."""
     augmentation = values.get("augmentation")
-    return Recipe(**values | {"augmentation": augmentation and Augmentation(**augmentation)})
+    known = {name: value for name, value in values.items() if name not in _FORMER or value}
+    return Recipe(**known | {"augmentation": augmentation and Augmentation(**augmentation)})
 
 
 def known_recipe(metadata: dict[str, Any], where: object) -> Recipe:
@@ -83,7 +107,10 @@ def known_recipe(metadata: dict[str, Any], where: object) -> Recipe:
         raise IntegrityError(f"{where} holds no recipe that this version knows ({error!r}).") from error
 
 
-OPTIONS = ("epochs", "batch_size", "learning_rate", "l2", "seed", "precision", "votes")  # of `train`, beside `erasing`
+OPTIONS = (  # of `train`, beside `erasing`
+    *("epochs", "batch_size", "learning_rate", "l2", "seed", "precision"),
+    *("votes", "balanced_votes", "teacher_share"),
+)
 
 
 def options_of(recipe: Recipe) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 A new network is one builder in `networks` and one record here; every command and every test that walks `MODELS` then has it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from fercli.errors import UsageError
 from fercli.labels import LABELS
@@ -49,13 +50,15 @@ class PaperNetwork:
 class ResidualNetwork:
     """Arguments of the residual networks: a convolution, stages of so many (filters, blocks), each at half the side, mean, affine.
 
-    `squeeze` is by how much squeeze-and-excitation narrows the channels, 0 for none.
+    `squeeze` is by how much squeeze-and-excitation narrows the channels, 0 for none. If `standardize`, the tones of each image are
+    standardised first; that has no weights, so `as_trained` must say for which ones it is done.
     """
 
     stem: int
     stages: tuple[tuple[int, int], ...]
     squeeze: int
     head_dropout: float
+    standardize: bool = False
 
     @property
     def dropout(self) -> tuple[float, ...]:
@@ -90,9 +93,23 @@ class Model:
     parameters: int
     recipe: Recipe
     published: tuple[Published, ...] = ()
-    sha256: str | None = None  # of weights/<name>.safetensors; None while no weights are shipped
+    sha256: str | None = None  # of weights/<name>.onnx; None while no weights are shipped
     input_size: int = SIDE
     labels: tuple[str, ...] = field(default=LABELS)
+
+    @property
+    def input(self) -> dict[str, Any]:
+        """What the network takes and does to it first, as weights tell it of the network that they were trained in."""
+        standardized = isinstance(self.network, ResidualNetwork) and self.network.standardize
+        return {"pixels": ["uint8", self.input_size, self.input_size], "hog": self.uses_hog, "standardized": standardized}
+
+    def as_trained(self, metadata: dict[str, Any]) -> "Model":
+        """Return the entry with the network that weights with this metadata were trained in, not standardised if none is told."""
+        if not isinstance(self.network, ResidualNetwork):
+            return self
+        told = metadata.get("input")
+        standardize = isinstance(told, dict) and told.get("standardized") is True
+        return replace(self, network=replace(self.network, standardize=standardize))
 
 
 @dataclass(frozen=True)
@@ -142,8 +159,24 @@ DEEP_PUBLISHED = (
     Published("re-implementation", "deep", 60.18, 62.77, (46.07, 60.71, 49.00, 79.57, 53.09, 77.15, 61.26)),
 )
 
-COMPACT = ResidualNetwork(stem=64, stages=((64, 1), (128, 2), (256, 2)), squeeze=16, head_dropout=0.2)
-AUGMENTATION = Augmentation(flip=True, rotation=11, scale=0.12, shift=0.12, brightness=0.1, contrast=0.2, erasing=0.5)
+COMPACT = ResidualNetwork(stem=64, stages=((64, 1), (128, 2), (256, 2)), squeeze=16, head_dropout=0.2, standardize=True)
+AUGMENTATION = Augmentation(
+    flip=True,
+    rotation=15,
+    scale=0.2,
+    shift=0.1,
+    unmoved=0.25,
+    brightness=0.1,
+    contrast=0.45,
+    gamma=0.35,
+    side_light=0.3,
+    sharpness=1.0,
+    noise=12,
+    noisy=0.5,
+    quality=20,
+    compressed=0.5,
+    erasing=0.3,
+)
 COMPACT_RECIPE = Recipe(
     optimizer="sgd",
     learning_rate=0.1,
@@ -154,6 +187,7 @@ COMPACT_RECIPE = Recipe(
     warmup_epochs=1.0,
     label_smoothing=0.1,
     votes=0.4,
+    balanced_votes=True,
     average=0.998,
     augmentation=AUGMENTATION,
 )
@@ -169,7 +203,7 @@ MODELS: dict[str, Model] = {
             parameters=18_902_023,
             recipe=SHALLOW_RECIPE,
             published=SHALLOW_PUBLISHED,
-            sha256="dad9596927aa9c1e550debea9ad612fdb18a2d333c75362157423e1d6b815b37",
+            sha256="f961cd3484591a38eb63a8282e15f7a7aae33e09f1094553e447cbb0bea9f0ae",
         ),
         Model(
             name="shallow-hog",
@@ -179,7 +213,7 @@ MODELS: dict[str, Model] = {
             parameters=19_311_623,
             recipe=SHALLOW_RECIPE,
             published=SHALLOW_PUBLISHED,
-            sha256="b895d1b53cb762ec46e4279ea24713607c36ed8aa560c7b5e9f1e00f2a4a3239",
+            sha256="5ae218af177e95cbcc1ecc93727317f0f43f3596b45efb208649418b4643530f",
         ),
         Model(
             name="deep",
@@ -189,7 +223,7 @@ MODELS: dict[str, Model] = {
             parameters=4_481_031,
             recipe=DEEP_RECIPE,
             published=DEEP_PUBLISHED,
-            sha256="24967c7fce90385e7cc01949f59c9a9805de3588a9bd5ef88c191cedb8fc2d6f",
+            sha256="c0d287aeed36c1e06b509bfcf247d5fa52a2e499ba5d58c69c5fee5ae6518139",
         ),
         Model(
             name="deep-hog",
@@ -199,7 +233,7 @@ MODELS: dict[str, Model] = {
             parameters=4_685_831,
             recipe=DEEP_RECIPE,
             published=DEEP_PUBLISHED,
-            sha256="b752ffa4483fe0984143213eeab53cce66093e7142bf4fd20e6d91a3a272dfb7",
+            sha256="a5322209fff870e7270e2c1d0c3b6d94332575353f6c4ecaabb88842baaa7615",
         ),
         Model(
             name="compact",
@@ -208,7 +242,7 @@ MODELS: dict[str, Model] = {
             uses_hog=False,
             parameters=2_734_523,
             recipe=COMPACT_RECIPE,
-            sha256="cf7b434c483aeda4c70cd6ac1fed6eb2ed229ab06cf797a984117df27086566f",
+            sha256="ab9d21803f14704eca81685e262b2434a6c545fda962434e6af8673bd567e02d",
         ),
     )
 }
@@ -261,7 +295,7 @@ def weights_folder() -> Path:
 
 def weights_path(name: str) -> Path:
     """Return where the shipped weights of the model `name` are, or would be."""
-    return weights_folder() / f"{name}.safetensors"
+    return weights_folder() / f"{name}.onnx"
 
 
 def card_path(name: str, part: str) -> Path:

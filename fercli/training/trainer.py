@@ -13,7 +13,6 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli import __version__
 from fercli.dataset import Dataset
 from fercli.errors import IntegrityError, TrainingDiverged, UsageError
 from fercli.files import Kind, exclusive, kind_of, write_json
@@ -23,26 +22,32 @@ from fercli.models.checkpoints import (
     Tensors,
     assign,
     read_checkpoint,
-    save_weights,
     state_of,
     tensors_of,
     weights_of,
     write_checkpoint,
 )
 from fercli.models.history import Epoch, write_lines
-from fercli.models.inference import RUN_HISTORY, RUN_WEIGHTS, begun_with
+from fercli.models.inference import CLASS_MIX, RUN_HISTORY, RUN_WEIGHTS, Labels, begun_with, refuse_odd
 from fercli.models.networks import backend_name, build
+from fercli.models.networks.graphs import save_network
 from fercli.models.recipes import Augmentation, Recipe, known_recipe
 from fercli.models.registry import Model
+from fercli.models.weights import read_weights
 from fercli.plots import plot_curves
 from fercli.training.augmentation import Augment
-from fercli.training.batches import Batches, targets
+from fercli.training.batches import Batches, class_mix, mixed, targets
 from fercli.training.devices import Devices
+from fercli.training.run import CHECKPOINT, read_to_resume
+from fercli.training.teachers import answers, check_teachers, credits_of
+from fercli.version import __version__
 
-CHECKPOINT = "checkpoint.safetensors"
 CURVES = "curves.png"
 METRICS = "metrics.json"
-_ORIGIN = ("recipe", "dropout", "dataset", "votes", "epoch", "start", "device", "versions")  # kept of weights that a run began with
+_ORIGIN = (  # kept of weights that a run began with
+    *("recipe", "input", "dropout", "dataset", "votes", "teachers", "epoch", "start", "device", "versions"),
+)
+_ANSWERS = "teachers/answers"  # among a checkpoint's tensors
 
 _WHAT_TO_DO = "The last good checkpoint was kept; start anew with --overwrite and a lower --learning-rate."
 
@@ -80,11 +85,13 @@ class Trainer:
     of the visible graphics processors train together as divide the batch size; see `Devices`.
 
     A run begins with random weights, or with those of the files `start`, which need not have been trained on this data set; with
-    their mean, if they are several (Wortsman et al. 2022). A resumed one needs no `start` again.
+    their mean, if they are several (Wortsman et al. 2022). What the `teachers` say of the training images is asked once, at the
+    beginning. A resumed run needs neither again.
 
     Raises UsageError if the folder already holds a run and neither `resume` nor `overwrite` is set, or if `resume` is and
-    the recipe differs, or if one of `start` is of another model, or for an augmentation beside HOG; IntegrityError for a checkpoint
-    of another model or data set; TrainingDiverged for a loss not finite.
+    the recipe differs, or if one of `start` is of another model, or for an augmentation beside HOG, or for a share of the teachers
+    without teachers, these without it, or ones of another data set; IntegrityError for a checkpoint of another model or data set;
+    TrainingDiverged for a loss not finite.
     """
 
     def __init__(
@@ -97,11 +104,13 @@ class Trainer:
         resume: bool = False,
         overwrite: bool = False,
         start: Sequence[Path] = (),
+        teachers: Sequence[Labels] = (),
         on_step: Callable[[Step], None] = lambda _: None,
     ) -> None:
         self.model, self.recipe, self.dataset, self.folder = model, recipe, dataset, folder
         self.history: list[Epoch] = []
         self.start: list[dict[str, Any]] = []  # what the weights that training began with say of themselves
+        self.teachers = credits_of(teachers)
         self._temperature: float | None = None  # of the best epoch but the last; that of the last follows from the checkpoint
         self._validation_logits: NDArray[np.float32] | None = None  # of the last epoch, once it was trained here
         self._on_step = on_step
@@ -109,7 +118,12 @@ class Trainer:
             raise UsageError(f"{model.name} takes HOG, which is of the image as it was; train it without augmentation.")
         checkpoint = self._found_checkpoint(resume=resume, overwrite=overwrite)
         self._images = dataset.originals if recipe.augmentation else dataset.train
-        self._targets = targets(self._images, recipe.votes)
+        self._targets = targets(self._images, recipe.votes, balanced=recipe.balanced_votes)
+        self._answers: NDArray[np.float32] | None = None
+        if checkpoint:
+            self.model = model.as_trained(checkpoint.metadata)
+        else:
+            check_teachers(teachers, recipe.teacher_share, dataset)
         self._devices = Devices(recipe.batch_size)
         self._steps = math.ceil(self.images / recipe.batch_size)
         with self._devices.together():
@@ -118,6 +132,10 @@ class Trainer:
                 self._restore(checkpoint)
             elif start:
                 self._begin_with(start)
+        if teachers and not checkpoint:
+            self._answers = answers(teachers, self._images)
+        if self._answers is not None:
+            self._targets = mixed(self._targets, self._answers, recipe.teacher_share)
 
     def _build(self) -> None:
         recipe = self.recipe
@@ -174,7 +192,7 @@ class Trainer:
 
     def _found_checkpoint(self, *, resume: bool, overwrite: bool) -> Checkpoint | None:
         if resume:
-            return _read_to_resume(self.folder)
+            return read_to_resume(self.folder)
         names = (CHECKPOINT, RUN_WEIGHTS, RUN_HISTORY, CURVES, METRICS)
         if not overwrite and any(kind_of(self.folder / name) is not Kind.MISSING for name in names):
             raise UsageError(
@@ -199,8 +217,14 @@ class Trainer:
                 f"{path} was trained with {was}; resume with the same values, or start anew with --overwrite "
                 "or, from its weights and in another folder, with --start."
             )
-        assign(state_of(self._trainee, self._optimizer), checkpoint.tensors, path)
-        self.start, self._temperature = begun_with(stored), stored.get("temperature")
+        tensors = dict(checkpoint.tensors)
+        if self.recipe.teacher_share:
+            self._answers = tensors.pop(_ANSWERS, None)
+            if self._answers is None or self._answers.shape != self._targets.shape:
+                raise IntegrityError(f"{path} lacks what the teachers said of the training images; start anew with --overwrite.")
+        assign(state_of(self._trainee, self._optimizer), tensors, path)
+        self.start, self.teachers = begun_with(stored), stored.get("teachers", [])
+        self._temperature = stored.get("temperature")
         try:
             self.history = [Epoch(**line) for line in stored["history"]]
         except (KeyError, TypeError) as error:
@@ -209,8 +233,9 @@ class Trainer:
     def _begin_with(self, paths: Sequence[Path]) -> None:
         sums: Tensors = {name: np.zeros(variable.shape) for name, variable in weights_of(self.network).items()}
         for path in paths:
-            checkpoint = read_checkpoint(path)
+            checkpoint = read_checkpoint(path) if path.suffix == ".safetensors" else read_weights(path)
             stored = checkpoint.metadata
+            refuse_odd(stored, path)
             if stored.get("model") != self.model.name:
                 raise UsageError(
                     f"{path} holds a {stored.get('model')} network, not {self.model.name}; start from weights of the same."
@@ -229,8 +254,7 @@ class Trainer:
         recipe = self.recipe
         order = np.random.default_rng([recipe.seed, number]).permutation(len(self._images))[: self.images]
         watch = _Watch(number, self._steps, self._on_step)
-        seed = (recipe.seed, number)
-        batches = Batches(self._images, self._targets, order, recipe.batch_size, mixup=recipe.mixup, seed=seed)
+        batches = Batches(self._images, self._targets, order, recipe.batch_size)
         logs = self._trainee.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[watch]).history
         logits, labels = self._validate(), self.dataset.validation.labels
         self._validation_logits = logits
@@ -283,7 +307,7 @@ class Trainer:
         metadata = self._metadata() | best
         if is_best:
             with self._averaged():
-                save_weights(self.network, metadata, self.folder / RUN_WEIGHTS)
+                save_network(self.network, metadata, self.folder / RUN_WEIGHTS)
         write_lines(Epoch, self.history, self.folder / RUN_HISTORY)
         plot_curves({self.model.name: self.history}, self.folder / CURVES)
         summary = metadata | {"epochs_done": len(self.history), "seconds": round(sum(epoch.seconds for epoch in self.history), 1)}
@@ -291,6 +315,8 @@ class Trainer:
 
     def _write_checkpoint(self) -> None:
         tensors = tensors_of(state_of(self._trainee, self._optimizer))
+        if self._answers is not None:
+            tensors[_ANSWERS] = self._answers
         history = [asdict(epoch) for epoch in self.history]
         metadata = self._metadata() | {"history": history, "temperature": self._temperature}
         write_checkpoint(Checkpoint(tensors, metadata), self.folder / CHECKPOINT)
@@ -299,12 +325,14 @@ class Trainer:
         return {
             "model": self.model.name,
             "labels": self.model.labels,
-            "input": {"pixels": ["uint8", self.model.input_size, self.model.input_size], "hog": self.model.uses_hog},
+            "input": self.model.input,
             "mean": "mean/mean",
             "recipe": asdict(self.recipe),
             "dropout": self.model.network.dropout,
             "dataset": self.dataset.meta["digest"],
             "votes": self._votes_digest(),
+            "teachers": self.teachers,
+            CLASS_MIX: class_mix(self._targets, self.recipe.label_smoothing),
             "start": self.start,
             "device": self.device,
             "versions": {
@@ -317,18 +345,6 @@ class Trainer:
 
     def _votes_digest(self) -> str | None:
         return self.dataset.meta["sha256"]["train_votes"] if self.recipe.votes else None
-
-
-def stored_recipe(folder: Path) -> Recipe:
-    """Return the recipe of the run in `folder`, so that `--resume` need not repeat it; errors as in `read_checkpoint`."""
-    return known_recipe(_read_to_resume(folder).metadata, folder / CHECKPOINT)
-
-
-def _read_to_resume(folder: Path) -> Checkpoint:
-    path = folder / CHECKPOINT
-    if not path.exists():
-        raise UsageError(f"{path} does not exist, so there is nothing to resume; leave --resume away.")
-    return read_checkpoint(path)
 
 
 def _optimizer(recipe: Recipe, steps: int, momentum: float) -> keras.optimizers.Optimizer:

@@ -15,6 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -51,10 +52,11 @@ def varied(model: Model, setting: str) -> Model:
         else:
             changed = recipe if hasattr(recipe, name) else network
             kind = type(getattr(changed, name))
+            given: Any = value == "True" if kind is bool else kind(value)
             if changed is recipe:
-                recipe = replace(recipe, **{name: kind(value)})
+                recipe = replace(recipe, **{name: given})
             else:
-                network = replace(network, **{name: kind(value)})
+                network = replace(network, **{name: given})
     return replace(model, network=network, recipe=recipe)
 
 

@@ -51,12 +51,12 @@ def test_start_goes_on_from_a_run(fercli: Run, folder: Path) -> None:
     assert fercli(*options, "--out", "first").code == 0
     ran = fercli(*options, "--out", "second", "--start", "first", "--learning-rate", "0.0005")
     assert ran.code == 0
-    assert "parameters from first/model.safetensors, 84 training images" in " ".join(ran.talk.split())
+    assert "parameters from first/model.onnx, 84 training images" in " ".join(ran.talk.split())
     assert "another data set" not in ran.talk
     mean = fercli(*options, "--out", "mean", "--start", "first", "--start", "second")
     assert mean.code == 0
     assert "another data set" not in mean.talk
-    assert "from the mean of first/model.safetensors, second/model.safetensors, 84" in " ".join(mean.talk.split())
+    assert "from the mean of first/model.onnx, second/model.onnx, 84" in " ".join(mean.talk.split())
     Path("other.csv").write_text(csv_text(train=49))
     write_dataset(prepare(Path("other.csv")).dataset, Path("other.npz"))
     elsewhere = fercli(*options, "--data", "other.npz", "--out", "fourth", "--start", "first")
@@ -101,6 +101,43 @@ def test_votes_can_be_left_out(fercli: Run, folder: Path, dataset: Dataset, monk
     card = (folder / "cards" / "compact-card.md").read_text()
     assert "fercli train --model compact --epochs 1 --batch-size 16 --votes 0" in card
     assert "after `fercli prepare fer2013.csv`" in card
+
+
+def test_a_teacher_has_half_of_the_targets_unless_told(fercli: Run, folder: Path) -> None:
+    options = ["train", "--model", "shallow-hog", "--epochs", "1", "--batch-size", "16"]
+    assert fercli(*options, "--out", "first").code == 0
+    taught = fercli(*options, "--out", "second", "--teacher", "first", "--teacher", "first/model.onnx")
+    assert taught.code == 0
+    talk = " ".join(taught.talk.split())
+    assert "Asking first, first about the training images" in talk
+    assert "teacher share 0.5" in talk
+    assert "teacher share 0.25" in fercli(*options, "--out", "third", "--teacher", "first", "--teacher-share", "0.25").talk
+    assert fercli("train", "--model", "shallow-hog", "--out", "second", "--resume").code == 0
+    evaluated = fercli("evaluate", "--weights", "second", "--card", "cards")
+    assert evaluated.code == 0
+    card = (folder / "cards" / "shallow-hog-card.md").read_text()
+    assert "- taught by: first, SHA-256 " in card
+    assert "--teacher first --teacher first --epochs 1 --batch-size 16 --teacher-share 0.5" in card
+
+
+def test_teachers_that_cannot_teach(fercli: Run, folder: Path) -> None:
+    options = ["train", "--model", "shallow-hog", "--epochs", "1", "--batch-size", "16"]
+    for wrong, told in (
+        (["--teacher-share", "0.5"], "name one with --teacher"),
+        (["--teacher", "shallow", "--teacher-share", "0"], "--teacher-share above 0"),
+        (["--teacher", "shallow"], "shallow was not trained on this data set alone"),
+        (["--teacher", "nowhere"], "nowhere does not exist"),
+        (["--teacher", "shallow", "--resume"], "leave --teacher away"),
+    ):
+        ran = fercli(*options, *wrong)
+        assert ran.code == 2
+        assert told in " ".join(ran.talk.split())
+
+
+def test_balanced_votes_can_be_asked_for(fercli: Run, folder: Path) -> None:
+    options = ["train", "--model", "shallow-hog", "--epochs", "1", "--batch-size", "16", "--votes", "0.4"]
+    assert "balanced votes True" in " ".join(fercli(*options, "--balanced-votes", "--out", "balanced").talk.split())
+    assert "balanced votes" not in fercli(*options, "--no-balanced-votes", "--out", "plain").talk
 
 
 def test_deep_and_shallow_together_is_a_usage_error(fercli: Run) -> None:

@@ -1,32 +1,39 @@
 import subprocess
 import sys
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import keras
 import numpy as np
+import onnx
 import pytest
+from PIL import Image
 
 from fercli.dataset import Dataset
 from fercli.errors import IntegrityError
-from fercli.models.checkpoints import assign, read_checkpoint, save_weights, weights_of
+from fercli.models.checkpoints import assign, weights_of
 from fercli.models.hog import hog_features
-from fercli.models.networks import BUILDERS, build, multiply_adds
-from fercli.models.networks.layers import BatchNormalization
+from fercli.models.networks import BUILDERS, build
+from fercli.models.networks.graphs import graph_of, save_network
+from fercli.models.networks.layers import BatchNormalization, ToneStandardization
+from fercli.models.operators import checked
 from fercli.models.recipes import Augmentation
 from fercli.models.registry import MODELS, ResidualNetwork
+from fercli.models.sessions import compute, open_session
+from fercli.models.weights import read_weights
 from fercli.training.augmentation import Augment
 from tests.conftest import synthetic_faces
 
 FACES = synthetic_faces(5)[0]
 
 
-def inputs(uses_hog: bool) -> dict[str, object]:
+def inputs(uses_hog: bool) -> dict[str, np.ndarray]:
     return {"pixels": FACES} | ({"hog": hog_features(FACES)} if uses_hog else {})
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_entry_builds_and_survives_a_round_trip_through_float16(name: str, tmp_path: Path) -> None:
+def test_every_entry_builds_and_labels_alike_as_a_graph(name: str, tmp_path: Path) -> None:
     model = MODELS[name]
     assert type(model.network) in BUILDERS
     network = build(model, l2=model.recipe.l2)
@@ -36,13 +43,17 @@ def test_every_entry_builds_and_survives_a_round_trip_through_float16(name: str,
     assert before.shape == (5, len(model.labels))
     assert before.dtype == np.float32
     assert np.allclose(before.sum(axis=1), 1, atol=1e-5)
-    save_weights(network, {"model": name}, tmp_path / "w.safetensors")
-    assert (tmp_path / "w.safetensors").stat().st_size < 50_000_000
+    save_network(network, {"model": name}, tmp_path / "w.onnx")
+    assert (tmp_path / "w.onnx").stat().st_size < 20_000_000
+    weights = read_weights(tmp_path / "w.onnx")
+    assert weights.parameters == model.parameters
+    assert {tensor.dtype for tensor in weights.graph.tensors.values()} <= {np.dtype(kind) for kind in ("f2", "f4", "i1")}
+    onnx.checker.check_model(onnx.load_from_string(weights.data), full_check=True)
+    after = compute(open_session(weights.data), inputs(model.uses_hog))
+    assert np.abs(after - before).max() < 5e-3  # float16
     other = build(model)
-    checkpoint = read_checkpoint(tmp_path / "w.safetensors")
-    assert {tensor.dtype for tensor in checkpoint.tensors.values()} == {np.dtype(np.float16)}
-    assign(weights_of(other), checkpoint.tensors, tmp_path / "w.safetensors")
-    assert np.abs(other.predict_on_batch(inputs(model.uses_hog)) - before).max() < 5e-3
+    assign(weights_of(other), weights.tensors, tmp_path / "w.onnx")
+    assert np.abs(other.predict_on_batch(inputs(model.uses_hog)) - after).max() < 1e-5
 
 
 def test_the_mean_is_subtracted_inside() -> None:
@@ -70,8 +81,8 @@ def test_precision_changes_no_weight() -> None:
 @pytest.mark.parametrize("fault", ["missing", "extra", "renamed", "misshaped"])
 def test_promise_7_own_weights_that_do_not_fit_never_load(fault: str, tmp_path: Path) -> None:
     network = build(MODELS["deep"])
-    save_weights(network, {}, tmp_path / "w")
-    tensors = dict(read_checkpoint(tmp_path / "w").tensors)
+    save_network(network, {}, tmp_path / "w")
+    tensors = dict(read_weights(tmp_path / "w").tensors)
     bias = tensors.pop("logits/bias")
     tensors |= {
         "missing": {},
@@ -86,14 +97,14 @@ def test_promise_7_own_weights_that_do_not_fit_never_load(fault: str, tmp_path: 
 def test_a_value_beyond_float16_stays_what_it_was(tmp_path: Path) -> None:
     network = build(MODELS["deep"])
     network.get_layer("logits").bias.assign(np.array([1e5, 1, 2, 3, 4, 5, 6], np.float32))
-    save_weights(network, {}, tmp_path / "w")
-    assert read_checkpoint(tmp_path / "w").tensors["logits/bias"].tolist() == [1e5, 1, 2, 3, 4, 5, 6]
+    save_network(network, {}, tmp_path / "w")
+    assert read_weights(tmp_path / "w").tensors["logits/bias"].tolist() == [1e5, 1, 2, 3, 4, 5, 6]
 
 
 def test_weights_of_one_model_do_not_load_into_another(tmp_path: Path) -> None:
-    save_weights(build(MODELS["deep"]), {}, tmp_path / "w")
+    save_network(build(MODELS["deep"]), {}, tmp_path / "w")
     with pytest.raises(IntegrityError):
-        assign(weights_of(build(MODELS["deep-hog"])), read_checkpoint(tmp_path / "w").tensors, tmp_path / "w")
+        assign(weights_of(build(MODELS["deep-hog"])), read_weights(tmp_path / "w").tensors, tmp_path / "w")
 
 
 def test_l2_weighs_all_kernels_and_nothing_else(dataset: Dataset) -> None:
@@ -108,18 +119,19 @@ def test_l2_weighs_all_kernels_and_nothing_else(dataset: Dataset) -> None:
 def test_other_backends_give_the_same_answer_where_installed(backend: str, tmp_path: Path) -> None:
     pytest.importorskip(backend)
     network = build(MODELS["deep-hog"])
-    save_weights(network, {}, tmp_path / "w")
-    assign(weights_of(network), read_checkpoint(tmp_path / "w").tensors, tmp_path / "w")
+    save_network(network, {}, tmp_path / "w")
+    assign(weights_of(network), read_weights(tmp_path / "w").tensors, tmp_path / "w")
     np.savez(tmp_path / "in.npz", pixels=FACES, hog=hog_features(FACES))
     code = (
         "import sys, numpy as np\n"
         "from pathlib import Path\n"
         "from fercli.models.networks import build\n"
         "from fercli.models.registry import MODELS\n"
-        "from fercli.models.checkpoints import assign, read_checkpoint, weights_of\n"
+        "from fercli.models.checkpoints import assign, weights_of\n"
+        "from fercli.models.weights import read_weights\n"
         "folder = Path(sys.argv[1])\n"
         "network = build(MODELS['deep-hog'])\n"
-        "assign(weights_of(network), read_checkpoint(folder / 'w').tensors, folder / 'w')\n"
+        "assign(weights_of(network), read_weights(folder / 'w').tensors, folder / 'w')\n"
         "data = np.load(folder / 'in.npz')\n"
         "np.save(folder / 'out.npy', network.predict_on_batch({'pixels': data['pixels'], 'hog': data['hog']}))\n"
     )
@@ -130,7 +142,7 @@ def test_other_backends_give_the_same_answer_where_installed(backend: str, tmp_p
 
 def test_multiply_adds_by_hand() -> None:
     convolutions = 48 * 48 * 9 * 32 + 48 * 48 * 9 * 32 * 64
-    assert multiply_adds(build(MODELS["shallow"])) == convolutions + 24 * 24 * 64 * 512 + 512 * 7
+    assert checked(graph_of(build(MODELS["shallow"]))).multiply_adds == convolutions + 24 * 24 * 64 * 512 + 512 * 7
 
 
 def test_without_squeeze_a_residual_network_has_fewer_weights() -> None:
@@ -139,6 +151,38 @@ def test_without_squeeze_a_residual_network_has_fewer_weights() -> None:
     plain = build(replace(model, network=replace(model.network, squeeze=0)))
     assert plain.count_params() < model.parameters
     assert not [layer for layer in plain.layers if "excite" in layer.name]
+
+
+def test_tones_are_standardised_by_the_middle_of_each_image() -> None:
+    images = np.repeat(FACES[:1], 4, axis=0)
+    images[1] = images[0] // 2 + 60  # other tones of the same face
+    images[2, :8], images[2, :, 40:] = 255, 0  # another border of it
+    images[3] = 90 + np.arange(48) % 2  # nothing in it
+    seen = keras.ops.convert_to_numpy(ToneStandardization()(images))
+    middle = seen[:, 8:40, 8:40]
+    assert np.allclose(middle[:3].mean(axis=(1, 2)), 128, atol=0.01)
+    assert np.allclose(middle[:3].std(axis=(1, 2)), 64, atol=0.01)
+    assert np.abs(seen[0] - seen[1]).max() < 2  # rounding to whole pixels, stretched
+    assert (middle[0] == middle[2]).all()
+    assert np.allclose(middle[3].std(), 0.5 * 64 / 16)
+
+
+def test_a_network_of_standardised_tones_has_the_same_weights_and_sees_no_other_tones() -> None:
+    model = MODELS["compact"]
+    with_tones = build(model)
+    without = build(model.as_trained({}))
+    assert {v.path: v.shape for v in with_tones.weights} == {v.path: v.shape for v in without.weights}
+    darker = (FACES // 2 + 20).astype(np.uint8)
+    moved = [np.abs(network.predict_on_batch(darker) - network.predict_on_batch(FACES)).max() for network in (with_tones, without)]
+    assert moved[0] < 0.2 * moved[1]
+
+
+def test_bfloat16_rounds_no_pixel_before_the_mean_is_subtracted() -> None:
+    network = build(MODELS["compact"], precision="mixed_bfloat16")
+    tones = np.full((1, 48, 48), 200.25, np.float32)
+    network.get_layer("mean").mean.assign(np.full((48, 48), 200, np.float32))
+    out = keras.ops.convert_to_numpy(keras.ops.cast(network.get_layer("mean")(tones), "float32"))
+    assert np.allclose(out, 0.25 / 255, rtol=0.01)
 
 
 def augmented(**bounds: float) -> tuple[np.ndarray, np.ndarray]:
@@ -192,6 +236,88 @@ def test_light_changes_the_level_and_the_spread_of_all_pixels_alike() -> None:
     ratios = spread.std(axis=(1, 2)) / faces.std(axis=(1, 2))
     assert 0.75 < ratios.min() < 0.9
     assert 1.02 < ratios.max() < 1.25
+
+
+def test_gamma_bends_the_tones_and_keeps_the_ends() -> None:
+    image = np.tile(np.array([0, 128, 255], np.uint8).repeat(16), (100, 48, 1))
+    seen = keras.ops.convert_to_numpy(Augment(Augmentation(gamma=0.4))(image, training=True))
+    assert (seen[:, :, 0] == 0).all()
+    assert (seen[:, :, 47] == 255).all()
+    powers = np.log(seen[:, 0, 24] / 255) / np.log(128 / 255)
+    assert np.exp(-0.42) < powers.min() < 0.8
+    assert 1.2 < powers.max() < np.exp(0.42)
+
+
+def test_light_from_one_side_is_a_ramp_in_any_direction() -> None:
+    gray = np.full((200, 48, 48), 100, np.uint8)
+    seen = keras.ops.convert_to_numpy(Augment(Augmentation(side_light=0.3))(gray, training=True)).astype(float)
+    assert np.abs(seen.mean(axis=(1, 2)) - 100).max() < 0.6
+    assert np.abs(seen + seen[:, ::-1, ::-1] - 200).max() <= 2  # as much lighter as darker across the centre
+    assert np.abs(np.diff(seen, 2, axis=2)).max() <= 2  # straight
+    assert 25 < np.abs(seen - 100).max() <= 30
+    down, across = seen[:, 47, 24] - seen[:, 0, 24], seen[:, 24, 47] - seen[:, 24, 0]
+    for slope in (down, across):
+        assert slope.min() < -10
+        assert slope.max() > 10
+
+
+def test_sharpness_goes_both_ways_and_leaves_what_is_even() -> None:
+    faces, seen = augmented(sharpness=1.0)
+    rough = np.abs(np.diff(seen.astype(int), axis=2)).mean(axis=(1, 2)) / np.abs(np.diff(faces.astype(int), axis=2)).mean(
+        axis=(1, 2)
+    )
+    assert rough.min() < 0.5
+    assert rough.max() > 1.2
+    gray = np.full((20, 48, 48), 77, np.uint8)
+    assert (keras.ops.convert_to_numpy(Augment(Augmentation(sharpness=1.0))(gray, training=True)) == 77).all()
+
+
+def test_noise_is_in_its_share_of_the_images_and_as_strong_as_its_bound() -> None:
+    gray = np.full((400, 48, 48), 128, np.uint8)
+    seen = keras.ops.convert_to_numpy(Augment(Augmentation(noise=12, noisy=0.5))(gray, training=True)).astype(float)
+    deviations = seen.std(axis=(1, 2))
+    assert 0.4 < (deviations > 0.3).mean() < 0.6
+    assert 11 < deviations.max() < 12.6
+    assert np.abs(seen.mean(axis=(1, 2)) - 128).max() < 1.5
+
+
+@pytest.mark.parametrize("quality", [20, 40, 90])
+def test_compression_does_what_jpeg_does(quality: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fercli.training.augmentation._BEST_QUALITY", quality)
+    ramp = np.add.outer(np.arange(48), np.arange(48) * 2)
+    face = np.clip(60 + ramp + 40 * np.sin(ramp / 5), 0, 255).astype(np.uint8)
+    file = BytesIO()
+    Image.fromarray(face).save(file, "JPEG", quality=quality)
+    want = np.asarray(Image.open(file)).astype(float)
+    seen = keras.ops.convert_to_numpy(Augment(Augmentation(quality=quality, compressed=1.0))(face[None], training=True))[0]
+    assert np.abs(want - face).mean() > 0.1
+    assert np.abs(seen - want).mean() < 0.2 * np.abs(want - face).mean()
+
+
+def test_compression_is_in_its_share_of_the_images() -> None:
+    faces, seen = augmented(quality=20, compressed=0.5)
+    assert 0.4 < (faces != seen).any(axis=(1, 2)).mean() < 0.6
+
+
+def test_unmoved_images_are_moved_by_whole_pixels_and_nothing_else() -> None:
+    faces, seen = augmented(flip=True, rotation=15, scale=0.2, shift=0.05, unmoved=0.5)
+    edges = [np.pad(view, ((0, 0), (2, 2), (2, 2)), mode="edge") for view in (faces, faces[:, :, ::-1])]
+    moved = [view[:, down : down + 48, across : across + 48] for view in edges for down in range(5) for across in range(5)]
+    whole = np.stack([(view == seen).all(axis=(1, 2)) for view in moved])
+    assert 0.4 < whole.any(axis=0).mean() < 0.6
+    assert whole.any(axis=1).sum() > 30  # of fifty such places
+
+
+def test_the_whole_recipe_is_the_same_for_the_same_state_and_another_the_next_time() -> None:
+    augmentation = MODELS["compact"].recipe.augmentation
+    assert augmentation
+    layers = []
+    for _ in range(2):
+        keras.utils.set_random_seed(3)
+        layers.append(Augment(augmentation))
+    first, again, second = (keras.ops.convert_to_numpy(layers[number](FACES, training=True)) for number in (0, 1, 0))
+    assert (first == again).all()
+    assert (first != second).any(axis=(1, 2)).all()
 
 
 def test_an_erased_rectangle_is_even_and_in_its_share_of_the_images() -> None:

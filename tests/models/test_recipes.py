@@ -3,8 +3,11 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from fercli.models.recipes import options_of, recipe_from, summary, with_options
-from fercli.models.registry import MODELS
+from fercli.errors import IntegrityError
+from fercli.models.inference import lineage
+from fercli.models.recipes import known_recipe, options_of, recipe_from, summary, with_options
+from fercli.models.registry import MODELS, weights_path
+from fercli.models.weights import read_weights
 
 
 def test_options_leave_out_none() -> None:
@@ -45,14 +48,29 @@ def test_an_older_versions_recipe_has_none_of_what_it_did_not_know() -> None:
     values = {"optimizer": "sgd", "learning_rate": 0.01, "l2": 1e-7, "epochs": 35, "batch_size": 128}
     recipe = recipe_from(values)
     assert (recipe.augmentation, recipe.votes, recipe.average, recipe.warmup_epochs) == (None, 0, 0, 0)
+    assert (recipe.balanced_votes, recipe.teacher_share) == (False, 0)
     with pytest.raises(TypeError):
         recipe_from(values | {"unheard": 1})
+
+
+def test_an_older_versions_field_is_left_out_only_if_it_did_nothing() -> None:
+    values = asdict(MODELS["deep"].recipe)
+    assert recipe_from(values | {"mixup": 0.0}) == MODELS["deep"].recipe
+    assert known_recipe({"recipe": values | {"mixup": 0.0}}, "w") == MODELS["deep"].recipe
+    with pytest.raises(IntegrityError, match="w holds no recipe that this version knows"):
+        known_recipe({"recipe": values | {"mixup": 0.2}}, "w")
+
+
+@pytest.mark.parametrize("name", [name for name, model in MODELS.items() if model.sha256])
+def test_the_shipped_weights_recipes_are_known(name: str) -> None:
+    for run in lineage(read_weights(weights_path(name)).metadata):
+        known_recipe(run, name)
 
 
 def test_the_summary_names_what_is_there() -> None:
     text = MODELS["compact"].recipe.summary
     assert "optimizer sgd, learning rate 0.1" in text
     assert "votes 0.4" in text
-    assert "augmentation: flip True, rotation 11" in text
-    assert "mixup" not in text
+    assert "augmentation: flip True, rotation 15" in text
+    assert "teacher share" not in text
     assert summary({"l2": 0.0, "seed": 0, "votes": 0.0}) == "l2 0.0, seed 0"

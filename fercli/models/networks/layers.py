@@ -5,11 +5,35 @@ from typing import Any
 import keras
 
 
+class ToneStandardization(keras.layers.Layer):  # type: ignore[misc]
+    """uint8 pixels (N,H,W) shifted and stretched, each image for itself, so that its middle has mean 128 and deviation 64: float32.
+
+    The middle, which is face whatever is around it, leaves out a sixth of the side at each border. A deviation below 16 counts as
+    16, so that an image with nothing in it is not all noise. Values beyond 0 to 255 are kept.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(dtype="float32", **options)
+
+    def call(self, pixels: Any) -> Any:
+        """Standardise, by operations that every exchange format knows."""
+        pixels = keras.ops.cast(pixels, "float32")
+        height, width = pixels.shape[1:]
+        middle = pixels[:, height // 6 : height - height // 6, width // 6 : width - width // 6]
+        mean = keras.ops.mean(middle, axis=(1, 2), keepdims=True)
+        off = middle - mean
+        deviation = keras.ops.sqrt(keras.ops.mean(off * off, axis=(1, 2), keepdims=True))
+        return (pixels - mean) / keras.ops.maximum(deviation, 16.0) * 64.0 + 128.0
+
+
 class MeanSubtraction(keras.layers.Layer):  # type: ignore[misc]
-    """uint8 pixels (N,H,W) minus the mean training image, in units of the full range: (N,H,W,1), from -1 to 1.
+    """Pixels (N,H,W), 0 to 255, minus the mean training image, in units of the full range: (N,H,W,1), from -1 to 1.
 
     The mean (H,W), 0 to 255, is a weight of the layer, so that it is stored with the others and cannot be forgotten.
     """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(autocast=False, **options)  # in bfloat16, pixels would be rounded to steps of 1 before the subtraction
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         """Create the mean, zero until it is set."""

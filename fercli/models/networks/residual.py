@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from fercli.models.networks.layers import BatchNormalization, MeanSubtraction
+from fercli.models.networks.layers import BatchNormalization, MeanSubtraction, ToneStandardization
 from fercli.models.registry import Model, ResidualNetwork
 
 
@@ -16,7 +16,8 @@ def residual_network(network: ResidualNetwork, model: Model, *, l2: float, preci
     """
     side = model.input_size
     inputs = keras.Input((side, side), dtype="uint8", name="pixels")
-    x = MeanSubtraction(name="mean", dtype=precision)(inputs)
+    x = ToneStandardization(name="tones")(inputs) if network.standardize else inputs
+    x = MeanSubtraction(name="mean", dtype=precision)(x)
     make = _Maker(l2, precision)
     x = make.convolution(x, network.stem, 3, 1, "stem")
     for stage, (filters, blocks) in enumerate(network.stages, start=1):

@@ -7,6 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.errors import UsageError
 from fercli.photos.geometry import Frame
 from fercli.photos.images import square_around
 
@@ -58,7 +59,9 @@ DETECTORS: dict[str, Callable[[], Detector]] = {"auto": _auto, "haar": _haar, "m
 
 
 def detector(name: str) -> Detector:
-    """Return a new detector, one of `DETECTORS` by name."""
+    """Return a new detector, one of `DETECTORS` by name, UsageError for another."""
+    if name not in DETECTORS:
+        raise UsageError(f"There is no detector {name!r}; choose one of {', '.join(DETECTORS)}.")
     return DETECTORS[name]()
 
 
