@@ -6,11 +6,13 @@ from pathlib import Path
 
 from fercli.errors import FercliError, UsageError
 from fercli.files import Kind, kind_of
+from fercli.photos.walk import Walk
 from fercli.preparation.archives import LINES_LIMIT, CsvLines
 from fercli.preparation.classes import Classes
 from fercli.preparation.faces import NO_SPLIT, Collector, Faces, Row
-from fercli.preparation.folders import read_folders
+from fercli.preparation.folders import read_images
 from fercli.preparation.rows import BadRow, parse_usage
+from fercli.preparation.zips import packed_images
 
 REJECT_SHARE = 0.01  # of bad rows, above which a source is not used
 _PERSON_COLUMNS = ("person", "subject", "participant", "identity", "actor")
@@ -20,7 +22,7 @@ _EVERY = 64  # rows between two reports of progress
 def read_faces(
     source: Path, on_row: Callable[[int], None] = lambda _: None, classes: Classes | None = None, person: str | None = None
 ) -> Faces:
-    """Read a CSV, an archive with one, or an image folder; `on_row` receives the number of rows done so far.
+    """Read a CSV, an archive with one, or a folder of images, which may be zipped; `on_row` receives the number of rows done.
 
     `person` names the column that tells whose face it is, or is a pattern of file names that does; without it, columns called
     person, subject and the like do, and folders beside those of splits and classes.
@@ -30,9 +32,15 @@ def read_faces(
     kind = kind_of(source)
     classes = classes or Classes()
     if kind is Kind.FOLDER:
-        return read_folders(source, classes, person, on_row)
+        walk = Walk([source])
+        images = [(path.relative_to(source), path) for path in walk]
+        unreadable = [(folder.relative_to(source), reason) for folder, reason in walk.unreadable]
+        return read_images(source, images, unreadable, classes, person, on_row)
     if kind is not Kind.FILE:
         raise UsageError(f"{source} does not exist; give FER2013's CSV, an archive that holds it, or a folder of images.")
+    with packed_images(source) as packed:
+        if packed:
+            return read_images(source, [(path, path) for path in packed], [], classes, person, on_row)
     return _read_csv(source, classes, person, on_row)
 
 
