@@ -1,7 +1,6 @@
 """Files to pictures: photos by several threads, a video's frames one after the other; order kept, memory bounded."""
 
 import itertools
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -18,6 +17,7 @@ from fercli.classification.records import Outcome, Reject
 from fercli.classification.stretches import Known, Stretch
 from fercli.errors import ImageRejected
 from fercli.files import Identity, identity_of
+from fercli.models.sessions import cores
 from fercli.photos.containers import VIDEO_SUFFIXES
 from fercli.photos.faces import Found
 from fercli.photos.geometry import Moment
@@ -29,7 +29,7 @@ from fercli.remote import RemotePath
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 WORK_SIDE = 2560  # pictures are held at most this large: a face found at 1/4 of it still has the 48 pixels that a network sees
-AHEAD = 16  # pictures that are read before they are asked for
+AHEAD = 16  # pictures that are read, or searched, before they are asked for
 READERS = 16  # threads for remote photos, which wait for their servers most of the time
 
 
@@ -44,6 +44,7 @@ class Picture:
     photo: Photo | None = None
     reject: Reject | None = None
     found: list[Found] = field(default_factory=list)
+    crops: list[NDArray[np.uint8]] = field(default_factory=list)
 
 
 def pictures(
@@ -83,7 +84,7 @@ def ahead(
     work: Callable[[Item], Result], items: Iterable[Item], limit: int, threads: int | None = None
 ) -> Generator[Result, None, None]:
     """Yield `work` of each item in order, done by `threads` or as many threads as there are cores, at most `limit` items ahead."""
-    pool = ThreadPoolExecutor(threads or os.cpu_count(), thread_name_prefix="fercli")
+    pool = ThreadPoolExecutor(threads or cores(), thread_name_prefix="fercli")
     waiting: deque[Future[Result]] = deque()
     try:
         for item in items:
