@@ -3,7 +3,7 @@
 import contextlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,7 +65,9 @@ def suffix_of(output: Output) -> str:
 
 
 @contextlib.contextmanager
-def publishing(output: Output, stream: BinaryIO | None = None) -> Iterator[Writer]:
+def publishing(
+    output: Output, stream: BinaryIO | None = None, *, overwrite: bool = True, inputs: Iterable[Path] = ()
+) -> Iterator[Writer]:
     """Open the output for rows, `stream` in place of standard output; what is written appears when the block ends well.
 
     A file appears whole, as by `atomic_write`; of a folder each part does as soon as it is full, and `COMPLETE` at the end, when
@@ -78,7 +80,10 @@ def publishing(output: Output, stream: BinaryIO | None = None) -> Iterator[Write
             yield parts
         parts.complete()
         return
-    with contextlib.nullcontext(stream or sys.stdout.buffer) if output.stream else atomic_write(output.path) as handle:
+    target: contextlib.AbstractContextManager[BinaryIO] = contextlib.nullcontext(stream or sys.stdout.buffer)
+    if not output.stream:
+        target = atomic_write(output.path, overwrite=overwrite, inputs=inputs)
+    with target as handle:
         writer = WRITERS[suffix](handle)
         try:
             yield writer

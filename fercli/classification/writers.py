@@ -28,20 +28,14 @@ class CsvWriter:
     handle: BinaryIO
 
     def __post_init__(self) -> None:
-        self._write_cells(COLUMNS)
+        self.handle.write(csv_line(COLUMNS))
 
     def write(self, row: dict[str, object]) -> None:
         """Append one row."""
-        self._write_cells([_without_formula(row[column]) for column in COLUMNS])
+        self.handle.write(csv_line([row[column] for column in COLUMNS]))
 
     def close(self) -> None:
         """Nothing is left to write."""
-
-    def _write_cells(self, cells: Sequence[object]) -> None:
-        line = io.StringIO()
-        # Only characters of the line end are quoted, and a file's name may hold a carriage return (Python 3.11).
-        csv.writer(line, lineterminator="\r\n").writerow(cells)
-        self.handle.write(line.getvalue().removesuffix("\r\n").encode() + b"\n")
 
 
 @dataclass
@@ -97,6 +91,14 @@ class ParquetWriter:
 
 
 WRITERS: dict[str, Callable[[BinaryIO], Writer]] = {".csv": CsvWriter, ".jsonl": JsonLinesWriter, ".parquet": ParquetWriter}
+
+
+def csv_line(cells: Sequence[object]) -> bytes:
+    """Return a line of CSV in UTF-8; text cells that a spreadsheet would run as a formula get a leading apostrophe."""
+    line = io.StringIO()
+    # Only characters of the line end are quoted, and a file's name may hold a carriage return (Python 3.11).
+    csv.writer(line, lineterminator="\r\n").writerow([_without_formula(cell) for cell in cells])
+    return line.getvalue().removesuffix("\r\n").encode("utf-8", "backslashreplace") + b"\n"
 
 
 def _without_formula(value: object) -> object:

@@ -1,5 +1,6 @@
 """`fercli evaluate`."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,7 +20,7 @@ from fercli.cli.options import (
     WeightsOption,
 )
 from fercli.errors import FercliError, IntegrityError, UsageError
-from fercli.files import refuse_existing, refuse_filled
+from fercli.files import exclusive, refuse_existing, refuse_filled
 from fercli.labels import LABELS
 from fercli.models.registry import ENSEMBLES, Published, find_entry, name_from_flags
 
@@ -75,9 +76,10 @@ def evaluate(
     for labeller in [labeller.augmented() for labeller in labellers] if tta else labellers:
         console.say(f"evaluating {labeller.title} …")
         if labeller.trained_on != {dataset.meta["digest"]}:
+            whose = "the weights that it began with were" if dataset.meta["digest"] in labeller.trained_on else "it was"
             console.say(
-                f"note: {labeller.title} was trained on another data set than {console.name(data)}, or on one prepared otherwise; "
-                "leaks are not known"
+                f"note on {labeller.title}: {whose} trained on another data set than {console.name(data)}, or on one prepared "
+                "otherwise; leaks are not known"
             )
         results.append(measure(labeller, dataset, split))
     published = list(dict.fromkeys(item for result in results for item in find_entry(result.model).published))
@@ -85,13 +87,17 @@ def evaluate(
     from fercli.cli import exports
 
     if json_file:
-        exports.write_report(results, comparisons, published, dataset, json_file)
+        exports.write_report(results, comparisons, published, dataset, json_file, overwrite=overwrite)
     if predictions:
-        exports.write_predictions(results, dataset, predictions)
-    if plots:
-        exports.write_plots(results, published, labellers, dataset.split(split).labels, plots)
-    if card:
-        exports.write_card(labellers[0], dataset, card, tta=tta)
+        exports.write_predictions(results, dataset, predictions, overwrite=overwrite)
+    with contextlib.ExitStack() as held:
+        for folder in {folder for folder in (plots, card) if folder}:
+            held.enter_context(exclusive(folder))
+            refuse_filled(folder, overwrite=overwrite)  # again, for another run may have come first
+        if plots:
+            exports.write_plots(results, published, labellers, dataset.split(split).labels, plots)
+        if card:
+            exports.write_card(labellers[0], dataset, card, tta=tta)
     _show_columns(f"Accuracy per class, {split}, %", ["expression", *LABELS], _per_class(results, published))
     if published:
         console.say_result("The sources do not say on which split they measured their accuracies per class.")

@@ -1,7 +1,5 @@
 """What `fercli evaluate` writes to files."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.classification.writers import csv_line
 from fercli.cli import console
 from fercli.cli.options import SplitName
 from fercli.dataset import Dataset
@@ -27,7 +26,13 @@ _FIGURES = {"confusion matrix, test": "confusion", "learning curves": "curves", 
 
 
 def write_report(
-    results: Sequence[Evaluation], comparisons: Sequence[Comparison], published: Sequence[Published], dataset: Dataset, path: Path
+    results: Sequence[Evaluation],
+    comparisons: Sequence[Comparison],
+    published: Sequence[Published],
+    dataset: Dataset,
+    path: Path,
+    *,
+    overwrite: bool,
 ) -> None:
     """Write every number that the tables show."""
     report = {
@@ -36,22 +41,21 @@ def write_report(
         "hog": [asdict(comparison) for comparison in comparisons],
         "published": [vars(item) for item in published],
     }
-    write_json(path, report)
+    write_json(path, report, overwrite=overwrite)
 
 
-def write_predictions(results: Sequence[Evaluation], dataset: Dataset, path: Path) -> None:
+def write_predictions(results: Sequence[Evaluation], dataset: Dataset, path: Path, *, overwrite: bool) -> None:
     """Write a row an image and model: true and predicted label, probabilities."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["model", "split", "row", "name", "leaked", "true", "predicted", *LABELS])
+    lines = [csv_line(["model", "split", "row", "name", "leaked", "true", "predicted", *LABELS])]
     names = dataset.meta.get("names") or []
     for result in results:
         split = dataset.split(result.split)
         for row, leaked, label, values in zip(split.rows, split.leaked, split.labels, result.probabilities, strict=True):
             where = names[row] if names else ""
             shown = [f"{value:.4f}" for value in values]
-            writer.writerow([result.title, result.split, row, where, int(leaked), LABELS[label], LABELS[values.argmax()], *shown])
-    write_atomically(path, text.getvalue().encode())
+            told = [result.title, result.split, row, where, int(leaked), LABELS[label], LABELS[values.argmax()]]
+            lines.append(csv_line([*told, *shown]))
+    write_atomically(path, b"".join(lines), overwrite=overwrite)
 
 
 def write_plots(

@@ -13,6 +13,7 @@ from fercli.errors import UsageError
 from fercli.files import Kind, kind_of
 from fercli.models.recipes import with_options
 from fercli.models.registry import DEFAULT_TO_TRAIN, find_model, name_from_flags
+from fercli.surroundings import refuse_backend
 
 TEACHER_SHARE = 0.5  # where a teacher is named and no share
 
@@ -48,7 +49,9 @@ def train(
         float | None, typer.Option(min=1e-8, help="Learning rate at the start.", show_default="recipe")
     ] = None,
     l2: Annotated[float | None, typer.Option(min=0, help="Weight of the squared kernels.", show_default="recipe")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.", show_default="recipe")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.", show_default="recipe")
+    ] = None,
     votes: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of the crowd's votes (FER+) in the targets.", show_default="recipe")
     ] = None,
@@ -90,7 +93,9 @@ def train(
     from fercli.dataset import read_dataset
 
     dataset = read_dataset(data, hog=entry.uses_hog)
+    refuse_backend()
     console.say("Starting Keras …")
+    from fercli import plots  # noqa: F401 (before Keras, which would load matplotlib with whatever settings it finds)
     from fercli.models.inference import datasets_seen, start_weights
     from fercli.training.teachers import teacher_from
     from fercli.training.trainer import METRICS, Step, Trainer, stored_recipe
@@ -159,6 +164,8 @@ def train(
                 f"epoch {epoch.epoch}/{recipe.epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.2%}  "
                 f"val_loss {epoch.val_loss:.4f}  val_accuracy {epoch.val_accuracy:.2%}  {epoch.seconds:.0f} s{mark}"
             )
+    if trainer.not_drawn:
+        console.say(f"note: there are no curves. {trainer.not_drawn}")
     console.say(
         f"Best: epoch {trainer.best.epoch}, validation accuracy {trainer.best.val_accuracy:.2%} ({console.name(folder / METRICS)})"
     )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import IntegrityError, UsageError
-from fercli.files import Kind, kind_of, readable
+from fercli.files import Kind, kind_of, shown_name
 from fercli.models.calibration import HIGHEST, LOWEST, tempered
 from fercli.models.checkpoints import assign, read_checkpoint, weights_of
 from fercli.models.registry import MODELS, Model, card_path, find_model, weights_path
@@ -46,7 +46,7 @@ def shipped_weights(name: str) -> WeightsFile:
 def own_weights(path: Path) -> WeightsFile:
     """Return the user's weights: a file, or the folder of a run."""
     file = path / RUN_WEIGHTS if kind_of(path) is Kind.FOLDER else path
-    title = readable(file.parent if file.name == RUN_WEIGHTS else file)
+    title = shown_name(file.parent if file.name == RUN_WEIGHTS else file)
     return WeightsFile(title, file, file.parent / RUN_HISTORY)
 
 

@@ -34,7 +34,7 @@ from fercli.models.inference import RUN_HISTORY, RUN_WEIGHTS, Labels, begun_with
 from fercli.models.networks import backend_name, build
 from fercli.models.recipes import Augmentation, Recipe, known_recipe
 from fercli.models.registry import Model
-from fercli.plots import plot_curves
+from fercli.plots import NotDrawn, plot_curves
 from fercli.training.augmentation import Augment
 from fercli.training.batches import Batches, mixed, targets
 from fercli.training.devices import Devices
@@ -108,6 +108,7 @@ class Trainer:
     ) -> None:
         self.model, self.recipe, self.dataset, self.folder = model, recipe, dataset, folder
         self.history: list[Epoch] = []
+        self.not_drawn = ""  # why the curves could not be drawn, if so
         self.start: list[dict[str, Any]] = []  # what the weights that training began with say of themselves
         self.teachers = credits_of(teachers)
         self._temperature: float | None = None  # of the best epoch but the last; that of the last follows from the checkpoint
@@ -161,6 +162,8 @@ class Trainer:
 
     def __iter__(self) -> Iterator[Epoch]:
         with exclusive(self.folder):
+            if not self.history:
+                self._refuse_filled()  # again, for another run may have come first
             if self.history:
                 self._write_outputs()  # a run stopped between its checkpoint and these has them now
             else:
@@ -190,14 +193,16 @@ class Trainer:
         return max(self.history, key=lambda epoch: epoch.val_accuracy)
 
     def _found_checkpoint(self, *, resume: bool, overwrite: bool) -> Checkpoint | None:
-        if resume:
-            return _read_to_resume(self.folder)
+        self._replaces = resume or overwrite
+        self._refuse_filled()
+        return _read_to_resume(self.folder) if resume else None
+
+    def _refuse_filled(self) -> None:
         names = (CHECKPOINT, RUN_WEIGHTS, RUN_HISTORY, CURVES, METRICS)
-        if not overwrite and any(kind_of(self.folder / name) is not Kind.MISSING for name in names):
+        if not self._replaces and any(kind_of(self.folder / name) is not Kind.MISSING for name in names):
             raise UsageError(
                 f"{self.folder} holds a run already; add --resume to go on, --overwrite to start anew, or another --out."
             )
-        return None
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         path, stored = self.folder / CHECKPOINT, checkpoint.metadata
@@ -307,7 +312,10 @@ class Trainer:
             with self._averaged():
                 save_weights(self.network, metadata, self.folder / RUN_WEIGHTS)
         write_lines(Epoch, self.history, self.folder / RUN_HISTORY)
-        plot_curves({self.model.name: self.history}, self.folder / CURVES)
+        try:
+            plot_curves({self.model.name: self.history}, self.folder / CURVES)
+        except NotDrawn as error:  # hours of training are worth more
+            self.not_drawn = str(error)
         summary = metadata | {"epochs_done": len(self.history), "seconds": round(sum(epoch.seconds for epoch in self.history), 1)}
         write_json(self.folder / METRICS, summary)
 
