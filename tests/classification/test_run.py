@@ -1,5 +1,6 @@
 import io
 import itertools
+import os
 from pathlib import Path
 
 import numpy as np
@@ -137,10 +138,12 @@ def test_promise_20_a_folder_of_other_photos_never_becomes_one_of_copies(photos:
 def test_promise_17_strict_takes_a_folder_that_cannot_be_listed_for_a_reject(
     photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    real = os.listdir
+
     def listdir(folder: Path) -> list[str]:
         if folder.name == "locked":
             raise PermissionError(13, "Permission denied")
-        return [path.name for path in folder.iterdir()]
+        return real(folder)
 
     (photos / "locked").mkdir()
     monkeypatch.setattr("fercli.photos.walk.os.listdir", listdir)

@@ -167,3 +167,8 @@ def test_promise_16_bands_of_colour_and_transparency_are_as_the_whole(tmp_path: 
         assert np.array_equal(read_gray(path), np.asarray(picture.convert("L"))), mode
         if mode != "LA":
             assert np.array_equal(np.asarray(read_colour(path)), np.asarray(picture.convert("RGB"))), mode
+
+
+def test_promise_16_a_jpeg_in_colour_has_colours_where_they_are_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "x.jpg").write_bytes(encoded(RGB, "JPEG"))
+    assert np.array_equal(np.asarray(read_colour(tmp_path / "x.jpg")), np.asarray(Image.open(tmp_path / "x.jpg")))
