@@ -29,7 +29,7 @@ def _plainly() -> Iterator[None]:
     """Draw with matplotlib's own settings, and `$` as what it is; raise NotDrawn for whatever goes wrong in there."""
     settings = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")}
     try:
-        with matplotlib.rc_context(settings | {"text.parse_math": False}):
+        with matplotlib.rc_context(settings | {"text.parse_math": False}):  # a run's folder may be called `a$b$`: no formula
             yield
     except FercliError:
         raise

@@ -37,7 +37,8 @@ def complete_streams() -> None:
     output = io.BufferedWriter(_Output(1, "w", closefd=False))
     sys.stdout = io.TextIOWrapper(output, encoding, "backslashreplace", line_buffering=output.isatty())
     if sys.stderr is None:
-        sys.stderr = os.fdopen(2, "w", encoding="utf-8", errors="backslashreplace")
+        talk = io.BufferedWriter(io.FileIO(2, "w", closefd=False))
+        sys.stderr = io.TextIOWrapper(talk, "utf-8", "backslashreplace", line_buffering=True)
 
 
 def give_up_output(error: OSError) -> None:

@@ -98,7 +98,7 @@ def csv_line(cells: Sequence[object]) -> bytes:
     line = io.StringIO()
     # Only characters of the line end are quoted, and a file's name may hold a carriage return (Python 3.11).
     csv.writer(line, lineterminator="\r\n").writerow([_without_formula(cell) for cell in cells])
-    return line.getvalue().removesuffix("\r\n").encode("utf-8", "backslashreplace") + b"\n"
+    return line.getvalue().removesuffix("\r\n").encode() + b"\n"
 
 
 def _without_formula(value: object) -> object:

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from fercli import __version__
 from fercli.cli import classify, console, evaluate, models, prepare, train
 from fercli.errors import FercliError, UsageError
 from fercli.surroundings import give_up_output
+from fercli.version import __version__
 
 
 class _QuickHelp:

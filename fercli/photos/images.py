@@ -1,5 +1,6 @@
 """Image files to grey pixels, upright: one function for every command."""
 
+import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -146,6 +147,14 @@ def _shrunk(image: Image.Image, side: int) -> Image.Image:
     return image.resize((width, height), Image.Resampling.BOX, reducing_gap=2.0)
 
 
+def recompressed(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """Return grey pixels (height, width) as they are after they were stored as a JPEG of this quality, 1 to 95."""
+    stored = io.BytesIO()
+    picture = Image.fromarray(pixels)
+    picture.save(stored, "JPEG", quality=quality)
+    return np.asarray(Image.open(stored, formats=["JPEG"]), np.uint8)
+
+
 def square_around(photo: NDArray[np.uint8]) -> Frame:
     """Return the smallest square around a whole image (height, width), centred; it reaches beyond the shorter side."""
     height, width = photo.shape
@@ -156,6 +165,11 @@ def square_around(photo: NDArray[np.uint8]) -> Frame:
 def shrunk(photo: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Return a grey photo area-averaged so that neither side is longer than `side`, or as it is if neither is."""
     return photo if max(photo.shape) <= side else np.asarray(_shrunk(Image.fromarray(photo), side), np.uint8)
+
+
+def turned(photo: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
+    """Return a grey photo turned clockwise about its centre, on a canvas that holds all of it, black at the corners."""
+    return np.asarray(Image.fromarray(photo).rotate(-degrees, Image.Resampling.BILINEAR, expand=True), np.uint8)
 
 
 def crop(photo: NDArray[np.uint8], frame: Frame, side: int) -> NDArray[np.uint8]:

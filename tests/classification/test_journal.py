@@ -5,6 +5,7 @@ import sqlite3
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -268,7 +269,7 @@ def test_promise_11_another_photo_moved_into_place_is_not_known(tmp_path: Path, 
         assert journal.find(photos[1]) is not None
 
 
-ODD = {
+ODD: dict[str, list[Any]] = {
     "settings": ["[]", "5", "null", "[" * 100_000, "{", "NaN"],
     "probabilities": [[0.5], [], ["a"] * 7, [float("nan")] * 7, [1e999] * 7, [-0.1] * 7, [True] * 7, "1234567", None, [2] * 7],
     "detection_score": ["=1+1", True, float("inf"), [1]],
