@@ -1,12 +1,20 @@
 """README's facts are the code's facts."""
 
 import re
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
 
 from fercli.classification.records import COLUMNS
 from fercli.cli import app
 from fercli.errors import EXIT_CODES, REJECT_CODES
-from fercli.models.registry import MODELS
+from fercli.models.inference import Labeller, shipped_weights
+from fercli.models.registry import MODELS, weights_path
 from tests.promises import promises_of
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
@@ -54,3 +62,19 @@ def test_promises() -> None:
     rows = [line.split("|") for line in body.splitlines() if re.match(r"\| \d+ \|", line)]
     assert {int(row[1]): set(re.findall(r"`([^`]+\.py)`", row[3])) for row in rows} == files
     assert sorted(files) == list(range(1, 24))
+
+
+@pytest.mark.parametrize("way", ["ONNX Runtime", "OpenCV"])
+def test_the_weights_elsewhere(way: str, tmp_path: Path) -> None:
+    """README's own lines, in a process that cannot import fercli, Keras or TensorFlow, give fercli's probabilities."""
+    python, opencv = re.findall(r"```python\n(.*?)```", README.split("### Use the weights elsewhere", 1)[1], re.S)[:2]
+    face = Image.open(Path(__file__).parent / "photos" / "astronaut.jpg").convert("L").crop((170, 59, 279, 168)).resize((48, 48))
+    face.save(tmp_path / "face.png")
+    shutil.copy(weights_path("compact"), tmp_path)
+    lines = "import sys\nfor name in ('fercli', 'keras', 'tensorflow'):\n    sys.modules[name] = None\n" + python
+    lines += "import cv2\n" + opencv if way == "OpenCV" else ""
+    child = subprocess.run([sys.executable, "-c", lines], cwd=tmp_path, capture_output=True, text=True, check=True)
+    printed = child.stdout[child.stdout.rindex("[[") :]
+    given = [float(number) for number in re.findall(r"\d+\.\d+(?:e-\d+)?", printed)]
+    ours = Labeller(shipped_weights("compact")).label(np.asarray(face)[None])
+    assert np.allclose(given, ours[0], atol=1e-5)
