@@ -15,9 +15,12 @@ from fercli.cli import app
 from fercli.errors import EXIT_CODES, REJECT_CODES
 from fercli.models.inference import Labeller, shipped_weights
 from fercli.models.registry import MODELS, weights_path
+from fercli.preparation.classes import ORDERS
 from tests.promises import promises_of
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+EXAMPLES = re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S)
 
 
 def table(header: str) -> dict[str, str]:
@@ -31,6 +34,11 @@ def test_exit_codes() -> None:
 
 def test_reject_codes() -> None:
     assert table("### Why a file is rejected") == REJECT_CODES
+
+
+def test_orders_of_classes() -> None:
+    rows = re.findall(r"^  \| ([a-z0-9+]+) \| (\d .*) \|$", README, re.M)
+    assert dict(rows) == {name: ", ".join(f"{number} {word}" for number, word in order.items()) for name, order in ORDERS.items()}
 
 
 def test_columns() -> None:
@@ -64,17 +72,27 @@ def test_promises() -> None:
     assert sorted(files) == list(range(1, 24))
 
 
-@pytest.mark.parametrize("way", ["ONNX Runtime", "OpenCV"])
-def test_the_weights_elsewhere(way: str, tmp_path: Path) -> None:
-    """README's own lines, in a process that cannot import fercli, Keras or TensorFlow, give fercli's probabilities."""
-    python, opencv = re.findall(r"```python\n(.*?)```", README.split("### Use the weights elsewhere", 1)[1], re.S)[:2]
-    face = Image.open(Path(__file__).parent / "photos" / "astronaut.jpg").convert("L").crop((170, 59, 279, 168)).resize((48, 48))
+def run(example: str, folder: Path) -> str:
+    """Run one of README's examples as it stands, as a program of its own in `folder`; return what it printed."""
+    child = subprocess.run([sys.executable, "-c", example], cwd=folder, capture_output=True, text=True, check=False)
+    assert child.returncode == 0, child.stderr
+    return child.stdout
+
+
+def test_the_example_of_classify() -> None:
+    (example,) = [example for example in EXAMPLES if "fercli.classify" in example]
+    assert re.search(r"^astronaut\.jpg happy \d+% Box\(x=1\d\d, y=\d+, width=\d+, height=\d+\)$", run(example, ROOT), re.M)
+
+
+@pytest.mark.parametrize("way", ["onnxruntime", "cv2"])
+def test_the_examples_of_the_weights_elsewhere(way: str, tmp_path: Path) -> None:
+    """Where neither fercli nor Keras nor TensorFlow can be imported they give fercli's probabilities."""
+    python, opencv = [example for example in EXAMPLES if "onnx" in example]
+    face = Image.open(ROOT / "tests" / "photos" / "astronaut.jpg").convert("L").crop((170, 59, 279, 168)).resize((48, 48))
     face.save(tmp_path / "face.png")
     shutil.copy(weights_path("compact"), tmp_path)
-    lines = "import sys\nfor name in ('fercli', 'keras', 'tensorflow'):\n    sys.modules[name] = None\n" + python
-    lines += "import cv2\n" + opencv if way == "OpenCV" else ""
-    child = subprocess.run([sys.executable, "-c", lines], cwd=tmp_path, capture_output=True, text=True, check=True)
-    printed = child.stdout[child.stdout.rindex("[[") :]
-    given = [float(number) for number in re.findall(r"\d+\.\d+(?:e-\d+)?", printed)]
+    alone = "import sys\nfor name in ('fercli', 'keras', 'tensorflow'):\n    sys.modules[name] = None\n"
+    printed = run(alone + python + ("import cv2\n" + opencv if way == "cv2" else ""), tmp_path)
+    given = [float(number) for number in re.findall(r"\d\.\d+(?:e-\d+)?", printed[printed.rindex("[[") :])]
     ours = Labeller(shipped_weights("compact")).label(np.asarray(face)[None])
     assert np.allclose(given, ours[0], atol=1e-5)

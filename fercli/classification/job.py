@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fercli import __version__
 from fercli.files import MAX_PIXELS
+from fercli.version import __version__
 
 if TYPE_CHECKING:
     from fercli.models.inference import Labels

@@ -20,7 +20,7 @@ from fercli.cli.options import (
     TtaOption,
     WeightsOption,
 )
-from fercli.errors import FercliError, IntegrityError, UsageError
+from fercli.errors import FercliError, UsageError
 from fercli.files import refuse_existing, refuse_filled
 from fercli.models.registry import ENSEMBLES, find_entry, name_from_flags
 
@@ -67,9 +67,16 @@ def evaluate(
         if folder:
             refuse_filled(folder, overwrite=overwrite)
     from fercli.dataset import read_dataset
+    from fercli.evaluation.candidates import candidates
 
     dataset = read_dataset(data, splits=list(SplitName) if card else [split])  # a card has both
-    labellers, rejected = _labellers(name, weights)
+    rejected = []
+
+    def on_reject(title: str, error: FercliError) -> None:
+        console.say(f"reject: {title}: {error}")
+        rejected.append(title)
+
+    labellers = candidates(name, weights, on_reject)
     if card and len(labellers) != 1:
         raise UsageError(f"--card describes one model and {len(labellers)} are evaluated; name one with --weights.")
     if card and name in ENSEMBLES:
@@ -113,32 +120,3 @@ def _note(labeller: "Labels", dataset: "Dataset", data: Path) -> str:
         f"note: {labeller.title} was trained on another data set than {console.name(data)}, or on one prepared otherwise; leaks "
         "are not known"
     )
-
-
-def _labellers(name: str | None, weights: Path | None) -> "tuple[list[Labels], int]":
-    """Load the weights named, or all that are found, of the model `name` if given; broken ones among these are reported."""
-    from fercli.models.ensembles import EnsembleLabeller
-    from fercli.models.inference import Labeller, all_weights, own_weights
-
-    if weights:
-        return [Labeller(own_weights(weights), name)], 0
-    if name in ENSEMBLES:
-        return [EnsembleLabeller(ENSEMBLES[name])], 0
-    found: list[Labels] = []
-    rejected = 0
-    for item in all_weights():
-        try:
-            labeller = Labeller(item)
-        except IntegrityError as error:
-            if item.sha256:  # shipped weights that were tampered with are no accident to pass over
-                raise
-            console.say(f"reject: {item.title}: {error}")
-            rejected += 1
-            continue
-        if name in (None, labeller.name):
-            found.append(labeller)
-    if rejected and not found:
-        raise FercliError("No weights could be read.")
-    if not found:
-        raise UsageError(f"There are no weights of {name or 'any model'}, shipped or under ./runs; train them with: fercli train")
-    return found, rejected

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fercli import interface
 from fercli.cli import console
 from fercli.cli.options import DATA_DEFAULT, OverwriteOption, StrictOption
-from fercli.files import claimed, refuse_existing, refuse_missing
 from fercli.labels import LABELS
 
 if TYPE_CHECKING:
@@ -76,42 +76,31 @@ def prepare(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Read FER2013, or your own faces, into one file for training and evaluation."""
-    refuse_missing([source], "give FER2013's CSV, an archive that holds it, or a folder of images")
-    if ferplus:
-        refuse_missing([ferplus], "give FER+'s fer2013new.csv")
-    from fercli.preparation.classes import Classes
-    from fercli.preparation.splits import parse_shares
-
-    naming, shares = Classes.parse(classes, leave_out or []), parse_shares(split) if split else None
-    inputs = [source, *([ferplus] if ferplus else [])]
-    refuse_existing(output, overwrite=overwrite, inputs=inputs)  # before the seconds that imports take
     started = time.monotonic()
-    from fercli.dataset import save_dataset
-    from fercli.preparation.prepare import prepare as make_dataset
-
-    with claimed(output, overwrite=overwrite, inputs=inputs) as opening, console.progress("images") as bars:
+    with console.progress("images") as bars:
         tasks = {stage: bars.add_task(stage, total=None, visible=False) for stage in ("rows", "HOG")}
 
         def on_progress(stage: str, done: int, total: int | None) -> None:
             bars.update(tasks[stage], completed=done, total=total, visible=True)
 
-        result = make_dataset(
+        result = interface.prepare(
             source,
+            output,
             ferplus=ferplus,
             flips=flips,
             hog=hog,
             drop_leaked=drop_leaked,
-            strict=strict,
-            classes=naming,
-            split=shares,
+            classes=classes,
+            leave_out=leave_out or [],
+            split=split,
             person=person,
             validation_share=validation_share,
             seed=seed,
+            strict=strict,
+            overwrite=overwrite,
             processes=os.cpu_count() or 1,
             on_progress=on_progress,
         )
-        with opening() as handle:
-            save_dataset(result.dataset, handle)
     _report(result, output, time.monotonic() - started)
     if result.rejected:
         raise typer.Exit(3)

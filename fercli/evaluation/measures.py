@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
-from fractions import Fraction
 from itertools import product
 from typing import Any
 
@@ -204,11 +203,10 @@ def agreement_with_crowd(predicted: NDArray[np.int64], votes: NDArray[np.uint8] 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     """Return Wilson's score interval for a share, 95 % (Wilson 1927); `trials` is at least 1."""
-    share = successes / trials
-    scale = 1 + _Z**2 / trials
-    centre = (share + _Z**2 / (2 * trials)) / scale
-    half = _Z / scale * math.sqrt(share * (1 - share) / trials + _Z**2 / (4 * trials**2))
-    return centre - half, centre + half
+    from scipy.stats import binomtest  # takes a second to import
+
+    interval = binomtest(successes, trials).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def area_under_curve(scores: NDArray[Any], others: NDArray[Any]) -> float:
@@ -260,7 +258,7 @@ def _training(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """Return the two-sided p of McNemar's exact test: as few of the smaller count or fewer, were both as likely."""
-    trials = gained + lost
-    tail = sum(math.comb(trials, count) for count in range(min(gained, lost) + 1))
-    return min(1.0, float(Fraction(2 * tail, 2**trials)))  # 2**trials alone would overflow a float
+    """Return the two-sided p of McNemar's exact test, that gains and losses are equally likely; 1 where there are none."""
+    from scipy.stats import binomtest
+
+    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from fercli.errors import FercliError, ImageRejected, UsageError
@@ -11,7 +11,6 @@ from fercli.files import readable
 from fercli.labels import LABELS
 from fercli.models.registry import SIDE
 from fercli.photos.images import crop, read_gray, square_around
-from fercli.photos.walk import Walk
 from fercli.preparation.classes import Classes
 from fercli.preparation.faces import NO_SPLIT, Collector, Faces, Row
 from fercli.preparation.rows import BadRow
@@ -40,20 +39,25 @@ class _Meaning(NamedTuple):
     others: tuple[str, ...]
 
 
-def read_folders(source: Path, classes: Classes, person: str | None, on_row: Callable[[int], None]) -> Faces:
-    """Read all images under `source`, in folders for expressions and, in either order, for splits and persons.
+def read_images(
+    source: Path,
+    images: Sequence[tuple[PurePath, Path]],
+    left: Sequence[tuple[PurePath, str]],
+    classes: Classes,
+    person: str | None,
+    on_row: Callable[[int], None],
+) -> Faces:
+    """Read the `images` in `source`, each by its place there: in folders for expressions and, in any order, splits and persons.
 
-    Without splits every image has `NO_SPLIT`. `person` is a pattern of file names that tells whose face it is; without it, the
-    folders do that stand for nothing else. Raises FercliError for a folder that stands for no expression, or for no split where
-    others do; UsageError for a pattern that is none.
+    `left` is what is not read, with the reason why. Without splits every image has `NO_SPLIT`. `person` is a pattern of file names
+    that tells whose face it is; without it, the folders do that stand for nothing else. Raises FercliError for a folder that
+    stands for no expression, or for no split where others do; UsageError for a pattern that is none.
     """
-    walk = Walk([source])
-    paths = list(walk)
-    names = [readable(path.relative_to(source)) for path in paths]
-    meanings = _meanings(source, [path.relative_to(source).parent.parts for path in paths], classes)
+    names = [readable(Path(place)) for place, _ in images]
+    meanings = _meanings(source, [place.parent.parts for place, _ in images], classes)
     persons = _persons(names, meanings, person)
     collector = Collector()
-    for number, (path, name, meaning) in enumerate(zip(paths, names, meanings, strict=True)):
+    for number, ((_, path), name, meaning) in enumerate(zip(images, names, meanings, strict=True)):
         on_row(number)
         if meaning.expression is None:
             collector.reject(number, _line(name), "it stands in no folder of an expression")
@@ -66,8 +70,8 @@ def read_folders(source: Path, classes: Classes, person: str | None, on_row: Cal
                 collector.add_image(face, Row(number, meaning.label, meaning.split, persons[number]))
             except ImageRejected as error:
                 collector.reject(number, _line(name), error.reason, error.code)
-    for folder, reason in walk.unreadable:
-        collector.reject(len(names), _line(readable(folder.relative_to(source))), reason, "unreadable")
+    for place, reason in left:
+        collector.reject(len(names), _line(readable(Path(place))), reason, "unreadable")
     on_row(len(names))
     faces = collector.faces()
     faces.names = names
