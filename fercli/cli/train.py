@@ -20,6 +20,12 @@ class Precision(StrEnum):
     mixed_bfloat16 = "mixed_bfloat16"
 
 
+class ClassWeights(StrEnum):
+    """How much the images of each class count."""
+
+    balanced = "balanced"
+
+
 def train(
     deep: DeepOption = False,
     shallow: ShallowOption = False,
@@ -58,6 +64,10 @@ def train(
             show_default="recipe",
         ),
     ] = None,
+    class_weights: Annotated[
+        ClassWeights | None,
+        typer.Option(help="Let all classes count alike in the loss, however many images each has.", show_default="recipe"),
+    ] = None,
     teacher: Annotated[
         list[Path] | None,
         typer.Option(
@@ -95,6 +105,7 @@ def train(
         seed=seed,
         votes=votes,
         balanced_votes=balanced_votes,
+        class_weights=class_weights and class_weights.value,
         teacher_share=teacher_share,
         erasing=erasing,
         precision=precision and precision.value,

@@ -22,7 +22,7 @@ from fercli.models.inference import CLASS_MIX, RUN_WEIGHTS, Labels, begun_with
 from fercli.models.networks import backend_name
 from fercli.models.recipes import Recipe
 from fercli.models.registry import Model
-from fercli.training.batches import Batches, class_mix, mixed, targets
+from fercli.training.batches import Batches, balanced_weights, class_mix, mixed, targets
 from fercli.training.devices import Devices
 from fercli.training.run import CHECKPOINT, best_of, read_to_resume, refuse_other_run, stored_history, write_report
 from fercli.training.teachers import answers, check_teachers, credits_of
@@ -104,6 +104,7 @@ class Trainer:
             refuse_other_run(folder)
         self._images = dataset.originals if recipe.augmentation else dataset.train
         self._targets = targets(self._images, recipe.votes, balanced=recipe.balanced_votes)
+        self._weights = balanced_weights(self._images.labels) if recipe.class_weights else None
         self._answers: NDArray[np.float32] | None = None
         if checkpoint:
             self.model = model.as_trained(checkpoint.metadata)
@@ -171,7 +172,7 @@ class Trainer:
         seed, size = self.recipe.seed, self.recipe.batch_size
         order = np.random.default_rng([seed, number]).permutation(len(self._images))[: self.images]
         watch = _Watch(number, self._steps, self._on_step)
-        loss, accuracy = self.trainee.fit(Batches(self._images, self._targets, order, size), watch)
+        loss, accuracy = self.trainee.fit(Batches(self._images, self._targets, order, size, self._weights), watch)
         logits, labels = self._validate(), self.dataset.validation.labels
         self._validation_logits = logits
         val_loss = cross_entropy(logits, labels)
@@ -225,7 +226,7 @@ class Trainer:
             "dataset": self.dataset.meta["digest"],
             "votes": self.dataset.meta["sha256"]["train_votes"] if self.recipe.votes else None,
             "teachers": self.teachers,
-            CLASS_MIX: class_mix(self._targets, self.recipe.label_smoothing),
+            CLASS_MIX: class_mix(self._targets, self.recipe.label_smoothing, self._weights),
             "start": self.start,
             "device": self.device,
             "versions": {
