@@ -47,7 +47,7 @@ METRICS = "metrics.json"
 _ORIGIN = (  # kept of weights that a run began with
     *("recipe", "input", "dropout", "dataset", "votes", "teachers", "epoch", "start", "device", "versions"),
 )
-_ANSWERS = "teachers/answers"  # among a checkpoint's tensors
+ANSWERS = "teachers/answers"  # among a checkpoint's tensors
 
 _WHAT_TO_DO = "The last good checkpoint was kept; start anew with --overwrite and a lower --learning-rate."
 
@@ -219,7 +219,7 @@ class Trainer:
             )
         tensors = dict(checkpoint.tensors)
         if self.recipe.teacher_share:
-            self._answers = tensors.pop(_ANSWERS, None)
+            self._answers = tensors.pop(ANSWERS, None)
             if self._answers is None or self._answers.shape != self._targets.shape:
                 raise IntegrityError(f"{path} lacks what the teachers said of the training images; start anew with --overwrite.")
         assign(state_of(self._trainee, self._optimizer), tensors, path)
@@ -316,7 +316,7 @@ class Trainer:
     def _write_checkpoint(self) -> None:
         tensors = tensors_of(state_of(self._trainee, self._optimizer))
         if self._answers is not None:
-            tensors[_ANSWERS] = self._answers
+            tensors[ANSWERS] = self._answers
         history = [asdict(epoch) for epoch in self.history]
         metadata = self._metadata() | {"history": history, "temperature": self._temperature}
         write_checkpoint(Checkpoint(tensors, metadata), self.folder / CHECKPOINT)
