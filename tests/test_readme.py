@@ -9,6 +9,7 @@ from fercli.classification.records import COLUMNS
 from fercli.cli import app
 from fercli.errors import EXIT_CODES, REJECT_CODES
 from fercli.models.registry import MODELS
+from fercli.preparation.classes import ORDERS
 from tests.promises import promises_of
 
 ROOT = Path(__file__).parents[1]
@@ -27,6 +28,11 @@ def test_exit_codes() -> None:
 
 def test_reject_codes() -> None:
     assert table("### Why a file is rejected") == REJECT_CODES
+
+
+def test_orders_of_classes() -> None:
+    rows = re.findall(r"^  \| ([a-z0-9+]+) \| (\d .*) \|$", README, re.M)
+    assert dict(rows) == {name: ", ".join(f"{number} {word}" for number, word in order.items()) for name, order in ORDERS.items()}
 
 
 def test_columns() -> None:

@@ -101,7 +101,8 @@ def train(
     if plan.teachers:
         console.say(f"Asking {', '.join(labels.title for labels in plan.teachers)} about the training images …")
     from fercli.models.inference import datasets_seen
-    from fercli.training.trainer import METRICS, Step
+    from fercli.training.run import METRICS
+    from fercli.training.trainer import Step
 
     with console.progress("steps") as bars:
         bar = bars.add_task("", total=None)
@@ -117,7 +118,7 @@ def train(
         trainer = plan.trainer(on_step)
         done = len(trainer.history)
         origin = ", ".join(console.name(path) for path in plan.start)
-        beginning = f"{trainer.network.count_params():,} parameters"
+        beginning = f"{trainer.trainee.network.count_params():,} parameters"
         if plan.start:
             beginning += f" from {'the mean of ' * (len(plan.start) > 1)}{origin}"
         if done:

@@ -167,6 +167,11 @@ def shrunk(photo: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     return photo if max(photo.shape) <= side else np.asarray(_shrunk(Image.fromarray(photo), side), np.uint8)
 
 
+def turned(photo: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
+    """Return a grey photo turned clockwise about its centre, on a canvas that holds all of it, black at the corners."""
+    return np.asarray(Image.fromarray(photo).rotate(-degrees, Image.Resampling.BILINEAR, expand=True), np.uint8)
+
+
 def crop(photo: NDArray[np.uint8], frame: Frame, side: int) -> NDArray[np.uint8]:
     """Return the face in a frame of a grey photo, upright (side, side); beyond the photo's edges its border is repeated.
 

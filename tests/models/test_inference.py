@@ -131,7 +131,7 @@ def test_weights_of_another_model_or_label_order_are_refused(run: Path, tmp_path
 
 def test_the_shipped_default_labels_real_photos() -> None:
     from fercli.classification.pipeline import classify
-    from fercli.photos.faces import Auto
+    from fercli.photos.faces.auto import Auto
     from tests.conftest import PHOTOS
 
     labeller = Labeller(shipped_weights(DEFAULT_MODEL))

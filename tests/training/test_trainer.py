@@ -108,7 +108,7 @@ def test_promise_6_a_loss_that_is_not_finite_stops_and_the_last_good_checkpoint_
     epochs = iter(trainer)
     next(epochs)
     good = (tmp_path / "checkpoint.safetensors").read_bytes()
-    trainer.network.get_layer("logits").kernel.assign(np.full((16, 7), np.nan, np.float32))
+    trainer.trainee.network.get_layer("logits").kernel.assign(np.full((16, 7), np.nan, np.float32))
     with pytest.raises(TrainingDiverged, match="epoch 2, step 1"):
         next(epochs)
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == good
@@ -117,7 +117,7 @@ def test_promise_6_a_loss_that_is_not_finite_stops_and_the_last_good_checkpoint_
 def test_promise_6_weights_broken_by_the_last_step_are_not_published(dataset: Dataset, tmp_path: Path) -> None:
     def poison(step: Step) -> None:
         if (step.epoch, step.step) == (2, step.steps):
-            trainer.network.get_layer("logits").kernel.assign(np.full((16, 7), np.nan, np.float32))
+            trainer.trainee.network.get_layer("logits").kernel.assign(np.full((16, 7), np.nan, np.float32))
 
     trainer = Trainer(MODEL, RECIPE, dataset, tmp_path, on_step=poison)
     with pytest.raises(TrainingDiverged, match="after epoch 2"):
@@ -242,7 +242,7 @@ def test_averages_follow_their_rule(dataset: Dataset, tmp_path: Path) -> None:
     raw: list[np.ndarray] = []
 
     def keep(step: Step) -> None:
-        raw.append(keras.ops.convert_to_numpy(trainer.network.get_layer("logits").kernel))
+        raw.append(keras.ops.convert_to_numpy(trainer.trainee.network.get_layer("logits").kernel))
 
     trainer = Trainer(RICH_MODEL, replace(RICH, epochs=2, batch_size=42, average=0.1), dataset, tmp_path, on_step=keep)
     list(trainer)
@@ -258,7 +258,7 @@ def test_a_run_that_starts_with_weights_goes_on_from_them(
     weights = rich_run[0] / "model.onnx"
     begun = Trainer(RICH_MODEL, replace(RICH, epochs=2), dataset, tmp_path, start=[weights])
     tensors = read_weights(weights).tensors
-    for variable in begun.network.weights:
+    for variable in begun.trainee.network.weights:
         assert np.array_equal(variable.numpy(), tensors[variable.path].astype(np.float32))
     next(iter(begun))
     resumed = list(Trainer(RICH_MODEL, replace(RICH, epochs=2), dataset, tmp_path, resume=True))
@@ -277,7 +277,7 @@ def test_a_run_that_starts_with_several_weights_goes_on_from_their_mean(
     second = tmp_path / "second" / "model.onnx"
     both = [read_weights(path).tensors for path in (first, second)]
     begun = Trainer(RICH_MODEL, replace(RICH, epochs=1, learning_rate=1e-8), dataset, tmp_path, start=[first, second])
-    for variable in begun.network.weights:
+    for variable in begun.trainee.network.weights:
         one, other = (tensors[variable.path].astype(np.float64) for tensors in both)
         assert np.allclose(variable.numpy(), (one + other) / 2, atol=1e-7)
         assert variable.path == "mean/mean" or not np.array_equal(one, other)

@@ -1,5 +1,6 @@
 """MTCNN (Zhang et al. 2016): three networks, each looking closer at fewer places of a photo, and a last look at what they find."""
 
+import math
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import Any
@@ -12,6 +13,7 @@ from fercli.photos.faces import Found, distinct
 from fercli.photos.faces.framing import frame_around
 from fercli.photos.faces.pyramid import Floats, Pyramid
 
+SMALLEST = 20  # pixels of a face: what the first network was trained to see
 _CELL, _STRIDE = 12, 2  # pixels that the first network sees at a place, and from one place to the next
 _MIDDLE, _LAST = 24, 48  # sides of what the other two see
 # Scores that pass the three networks. The paper's 0.6, 0.7 and 0.7 miss most heads that are tilted by over 30°; what these let
@@ -34,9 +36,12 @@ class Cascade:
             open_session((here / f"{name}.onnx").read_bytes()) for name in ("proposal", "refinement", "output")
         )
 
-    def find(self, photo: NDArray[np.uint8], smallest: float) -> list[Found]:
-        """Return the faces from `smallest` pixels on in a grey photo (height, width), each once, from left to right."""
-        pyramid = Pyramid(photo, smallest, _CELL)
+    def find(self, photo: NDArray[np.uint8], smallest: float, largest: float = math.inf) -> list[Found]:
+        """Return the faces in a grey photo (height, width), each once, from left to right.
+
+        They have about `smallest` to `largest` pixels; those below `SMALLEST` are not sought.
+        """
+        pyramid = Pyramid(photo, max(smallest, SMALLEST), largest, _CELL)
         boxes = self._refined(pyramid, self._proposed(pyramid))
         frames = [frame_around(points.tolist()) for points in self._landmarks(pyramid, boxes)]
         if not frames:
@@ -86,17 +91,21 @@ class Cascade:
 
     def _scores(self, pyramid: Pyramid, squares: Floats) -> Floats:
         """Return the mean score of each face, set upright: as it is framed, mirrored, closer and wider."""
-        seen = [pyramid.patches(squares * np.array([1, 1, factor, 1], np.float32), _LAST) for factor in (1, _CLOSER, _WIDER)]
-        looks = [*seen, seen[0][..., ::-1]]
-        scores = [self._output.run(["score"], {"pixels": np.ascontiguousarray(look)})[0][:, 0] for look in looks]
-        mean: Floats = np.mean(scores, axis=0)
+        looks = ((1, False), (1, True), (_CLOSER, False), (_WIDER, False))
+        scores = [
+            self._seen(self._output, ("score",), pyramid, squares * np.array([1, 1, factor, 1], np.float32), _LAST, mirrored)[0]
+            for factor, mirrored in looks
+        ]
+        mean: Floats = np.mean(scores, axis=0)[:, 0]
         return mean
 
-    def _seen(self, network: Any, outputs: Sequence[str], pyramid: Pyramid, squares: Floats, side: int) -> list[Floats]:
-        parts = [
-            network.run(outputs, {"pixels": pyramid.patches(squares[start : start + _TOGETHER], side)})
-            for start in range(0, max(1, len(squares)), _TOGETHER)
-        ]
+    def _seen(
+        self, network: Any, outputs: Sequence[str], pyramid: Pyramid, squares: Floats, side: int, mirrored: bool = False
+    ) -> list[Floats]:
+        parts = []
+        for start in range(0, max(1, len(squares)), _TOGETHER):
+            patches = pyramid.patches(squares[start : start + _TOGETHER], side)
+            parts.append(network.run(outputs, {"pixels": np.ascontiguousarray(patches[..., ::-1]) if mirrored else patches}))
         return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
