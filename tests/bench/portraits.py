@@ -88,10 +88,9 @@ def main() -> None:
     lines = [
         line for group, inside in chosen for line in measured(labeller.name, arguments.source, group, labels[inside], seen[inside])
     ]
-    right = int(((seen.argmax(axis=1) == labels) & seen.any(axis=1)).sum())
-    print(
-        f"{labeller.title}: {right} of {len(rows)} right ({right / len(rows):.1%}); without a face: {int((~seen.any(axis=1)).sum())}"
-    )
+    faced = seen.any(axis=1)
+    right = int((seen.argmax(axis=1) == labels)[faced].sum())
+    print(f"{labeller.title}: {right} of {len(rows)} right ({right / len(rows):.1%}); without a face: {int((~faced).sum())}")
     print(f"{'group':26} {'label':9} {'right':>10}  95 % interval      area")
     for line in lines:
         low, high = wilson_interval(line.right, line.faces)
