@@ -29,7 +29,7 @@ from fercli.training.teachers import answers, check_teachers, credits_of
 from fercli.training.trainee import Trainee
 from fercli.version import __version__
 
-_ANSWERS = "teachers/answers"  # among a checkpoint's tensors
+ANSWERS = "teachers/answers"  # among a checkpoint's tensors
 _WHAT_TO_DO = "The last good checkpoint was kept; start anew with --overwrite and a lower --learning-rate."
 
 
@@ -160,7 +160,7 @@ class Trainer:
         history = stored_history(stored, self._metadata(), self.recipe, self.folder)
         state = dict(checkpoint.tensors)
         if self.recipe.teacher_share:
-            self._answers = state.pop(_ANSWERS, None)
+            self._answers = state.pop(ANSWERS, None)
             if self._answers is None or self._answers.shape != self._targets.shape:
                 raise IntegrityError(f"{path} lacks what the teachers said of the training images; start anew with --overwrite.")
         self.trainee.restore(state, path)
@@ -210,7 +210,7 @@ class Trainer:
     def _write_checkpoint(self) -> None:
         tensors = self.trainee.state()
         if self._answers is not None:
-            tensors[_ANSWERS] = self._answers
+            tensors[ANSWERS] = self._answers
         history = [asdict(epoch) for epoch in self.history]
         metadata = self._metadata() | {"history": history, "temperature": self._temperature}
         write_checkpoint(Checkpoint(tensors, metadata), self.folder / CHECKPOINT)
