@@ -14,7 +14,7 @@ from fercli.classification.job import Job, Workers
 from fercli.classification.journal import Journal, journal_path, open_journal
 from fercli.classification.outputs import Output, publishing, suffix_of
 from fercli.classification.records import Outcome, rows
-from fercli.classification.writers import Writer
+from fercli.classification.writers import Rows
 from fercli.errors import FercliError, UsageError
 from fercli.files import Kind, kind_of, refuse_existing, refuse_filled, refuse_missing, shown_name, write_atomically
 from fercli.photos.walk import COPIES, Walk
@@ -120,7 +120,7 @@ class Run:
             return contextlib.nullcontext()
         return open_journal(journal_path(self.output.path), settings, resume=self.resume, keep=self._replacing)
 
-    def _writer(self) -> AbstractContextManager[Writer | None]:
+    def _writer(self) -> AbstractContextManager[Rows | None]:
         return publishing(self.output) if self.output else contextlib.nullcontext()
 
     def _labelled(self, journal: Journal | None) -> Generator[Outcome, None, None]:
@@ -146,7 +146,7 @@ class Run:
 
         return ahead(drawn, outcomes, _COPIES_AHEAD)
 
-    def _write(self, outcome: Outcome, writer: Writer) -> None:
+    def _write(self, outcome: Outcome, writer: Rows) -> None:
         if self.skip_no_face and outcome.status == "no_face":
             return
         for row in rows(outcome, self.labeller.title, self.min_confidence):

@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from fercli import __version__
-from fercli.cli import classify, console, evaluate, models, prepare, train
+from fercli.cli import classify, console, evaluate, models, prepare, summary, train
 from fercli.errors import FercliError
 
 
@@ -40,7 +40,7 @@ app = typer.Typer(
     add_completion=False,  # its two options have no default either
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (prepare.prepare, train.train, evaluate.evaluate, classify.classify, models.models):
+for command in (prepare.prepare, train.train, evaluate.evaluate, classify.classify, summary.summary, models.models):
     app.command(cls=_Command)(command)
 
 
