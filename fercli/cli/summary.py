@@ -114,7 +114,7 @@ def _short(names: Sequence[str]) -> list[str]:
     """Return the names, what all begin with and the middle of the longest left out, where one is too long for a table."""
     names = [console.safe(name).replace("\n", "\\n") for name in names]
     if max(map(len, names)) > _NAME_WIDTH:
-        begin = max(0, len(os.path.commonprefix(names)) - 1)
+        begin = max(0, len(os.path.commonprefix(names)) - 1)  # noqa: RUF071 (by characters: names need be no paths)
         names = [f"…{name[begin:]}" if begin > 1 else name for name in names]
     half = _NAME_WIDTH // 2
     return [name if len(name) <= _NAME_WIDTH else f"{name[:half]}…{name[-half:]}" for name in names]

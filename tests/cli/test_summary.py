@@ -37,7 +37,8 @@ def test_tables_fit_80_columns_and_files_have_every_figure(fercli: Run, results:
     assert {(line["photos"], line["faces"], line["rejected"]) for line in lines} == {("4", "4", "0")}
     assert sum(float(lines[0][f"share_{label}"]) for label in LABELS) == pytest.approx(1)
     assert float(lines[0]["low_angry"]) < float(lines[0]["mean_angry"]) < float(lines[0]["high_angry"])
-    assert Image.open("s.png").size[0] > 500
+    with Image.open("s.png") as plot:
+        assert plot.size[0] > 500
     assert fercli("summary", results, "-o", "s.xlsx", "--by", r"participant-(?P<participant>\d)").code == 0
     header, *cells = openpyxl.load_workbook("s.xlsx").active.values
     assert header[:3] == ("participant", "photos", "faces")
