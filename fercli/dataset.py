@@ -3,14 +3,15 @@
 Keys: `train_pixels` (N,48,48) uint8 with the flips behind the originals, `train_labels` (N,) uint8, `train_rows` (N,) int64, the
 source row of each image; the same for `validation_` and `test_`, with `_leaked` (N,) bool, true where a training image has the
 same pixels; optionally `_hog` (N,800) float32 and `_votes` (N,10) uint8, how often the crowd of FER+ voted for each of
-`labels.VOTES`, for all three; `mean` (48,48) float32 of the training pixels; `meta`, JSON text.
+`labels.VOTES`, for all three; `mean` (48,48) float32 of the training pixels; `meta`, JSON text. Splits may be empty: a set that is
+only evaluated on has no training images, and a mean of 0.
 """
 
 import hashlib
 import json
 import math
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,13 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import FercliError, IntegrityError, UsageError
-from fercli.files import Kind, atomic_write, kind_of
+from fercli.files import Kind, atomic_write, kind_of, shown_name
 from fercli.labels import LABELS, VOTES
 from fercli.models.registry import HOG_LENGTH, SIDE
 
 _IDENTITY = ("_pixels", "_labels", "_rows")  # the arrays that `Dataset.digest` covers; each other has a digest of its own
 META_LIMIT = 64 << 20  # bytes; a name of 20 characters takes 80 there
 SPLITS = ("train", "validation", "test")
+FER2013 = "FER2013"
+_PUBLISHED = (28_709, 3_589, 3_589)  # its images
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,12 @@ class Dataset:
         """The training images without their mirrored copies."""
         return self.train.take(slice(len(self.train) // 2)) if self.meta.get("flips") else self.train
 
+    @property
+    def name(self) -> str:
+        """What to call it: `FER2013`, or what it was prepared from."""
+        images = tuple(len(split) for split in (self.originals, self.validation, self.test))
+        return FER2013 if images == _PUBLISHED else shown_name(Path(str(self.meta.get("source", "unknown"))))
+
     def digest(self) -> str:
         """Return the data set's identity, the SHA-256 of all pixels, labels and rows; the rest follows from these."""
         splits = [self.split(name) for name in SPLITS]
@@ -92,22 +101,31 @@ def save_dataset(dataset: Dataset, handle: BinaryIO) -> None:
     np.savez(handle, allow_pickle=False, **arrays)
 
 
-def read_dataset(path: Path, *, hog: bool = False) -> Dataset:
+def read_dataset(path: Path, *, hog: bool = False, splits: Sequence[str] = ()) -> Dataset:
     """Read an npz that `write_dataset` wrote, and check it; the HOG arrays only if `hog`.
 
-    Raises UsageError if the file is missing or lacks the HOG asked for, IntegrityError if it is not what was prepared.
+    Raises UsageError if the file is missing, or lacks the HOG asked for or images in one of `splits`, IntegrityError if it is
+    not what was prepared.
     """
     if kind_of(path) is not Kind.FILE:
         raise UsageError(f"{path} does not exist; make it with: fercli prepare fer2013.csv -o {path}")
     try:
         with path.open("rb") as handle, zipfile.ZipFile(handle) as archive:
-            return _from_archive(archive, path, hog=hog)
+            dataset = _from_archive(archive, path, hog=hog)
     except FercliError:
         raise
     except Exception as error:  # for broken bytes, zipfile, zlib, numpy, its tokenizer and json raise a dozen kinds
         raise IntegrityError(
             f"{path} is not a data set that fercli prepared, or it was changed ({error}); prepare it again."
         ) from error
+    empty = [name for name in splits if not len(dataset.split(name))]
+    if empty:
+        filled = [name for name in SPLITS if len(dataset.split(name))]
+        raise UsageError(
+            f"{path} has no {' and no '.join(empty)} images, only {' and '.join(filled)}; name another, or prepare one with all "
+            "splits (fercli prepare --split 80/10/10)."
+        )
+    return dataset
 
 
 def _from_archive(archive: zipfile.ZipFile, path: Path, *, hog: bool) -> Dataset:
@@ -123,6 +141,8 @@ def _from_archive(archive: zipfile.ZipFile, path: Path, *, hog: bool) -> Dataset
         return array
 
     splits = {name: _read_split(read, name, hog=hog, votes=f"{name}_votes" in digests) for name in SPLITS}
+    if not any(len(split) for split in splits.values()):
+        raise ValueError("it has no images")
     mean = read("mean", np.float32, (SIDE, SIDE))
     if not (np.isfinite(mean).all() and mean.min() >= 0 and mean.max() <= 255):
         raise ValueError("mean is not between 0 and 255")
@@ -176,8 +196,8 @@ def _sha256(*arrays: NDArray[Any]) -> str:
 def _read_split(read: Callable[[str, type, tuple[int | None, ...]], NDArray[Any]], name: str, *, hog: bool, votes: bool) -> Split:
     labels = read(f"{name}_labels", np.uint8, (None,))
     count = len(labels)
-    if count == 0 or labels.max() >= len(LABELS):
-        raise ValueError(f"{name}_labels is empty or holds a number over {len(LABELS) - 1}")
+    if labels.max(initial=0) >= len(LABELS):
+        raise ValueError(f"{name}_labels holds a number over {len(LABELS) - 1}")
     features = read(f"{name}_hog", np.float32, (count, HOG_LENGTH)) if hog else None
     if features is not None and not np.isfinite(features).all():
         raise ValueError(f"{name}_hog holds values that are not finite")

@@ -5,22 +5,24 @@ LABELS: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise
 # What the crowd of FER+ could vote for: an index into this tuple is one into LABELS, too, if it is below their number.
 VOTES: tuple[str, ...] = (*LABELS, "contempt", "unknown", "not a face")
 
+# As data sets call them, and as they are misspelt in some.
 _SYNONYMS = {
-    "anger": "angry",
-    "disgusted": "disgust",
-    "fearful": "fear",
-    "scared": "fear",
-    "afraid": "fear",
-    "happiness": "happy",
-    "joy": "happy",
-    "sadness": "sad",
-    "surprised": "surprise",
-    "neutrality": "neutral",
+    synonym: name
+    for name, synonyms in {
+        "angry": "anger angery angre annoyed rage",
+        "disgust": "disgusted disgusting discust disgus disguist",
+        "fear": "fearful fearfull feared scared afraid fright frightened",
+        "happy": "happiness happyness hapiness happines joy joyful smile smiling",
+        "sad": "sadness sadnes sorrow unhappy",
+        "surprise": "surprised suprise suprised surprize surprized surpise surprice",
+        "neutral": "neutrality neutrals netural nuetral neutal natural normal",
+    }.items()
+    for synonym in synonyms.split()
 }
 
 
 def label_from_name(name: str) -> int | None:
-    """Return the label of an expression's name or usual synonym, in any case, or None if it is neither."""
+    """Return the label of an expression's name or usual synonym or misspelling, in any case, or None if it is none."""
     word = name.strip().lower()
     word = _SYNONYMS.get(word, word)
     return LABELS.index(word) if word in LABELS else None

@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from fercli.files import write_atomically
@@ -111,6 +112,8 @@ def plot_means(groups: Mapping[str, Sequence[tuple[float, tuple[float, float] | 
 
 def _save(figure: Figure, path: Path) -> None:
     FigureCanvasAgg(figure)
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # a run's folder may be called `a$b$`, which is no formula
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=110, metadata={"Software": None})
     write_atomically(path, data.getvalue())

@@ -1,5 +1,6 @@
 """What the tests share: a small synthetic FER2013, a fake network, and a way to run commands inside the process."""
 
+import copy
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -82,6 +83,13 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     return read_dataset(folder / "small.npz", hog=True)
 
 
+@pytest.fixture
+def data(dataset: Dataset, tmp_path: Path) -> Path:
+    """The small FER2013 as a file that `prepare` wrote."""
+    write_dataset(dataset, tmp_path / "d.npz")
+    return tmp_path / "d.npz"
+
+
 @pytest.fixture(scope="session")
 def fer2013() -> Path:
     """The real data set's CSV, where FERCLI_FER2013 names it."""
@@ -146,7 +154,7 @@ class FakeLabeller:
 
     def augmented(self) -> "FakeLabeller":
         """Return the same by another title."""
-        twin = FakeLabeller()
+        twin = copy.copy(self)
         twin.title = "fake+tta"
         return twin
 

@@ -1,6 +1,7 @@
 import contextlib
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,13 @@ def test_the_format_is_the_documented_one(path: Path) -> None:
     want = {f"{split}_{key}": value for split in ("train", "validation", "test") for key, value in each.items()}
     assert shown == want | {"mean": ("<f4", (48,))}
     assert json.loads(str(arrays(path)["meta"]))["source"] == "small.csv"
+
+
+def test_its_name_is_what_it_was_prepared_from(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert dataset.name == "small.csv"
+    assert replace(dataset, meta=dataset.meta | {"source": "my\nfaces"}).name == "my\\nfaces"
+    monkeypatch.setattr("fercli.dataset._PUBLISHED", (42, 14, 21))
+    assert dataset.name == "FER2013"
 
 
 def test_missing_file_and_missing_hog(csv_file: Path, tmp_path: Path) -> None:

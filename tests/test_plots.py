@@ -51,3 +51,12 @@ def test_promise_22_the_same_picture_twice(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         plot_confusion("deep", [[1] * 7] * 7, LABELS, tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_promise_18_a_name_is_no_formula(tmp_path: Path) -> None:
+    name = "w$x_{$y"
+    plot_curves({name: [Epoch(n, 2 / n, 0.5, 2.1 / n, 0.4, 0.01, 1.0) for n in (1, 2)]}, tmp_path / "curves.png")
+    plot_per_class(name, {name: [0.5] * 7}, LABELS, tmp_path / "per-class.png")
+    plot_confusion(name, np.eye(7, dtype=int).tolist(), LABELS, tmp_path / "confusion.png")
+    plot_reliability(name, [(0.5, 0.5, 1.0)], tmp_path / "reliability.png")
+    assert len(list(tmp_path.iterdir())) == 4

@@ -1,15 +1,20 @@
 """README's facts are the code's facts."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 from fercli.classification.records import COLUMNS
 from fercli.cli import app
 from fercli.errors import EXIT_CODES, REJECT_CODES
 from fercli.models.registry import MODELS
+from fercli.preparation.classes import ORDERS
 from tests.promises import promises_of
 
-README = (Path(__file__).parents[1] / "README.md").read_text()
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+EXAMPLES = re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S)
 
 
 def table(header: str) -> dict[str, str]:
@@ -23,6 +28,11 @@ def test_exit_codes() -> None:
 
 def test_reject_codes() -> None:
     assert table("### Why a file is rejected") == REJECT_CODES
+
+
+def test_orders_of_classes() -> None:
+    rows = re.findall(r"^  \| ([a-z0-9+]+) \| (\d .*) \|$", README, re.M)
+    assert dict(rows) == {name: ", ".join(f"{number} {word}" for number, word in order.items()) for name, order in ORDERS.items()}
 
 
 def test_columns() -> None:
@@ -54,3 +64,15 @@ def test_promises() -> None:
     rows = [line.split("|") for line in body.splitlines() if re.match(r"\| \d+ \|", line)]
     assert {int(row[1]): set(re.findall(r"`([^`]+\.py)`", row[3])) for row in rows} == files
     assert sorted(files) == list(range(1, 24))
+
+
+def run(example: str, folder: Path) -> str:
+    """Run one of README's examples as it stands, as a program of its own in `folder`; return what it printed."""
+    child = subprocess.run([sys.executable, "-c", example], cwd=folder, capture_output=True, text=True, check=False)
+    assert child.returncode == 0, child.stderr
+    return child.stdout
+
+
+def test_the_example_of_classify() -> None:
+    (example,) = [example for example in EXAMPLES if "fercli.classify" in example]
+    assert re.search(r"^astronaut\.jpg happy \d+% Box\(x=1\d\d, y=\d+, width=\d+, height=\d+\)$", run(example, ROOT), re.M)

@@ -19,7 +19,6 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fercli import __version__
 from fercli.classification.job import Job, Workers
 from fercli.classification.pipeline import classify
 from fercli.classification.records import Outcome, Reject, decoded, encoded
@@ -27,6 +26,7 @@ from fercli.errors import FercliError, IntegrityError, Interrupted, UsageError
 from fercli.models.inference import Labels
 from fercli.photos.faces import Detector, detector
 from fercli.remote import RemotePath, place
+from fercli.version import __version__
 
 if TYPE_CHECKING:
     import pyarrow

@@ -4,8 +4,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fercli import __version__
 from fercli.files import MAX_PIXELS
+from fercli.version import __version__
 
 if TYPE_CHECKING:
     from fercli.models.inference import Labels
@@ -31,15 +31,16 @@ class Job:
     model: str | None = None
     weights: Path | None = None
     tta: bool = False
+    even: bool = False  # see `priors`
     detector: str = "auto"
     options: Options = Options()
 
     def labeller(self) -> "Labels":
         """Return the network or ensemble; errors as from `labeller_for`."""
         from fercli.models.ensembles import labeller_for  # loads numpy, which a usage error need not wait for
+        from fercli.models.priors import as_asked
 
-        labeller = labeller_for(self.model, self.weights)
-        return labeller.augmented() if self.tta else labeller
+        return as_asked(labeller_for(self.model, self.weights), tta=self.tta, even=self.even)
 
     def settings(self, labeller: "Labels") -> dict[str, Any]:
         """Return all that an outcome depends on besides the photo, as JSON values."""

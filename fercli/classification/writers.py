@@ -52,22 +52,16 @@ class CsvWriter:
     columns: Sequence[str] = COLUMNS
 
     def __post_init__(self) -> None:
-        self._write_cells(self.columns)
+        self.handle.write(csv_line(self.columns))
 
     def write(self, row: dict[str, object]) -> None:
         """Append one row."""
-        self._write_cells([_without_formula(row[column]) for column in self.columns])
+        self.handle.write(csv_line([row[column] for column in self.columns]))
 
     def close(self) -> None:
         """Nothing is left to write."""
 
     discard = close
-
-    def _write_cells(self, cells: Sequence[object]) -> None:
-        line = io.StringIO()
-        # Only characters of the line end are quoted, and a file's name may hold a carriage return (Python 3.11).
-        csv.writer(line, lineterminator="\r\n").writerow(cells)
-        self.handle.write(line.getvalue().removesuffix("\r\n").encode() + b"\n")
 
 
 @dataclass
@@ -199,6 +193,14 @@ EXTRAS = {
     ".parquet": ("Parquet", "pyarrow", "parquet"),
     ".xlsx": ("Excel", "xlsxwriter", "xlsx"),
 }  # what a format needs, and whence
+
+
+def csv_line(cells: Sequence[object]) -> bytes:
+    """Return a line of CSV in UTF-8; text cells that a spreadsheet would run as a formula get a leading apostrophe."""
+    line = io.StringIO()
+    # Only characters of the line end are quoted, and a file's name may hold a carriage return (Python 3.11).
+    csv.writer(line, lineterminator="\r\n").writerow([_without_formula(cell) for cell in cells])
+    return line.getvalue().removesuffix("\r\n").encode() + b"\n"
 
 
 def _without_formula(value: object) -> object:

@@ -5,9 +5,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from fercli import __version__
 from fercli.cli import classify, console, evaluate, models, prepare, summary, train
 from fercli.errors import FercliError
+from fercli.version import __version__
 
 
 class _QuickHelp:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fercli.classification.job import Job, Options, Workers
+from fercli import interface
+from fercli.classification.job import Workers
 from fercli.classification.outputs import Output
 from fercli.cli import console
 from fercli.cli.options import (
@@ -17,6 +18,8 @@ from fercli.cli.options import (
     ModelOption,
     OnNoFace,
     OverwriteOption,
+    PriorName,
+    PriorOption,
     ShallowOption,
     StrictOption,
     TtaOption,
@@ -59,6 +62,7 @@ def classify(
     model: ModelOption = None,
     weights: WeightsOption = None,
     tta: TtaOption = False,
+    prior: PriorOption = PriorName.trained,
     detector: Annotated[
         DetectorName,
         typer.Option(help="How to find faces; auto takes images of at most 96 pixels a side whole and searches larger ones."),
@@ -106,22 +110,26 @@ def classify(
     pool = Workers(workers, worker_cpus, worker_gpus)
     if engine is EngineName.local and (ray_address or pool != Workers()):
         raise UsageError("--ray-address and the options of workers go with --engine ray; add it, or leave them away.")
-    from fercli.classification.run import Run
-
-    options = Options(largest=largest, min_face=min_face, whole=on_no_face is OnNoFace.whole, max_pixels=max_pixels)
-    run = Run(
+    run = interface.classify(
         inputs,
-        Job(name, weights, tta, str(detector), options),
-        output,
+        model=name,
+        weights=weights,
+        tta=tta,
+        prior=str(prior),
+        detector=str(detector),
+        largest=largest,
+        min_face=min_face,
+        min_confidence=min_confidence,
+        on_no_face=str(on_no_face),
+        max_pixels=max_pixels,
+        output=output,
         annotate=annotate,
         report=report,
-        min_confidence=min_confidence,
-        skip_no_face=on_no_face is OnNoFace.skip,
         strict=strict,
         resume=resume,
         overwrite=overwrite,
         workers=pool if engine is EngineName.ray else None,
-        address=ray_address,
+        ray_address=ray_address,
     )
     if run.complete:
         console.say(

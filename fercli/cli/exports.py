@@ -1,7 +1,5 @@
 """What `fercli evaluate` writes to files."""
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -9,15 +7,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.classification.writers import csv_line
 from fercli.cli import console
 from fercli.cli.options import SplitName
 from fercli.dataset import Dataset
-from fercli.evaluation.cards import CHOICES, REPETITIONS, model_card
+from fercli.evaluation.cards import CHOICES, PORTRAITS, REPETITIONS, model_card
 from fercli.evaluation.measures import Comparison, Evaluation, evaluate
 from fercli.files import write_atomically, write_json
 from fercli.labels import LABELS
 from fercli.models.calibration import reliability
-from fercli.models.history import Choice, Epoch, Repetition, read_lines, write_lines
+from fercli.models.history import Choice, Epoch, Portraits, Repetition, read_lines, write_lines
 from fercli.models.inference import Labels, lineage
 from fercli.models.recipes import known_recipe
 from fercli.models.registry import Published
@@ -41,17 +40,15 @@ def write_report(
 
 def write_predictions(results: Sequence[Evaluation], dataset: Dataset, path: Path) -> None:
     """Write a row an image and model: true and predicted label, probabilities."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["model", "split", "row", "name", "leaked", "true", "predicted", *LABELS])
+    lines = [csv_line(["model", "split", "row", "name", "leaked", "true", "predicted", *LABELS])]
     names = dataset.meta.get("names") or []
     for result in results:
         split = dataset.split(result.split)
         for row, leaked, label, values in zip(split.rows, split.leaked, split.labels, result.probabilities, strict=True):
             where = names[row] if names else ""
-            shown = [f"{value:.4f}" for value in values]
-            writer.writerow([result.title, result.split, row, where, int(leaked), LABELS[label], LABELS[values.argmax()], *shown])
-    write_atomically(path, text.getvalue().encode())
+            told = [LABELS[label], LABELS[values.argmax()], *(f"{value:.4f}" for value in values)]
+            lines.append(csv_line([result.title, result.split, row, where, int(leaked), *told]))
+    write_atomically(path, b"".join(lines))
 
 
 def write_plots(
@@ -92,16 +89,23 @@ def _file_name(title: str) -> str:
     return title.strip("/").replace("/", "-")
 
 
-def write_card(labeller: Labels, dataset: Dataset, folder: Path, *, tta: bool) -> None:
-    """Measure both splits, whichever is shown, and write the card's files: those in `weights/` are made this way.
+def write_card(
+    labeller: Labels, dataset: Dataset, folder: Path, *, tta: bool, shifts: bool, measured: Sequence[Evaluation] = ()
+) -> None:
+    """Measure both splits, but for what was `measured` alike, and write the card's files: those in `weights/` are made this way.
 
-    With `tta` the card also says what test-time augmentation gives.
+    With `tta` the card also says what test-time augmentation gives, with `shifts` what is left after changes of the images.
     """
+    known = {(result.title, result.split): result for result in measured}
+
+    def result_of(labels: Labels, split: str, *, shifts: bool) -> Evaluation:
+        return known.get((labels.title, split)) or evaluate(labels, dataset, split, shifts=shifts)
+
     for run in lineage(labeller.metadata):
         known_recipe(run, labeller.title)  # refuses what the card could not tell, before minutes of measuring
     name = labeller.name
-    results = [replace(evaluate(labeller, dataset, split), title=name) for split in SplitName]
-    augmented = [evaluate(labeller.augmented(), dataset, split).measures for split in SplitName] if tta else []
+    results = [replace(result_of(labeller, split, shifts=shifts), title=name) for split in SplitName]
+    augmented = [result_of(labeller.augmented(), split, shifts=False).measures for split in SplitName] if tta else []
     history = read_lines(Epoch, labeller.history) if labeller.history else []
     figures = {caption: f"{name}-{part}.png" for caption, part in _FIGURES.items()}
     test = results[0]
@@ -121,6 +125,8 @@ def write_card(labeller: Labels, dataset: Dataset, folder: Path, *, tta: bool) -
     write_json(folder / f"{name}-metrics.json", metrics)
     choices = read_lines(Choice, folder / CHOICES)
     repetitions = read_lines(Repetition, folder / REPETITIONS)
-    card = model_card(results, augmented, labeller.metadata, history, figures, choices, repetitions)
+    portraits = read_lines(Portraits, folder / PORTRAITS)
+    data = dataset.name if labeller.metadata.get("dataset") == dataset.meta["digest"] else ""
+    card = model_card(results, augmented, labeller.metadata, history, figures, choices, repetitions, portraits, data)
     write_atomically(folder / f"{name}-card.md", card.encode())
     console.say(f"card: {console.name(folder / f'{name}-card.md')}")

@@ -6,6 +6,14 @@ from typing import Annotated
 
 import typer
 
+
+class PriorName(StrEnum):
+    """How often each expression is to be expected."""
+
+    trained = "trained"
+    even = "even"
+
+
 DataOption = Annotated[Path, typer.Option("--data", help="The data set that `fercli prepare` wrote.")]
 DeepOption = Annotated[bool, typer.Option("--deep", help="The paper's deep network.")]
 ShallowOption = Annotated[bool, typer.Option("--shallow", help="The paper's shallow network.")]
@@ -17,12 +25,19 @@ ModelOption = Annotated[
     str | None, typer.Option("--model", help="A model by name; `fercli models` lists them.", show_default=False)
 ]
 WeightsOption = Annotated[
-    Path | None, typer.Option("--weights", help="Your own weights: runs/NAME or a .safetensors file.", show_default=False)
+    Path | None, typer.Option("--weights", help="Your own weights: runs/NAME or a .onnx file.", show_default=False)
 ]
 TtaOption = Annotated[
     bool,
     typer.Option(
-        "--tta", help="Label ten views of each face, shifted and mirrored, and take the mean: better, at ten times the cost."
+        "--tta",
+        help="Label four views of each face, half a pixel apart and mirrored, and take the mean: better, at four times the cost.",
+    ),
+]
+PriorOption = Annotated[
+    PriorName,
+    typer.Option(
+        "--prior", help="How often each expression is to be expected: as in the training images, or evenly, as in posed sets."
     ),
 ]
 OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.")]

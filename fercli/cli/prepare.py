@@ -8,20 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fercli import interface
 from fercli.cli import console
 from fercli.cli.options import DATA_DEFAULT, OverwriteOption, StrictOption
-from fercli.files import claimed, refuse_existing, refuse_missing
 from fercli.labels import LABELS
 
 if TYPE_CHECKING:
-    from fercli.preparation.prepare import Preparation
+    from fercli.dataset import Dataset
+    from fercli.preparation.prepare import Drawn, Preparation
+
+_SMALL = 10_000  # training images, below which it is better to go on from shipped weights than to begin anew
 
 
 def prepare(
     source: Annotated[
         Path,
         typer.Argument(
-            help="FER2013's CSV, plain or in .gz, .xz, .zip, .tar.gz; or a folder train|validation|test/<expression>/<images>.",
+            help="FER2013's CSV, or one like it, plain or in .gz, .xz, .zip, .tar.gz; or a folder of images in folders named by "
+            "their expressions, alone or in train, validation and test.",
             show_default=False,
         ),
     ],
@@ -34,43 +38,69 @@ def prepare(
     drop_leaked: Annotated[
         bool, typer.Option("--drop-leaked", help="Leave out training images that also stand in validation or test.")
     ] = False,
+    classes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="What the classes are called, such as 1=surprise,2=fear, or whose numbers they have: rafdb, affectnet, ck+, expw, "
+            "ferplus.",
+            show_default="fer2013 in a CSV, names of folders",
+        ),
+    ] = None,
+    leave_out: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="A class to leave out, such as contempt; may be given again.", show_default=False),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="Draw train, validation and test anew, in these per cents; 0/0/100 to evaluate only.",
+            show_default="80/10/10 if the source has none",
+        ),
+    ] = None,
+    person: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="The CSV's column, or a pattern of file names such as 'S[0-9]+', that tells whose face it is; nobody is drawn "
+            "into two splits.",
+            show_default="columns called person or subject; folders",
+        ),
+    ] = None,
     validation_share: Annotated[
-        float, typer.Option(min=0.01, max=0.5, help="Share of each class to draw from train if there is no validation split.")
+        float, typer.Option(min=0.01, max=0.5, help="Share of each class to draw from train if only validation is missing.")
     ] = 0.1,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of that draw.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of what is drawn.")] = 0,
     strict: StrictOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Read FER2013, or your own faces, into one file for training and evaluation."""
-    refuse_missing([source], "give FER2013's CSV, an archive that holds it, or a folder of images")
-    if ferplus:
-        refuse_missing([ferplus], "give FER+'s fer2013new.csv")
-    inputs = [source, *([ferplus] if ferplus else [])]
-    refuse_existing(output, overwrite=overwrite, inputs=inputs)  # before the seconds that imports take
     started = time.monotonic()
-    from fercli.dataset import save_dataset
-    from fercli.preparation.prepare import prepare as make_dataset
-
-    with claimed(output, overwrite=overwrite, inputs=inputs) as opening, console.progress("images") as bars:
+    with console.progress("images") as bars:
         tasks = {stage: bars.add_task(stage, total=None, visible=False) for stage in ("rows", "HOG")}
 
         def on_progress(stage: str, done: int, total: int | None) -> None:
             bars.update(tasks[stage], completed=done, total=total, visible=True)
 
-        result = make_dataset(
+        result = interface.prepare(
             source,
+            output,
             ferplus=ferplus,
             flips=flips,
             hog=hog,
             drop_leaked=drop_leaked,
-            strict=strict,
+            classes=classes,
+            leave_out=leave_out or [],
+            split=split,
+            person=person,
             validation_share=validation_share,
             seed=seed,
+            strict=strict,
+            overwrite=overwrite,
             processes=os.cpu_count() or 1,
             on_progress=on_progress,
         )
-        with opening() as handle:
-            save_dataset(result.dataset, handle)
     _report(result, output, time.monotonic() - started)
     if result.rejected:
         raise typer.Exit(3)
@@ -91,8 +121,11 @@ def _report(result: "Preparation", output: Path, seconds: float) -> None:
     dataset, found = result.dataset, result.duplicates
     if dataset.meta["flips"]:
         console.say(f"training images with their mirror images: {len(dataset.train):,}")
-    if result.validation_share is not None:
-        console.say(f"validation: drawn from train, {result.validation_share:.0%} of each class")
+    if result.drawn:
+        console.say(_drawn(result.drawn))
+    if result.left_out:
+        counted = ", ".join(f"{count:,} {console.safe(name)}" for name, count in sorted(result.left_out.items()))
+        console.say(f"left out: {counted}")
     console.say(
         f"duplicates: {found.groups:,} groups of identical images ({found.rows:,} images), "
         f"{found.conflicting:,} with conflicting labels"
@@ -103,15 +136,37 @@ def _report(result: "Preparation", output: Path, seconds: float) -> None:
     if result.dropped:
         console.say(f"left out of training because of these leaks: {result.dropped:,}")
     for reject in result.rejected:
-        console.say(f"reject: {console.safe(reject.place)}: {reject.code}: {reject.reason}")
+        console.warn(f"reject: {console.safe(reject.place)}: {reject.code}: {reject.reason}")
     rows = sum(sums) + result.dropped + len(result.rejected)
-    if not dataset.meta["names"] and rows != PUBLISHED_ROWS:
+    if not (dataset.meta["names"] or result.drawn or result.left_out or rows == PUBLISHED_ROWS):
         console.say(f"note: FER2013 as published has {PUBLISHED_ROWS:,} rows, and this file {rows:,}; see that it is whole")
     if dataset.train.votes is not None:
         console.say("the crowd's votes (FER+): added")
+    missing = [name for name, count in zip(LABELS, counts["train"], strict=True) if not count]
+    if missing and sums[0]:
+        console.warn(
+            f"warning: there is no training image of {', '.join(missing)}; a network trained on this set will not learn it"
+        )
     size = output.stat().st_size / 1e6
     hog = "with HOG" if dataset.train.hog is not None else "without HOG"
-    network = "--deep" if dataset.train.votes is None else "--model compact"  # whose recipe asks for votes
-    console.say(f"Next: fercli train {network} --data {shlex.quote(str(output))}")
+    console.say(f"Next: {_next(dataset, sums[0])} --data {shlex.quote(str(output))}")
     rejected = f"{len(result.rejected):,} rejected"
     console.say(f"{console.name(output)}: {sum(sums):,} images, {rejected}, {hog}, {size:,.0f} MB, in {seconds:.1f} s")
+
+
+def _drawn(drawn: "Drawn") -> str:
+    shares = "/".join(f"{100 * drawn.shares.get(name, 0):.0f}" for name in ("train", "validation", "test"))
+    evenly = "by person, nobody in two splits" if drawn.by == "person" else "evenly in each class"
+    what = "validation: drawn from train" if drawn.of == "train" else "train, validation and test: drawn"
+    return f"{what}, {shares} per cent, {evenly}, by seed {drawn.seed}"
+
+
+def _next(dataset: "Dataset", training: int) -> str:
+    """Return the command that makes most of such a data set, but for its name."""
+    if not training:
+        return "fercli evaluate"
+    if dataset.train.votes is not None:
+        return "fercli train --model compact"  # whose recipe asks for votes
+    if training < _SMALL:
+        return "fercli train --model compact --start compact --votes 0 --epochs 10 --learning-rate 0.01"
+    return f"fercli train --deep{' --hog' if dataset.train.hog is not None else ''}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from fercli.cli import console
 from fercli.labels import LABELS
-from fercli.photos.walk import Walk
+from fercli.photos.walk import COPIES, Walk
 
 if TYPE_CHECKING:
     from fercli.classification.records import Outcome
@@ -54,6 +54,10 @@ class Tally:
         console.show(table)
         if walk.passed_over:
             console.say(f"passed over, no photos: {walk.passed_over:,}")
+        for path in walk.second_names:
+            console.say(f"passed over, has its rows under another name: {console.name(path)}")
+        for path in walk.copies:
+            console.say(f"passed over, annotated copies, for it holds {COPIES}: {console.name(path)}")
         target = "standard output" if str(output) == "-" else console.name(output)
         console.say(
             f"{target}: {self.photos:,} photos, {faces:,} faces, {self.status['no_face']:,} photos without a face, "

@@ -9,12 +9,7 @@ import typer
 
 from fercli.cli import console
 from fercli.cli.options import DATA_DEFAULT, DataOption, DeepOption, HogOption, ModelOption, OverwriteOption, ShallowOption
-from fercli.errors import UsageError
-from fercli.files import Kind, kind_of
-from fercli.models.recipes import with_options
-from fercli.models.registry import DEFAULT_TO_TRAIN, find_model, name_from_flags
-
-TEACHER_SHARE = 0.5  # where a teacher is named and no share
+from fercli.models.registry import DEFAULT_TO_TRAIN, name_from_flags
 
 
 class Precision(StrEnum):
@@ -37,7 +32,7 @@ def train(
         list[Path] | None,
         typer.Option(
             "--start",
-            help="Whose weights training begins with: a run, a .safetensors file, or the name of a shipped model; given several "
+            help="Whose weights training begins with: a run, a .onnx file, or the name of a shipped model; given several "
             "times, the mean of them.",
             show_default="random weights",
         ),
@@ -64,7 +59,7 @@ def train(
         list[Path] | None,
         typer.Option(
             "--teacher",
-            help="Whose answers the targets have a share of: a run, a .safetensors file, or the name of a shipped model; given "
+            help="Whose answers the targets have a share of: a run, a .onnx file, or the name of a shipped model; given "
             "several times, the mean of them.",
             show_default="none",
         ),
@@ -79,31 +74,17 @@ def train(
     precision: Annotated[Precision | None, typer.Option(help="Number format of the arithmetic.", show_default="recipe")] = None,
 ) -> None:
     """Train a network; the recipe comes from the registry, and every value can be set."""
-    entry = find_model(name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog) or DEFAULT_TO_TRAIN)
-    folder = out or Path("runs") / entry.name
-    if kind_of(folder) not in {Kind.FOLDER, Kind.MISSING}:
-        raise UsageError(f"{folder} is no folder; name another with --out.")
-    if resume and start:
-        raise UsageError("--resume goes on with the run's own weights; leave --start away.")
-    if resume and teacher:
-        raise UsageError("--resume goes on with what the run's own teachers said; leave --teacher away.")
-    from fercli.dataset import read_dataset
+    name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog) or DEFAULT_TO_TRAIN
+    from fercli.training.plan import Plan
 
-    dataset = read_dataset(data, hog=entry.uses_hog)
-    console.say("Starting Keras …")
-    from fercli.models.inference import datasets_seen, start_weights
-    from fercli.training.teachers import teacher_from
-    from fercli.training.trainer import METRICS, Step, Trainer, stored_recipe
-
-    weights = [start_weights(path).path for path in start or []]
-    base = stored_recipe(folder) if resume else entry.recipe
-    teachers = [teacher_from(path) for path in teacher or []]
-    if teachers:
-        console.say(f"Asking {', '.join(labels.title for labels in teachers)} about the training images …")
-        if teacher_share is None:
-            teacher_share = base.teacher_share or TEACHER_SHARE
-    recipe = with_options(
-        base,
+    plan = Plan(
+        name,
+        data,
+        out,
+        start=start or [],
+        teachers=teacher or [],
+        resume=resume,
+        overwrite=overwrite,
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=learning_rate,
@@ -115,6 +96,14 @@ def train(
         erasing=erasing,
         precision=precision and precision.value,
     )
+    recipe, folder = plan.recipe, plan.folder
+    console.say("Starting Keras …")
+    if plan.teachers:
+        console.say(f"Asking {', '.join(labels.title for labels in plan.teachers)} about the training images …")
+    from fercli.models.inference import datasets_seen
+    from fercli.training.run import METRICS
+    from fercli.training.trainer import Step
+
     with console.progress("steps") as bars:
         bar = bars.add_task("", total=None)
 
@@ -126,31 +115,21 @@ def train(
                 description=f"epoch {step.epoch}/{recipe.epochs}  loss {step.loss:.4f}  accuracy {step.accuracy:.2%}",
             )
 
-        trainer = Trainer(
-            entry,
-            recipe,
-            dataset,
-            folder,
-            resume=resume,
-            overwrite=overwrite,
-            start=weights,
-            teachers=teachers,
-            on_step=on_step,
-        )
+        trainer = plan.trainer(on_step)
         done = len(trainer.history)
-        origin = ", ".join(console.name(path) for path in weights)
-        beginning = f"{trainer.network.count_params():,} parameters"
-        if weights:
-            beginning += f" from {'the mean of ' * (len(weights) > 1)}{origin}"
+        origin = ", ".join(console.name(path) for path in plan.start)
+        beginning = f"{trainer.trainee.network.count_params():,} parameters"
+        if plan.start:
+            beginning += f" from {'the mean of ' * (len(plan.start) > 1)}{origin}"
         if done:
             beginning = "all epochs are done already" if done == recipe.epochs else f"from epoch {done + 1}"
-        console.say(f"{entry.name}: {beginning}, {trainer.images:,} training images, on {trainer.device}; {recipe.summary}")
-        if any(datasets_seen(run) != {dataset.meta["digest"]} for run in trainer.start):
+        console.say(f"{plan.model.name}: {beginning}, {trainer.images:,} training images, on {trainer.device}; {recipe.summary}")
+        if any(datasets_seen(run) != {plan.dataset.meta["digest"]} for run in trainer.start):
             console.say(
                 f"note: the weights that this run began with have seen another data set than {console.name(data)}; images of its "
                 "validation split may have been among those, which flatters the accuracy"
             )
-        again = f"fercli train --model {entry.name} --data {shlex.quote(str(data))} --out {shlex.quote(str(folder))} --resume"
+        again = f"fercli train --model {plan.model.name} --data {shlex.quote(str(data))} --out {shlex.quote(str(folder))} --resume"
         console.say_on_stop(f"Stopped. Go on after the last finished epoch with: {again}")
         for epoch in trainer:
             bars.reset(bar)

@@ -4,7 +4,6 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields, replace
-from fractions import Fraction
 from itertools import product
 from typing import Any
 
@@ -12,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.dataset import Dataset
+from fercli.evaluation.shifts import accuracies_under_shifts
 from fercli.labels import LABELS
-from fercli.models.calibration import expected_calibration_error, tempered
+from fercli.models.calibration import Kept, expected_calibration_error, kept_from, tempered
 from fercli.models.inference import BATCH, Labels, begun_with
 from fercli.models.recipes import Recipe
 from fercli.models.registry import MODELS
@@ -26,30 +26,42 @@ _Z = 1.959964  # of the normal distribution, two-sided 95 %
 class Measures:
     """Quality on one split; all shares from 0 to 1.
 
-    `confusion` counts images, true label by row, predicted by column; `per_class` is its diagonal's share of each row (the
-    paper's per-class accuracy, that is recall), NaN-free: a class without images has None. `interval` is Wilson's, 95 %.
-    `crowd_agreement` is the share of labels equal to the crowd's majority on the `crowd_images` of which at least `SURE_VOTES` of
-    ten people (FER+) said the same; None without votes. The calibration error is the expected one, with the temperature and before.
+    `confusion` counts images, true label by row, predicted by column. `per_class` is its diagonal's share of each row (the
+    paper's per-class accuracy, that is recall), `precision` that of each column, `f1` their harmonic mean; where a share is of
+    nothing it is None. `true` and `predicted` count the images of each class, `crowd` those that most people see so: of the
+    seven, of the images that anybody saw one of these in. `interval` is Wilson's, 95 %. `crowd_agreement` is the share of labels
+    equal to the crowd's majority on the `crowd_images` of which at least `SURE_VOTES` of ten people (FER+) said the same; None
+    without votes, as `crowd`. The calibration error is the expected one, with the temperature and before; `kept` says what
+    labels of some confidence are worth.
     """
 
     images: int
     confusion: list[list[int]]
     per_class: list[float | None]
+    precision: list[float | None]
+    f1: list[float | None]
+    true: list[int]
+    predicted: list[int]
     accuracy: float
     interval: tuple[float, float]
     macro_f1: float
     balanced_accuracy: float
     leaked: int | None
     leak_free_accuracy: float | None
+    crowd: list[int] | None = None
     crowd_images: int | None = None
     crowd_agreement: float | None = None
     calibration_error: float | None = None
     calibration_error_before: float | None = None
+    kept: list[Kept] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One model on one split, with its predictions: probabilities (N,7) in the split's order."""
+    """One model on one split, with its predictions: probabilities (N,7) in the split's order.
+
+    `shifts` has the accuracy, 0 to 1, after each change of the images that was asked for; see `evaluation.shifts`.
+    """
 
     title: str
     model: str
@@ -60,6 +72,12 @@ class Evaluation:
     measures: Measures
     probabilities: NDArray[np.float32]
     training: dict[str, Any] = field(default_factory=dict)  # the recipe, dropout and start it was trained with, if known
+    shifts: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def mean_over_shifts(self) -> float | None:
+        """The mean accuracy over the `shifts`, 0 to 1; None without any."""
+        return sum(self.shifts.values()) / len(self.shifts) if self.shifts else None
 
     @property
     def headline(self) -> str:
@@ -71,7 +89,8 @@ class Evaluation:
         values = {
             name: getattr(self, name) for name in ("title", "model", "split", "parameters", "multiply_adds", "images_per_second")
         }
-        return values | asdict(self.measures)
+        shifts = {"shifts": self.shifts, "mean_over_shifts": self.mean_over_shifts} if self.shifts else {}
+        return values | asdict(self.measures) | shifts
 
 
 @dataclass(frozen=True)
@@ -93,8 +112,8 @@ class Comparison:
     trained_differently: tuple[str, ...]
 
 
-def evaluate(labeller: Labels, dataset: Dataset, name: str) -> Evaluation:
-    """Label all images of the split called `name`, and measure.
+def evaluate(labeller: Labels, dataset: Dataset, name: str, *, shifts: bool = False) -> Evaluation:
+    """Label all images of the split called `name`, and measure; with `shifts` after each change of these, too.
 
     The speed excludes a first batch, which compiles, and the HOG that the labeller's `features` gives. Which images leaked is known
     only if the network has seen this data set alone; otherwise the figure is None.
@@ -106,8 +125,9 @@ def evaluate(labeller: Labels, dataset: Dataset, name: str) -> Evaluation:
     started = time.perf_counter()
     probabilities = labeller.label(split.pixels, hog)
     seconds = time.perf_counter() - started
-    measures = measure(split.labels, probabilities.argmax(axis=1), split.leaked if trained_here else None)
-    crowd_images, crowd_agreement = agreement_with_crowd(probabilities.argmax(axis=1), split.votes)
+    predicted = probabilities.argmax(axis=1)
+    measures = measure(split.labels, predicted, split.leaked if trained_here else None)
+    crowd_images, crowd_agreement = agreement_with_crowd(predicted, split.votes)
     return Evaluation(
         title=labeller.title,
         model=labeller.name,
@@ -117,13 +137,16 @@ def evaluate(labeller: Labels, dataset: Dataset, name: str) -> Evaluation:
         images_per_second=round(len(split) / seconds, 1),
         measures=replace(
             measures,
+            crowd=None if split.votes is None else majorities(split.votes),
             crowd_images=crowd_images,
             crowd_agreement=crowd_agreement,
             calibration_error=expected_calibration_error(probabilities, split.labels),
             calibration_error_before=expected_calibration_error(tempered(probabilities, 1 / labeller.temperature), split.labels),
+            kept=kept_from(probabilities, split.labels),
         ),
         probabilities=probabilities,
         training=_training(labeller.metadata),
+        shifts=accuracies_under_shifts(labeller, split) if shifts else {},
     )
 
 
@@ -133,21 +156,41 @@ def measure(labels: NDArray[np.uint8], predicted: NDArray[np.int64], leaked: NDA
     confusion = np.bincount(labels.astype(np.int64) * classes + predicted, minlength=classes**2).reshape(classes, classes)
     right = labels == predicted
     images_of, predicted_as, hits = confusion.sum(axis=1), confusion.sum(axis=0), confusion.diagonal()
-    recalls = [float(hit / images) if images else None for hit, images in zip(hits, images_of, strict=True)]
+    recalls, f1 = _shares(hits, images_of), _shares(2 * hits, images_of + predicted_as)
     present = images_of > 0
-    f1 = 2 * hits[present] / (images_of + predicted_as)[present]
     clean = right[:0] if leaked is None else right[~leaked]
     return Measures(
         images=len(labels),
         confusion=confusion.tolist(),
         per_class=recalls,
+        precision=_shares(hits, predicted_as),
+        f1=f1,
+        true=images_of.tolist(),
+        predicted=predicted_as.tolist(),
         accuracy=float(right.mean()),
         interval=wilson_interval(int(right.sum()), len(right)),
-        macro_f1=float(f1.mean()),
-        balanced_accuracy=float(np.mean([recall for recall in recalls if recall is not None])),
+        macro_f1=_mean_over(f1, present),
+        balanced_accuracy=_mean_over(recalls, present),
         leaked=None if leaked is None else int(leaked.sum()),
         leak_free_accuracy=float(clean.mean()) if len(clean) else None,
     )
+
+
+def _shares(parts: NDArray[np.int64], wholes: NDArray[np.int64]) -> list[float | None]:
+    return [float(part / whole) if whole else None for part, whole in zip(parts, wholes, strict=True)]
+
+
+def _mean_over(shares: Sequence[float | None], classes: NDArray[np.bool_]) -> float:
+    """Return the mean over the classes marked (7,), which have images."""
+    return float(np.mean([share for share, marked in zip(shares, classes, strict=True) if marked and share is not None]))
+
+
+def majorities(votes: NDArray[np.uint8]) -> list[int]:
+    """Return for each of the seven how many images have most votes for it, the first of equals; votes are (N, len(VOTES))."""
+    counts = votes[:, : len(LABELS)]
+    seen = counts[counts.max(axis=1) > 0]
+    images: list[int] = np.bincount(seen.argmax(axis=1), minlength=len(LABELS)).tolist()
+    return images
 
 
 def agreement_with_crowd(predicted: NDArray[np.int64], votes: NDArray[np.uint8] | None) -> tuple[int | None, float | None]:
@@ -160,11 +203,21 @@ def agreement_with_crowd(predicted: NDArray[np.int64], votes: NDArray[np.uint8] 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     """Return Wilson's score interval for a share, 95 % (Wilson 1927); `trials` is at least 1."""
-    share = successes / trials
-    scale = 1 + _Z**2 / trials
-    centre = (share + _Z**2 / (2 * trials)) / scale
-    half = _Z / scale * math.sqrt(share * (1 - share) / trials + _Z**2 / (4 * trials**2))
-    return centre - half, centre + half
+    from scipy.stats import binomtest  # takes a second to import
+
+    interval = binomtest(successes, trials).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def area_under_curve(scores: NDArray[Any], others: NDArray[Any]) -> float:
+    """Return the share of all pairs in which the one of `scores` (N,) is higher than that of `others` (M,), equals as half.
+
+    That is the area under the receiver operating characteristic (Hanley and McNeil 1982); NaN without pairs.
+    """
+    if not scores.size or not others.size:
+        return math.nan
+    differences = np.subtract.outer(scores, others)
+    return float(((differences > 0) + 0.5 * (differences == 0)).mean())
 
 
 def compare_hog(results: Sequence[Evaluation], labels: NDArray[np.uint8]) -> list[Comparison]:
@@ -205,7 +258,7 @@ def _training(metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """Return the two-sided p of McNemar's exact test: as few of the smaller count or fewer, were both as likely."""
-    trials = gained + lost
-    tail = sum(math.comb(trials, count) for count in range(min(gained, lost) + 1))
-    return min(1.0, float(Fraction(2 * tail, 2**trials)))  # 2**trials alone would overflow a float
+    """Return the two-sided p of McNemar's exact test, that gains and losses are equally likely; 1 where there are none."""
+    from scipy.stats import binomtest
+
+    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0

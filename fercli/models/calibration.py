@@ -1,5 +1,6 @@
 """Confidence that means what it says: one temperature a network, fitted on validation (Guo et al. 2017)."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,16 @@ from numpy.typing import NDArray
 
 LOWEST, HIGHEST = 0.05, 20.0  # temperatures
 BINS = 15  # of equal width, as in Guo et al.
+CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.9)  # from which on one may want to keep labels
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What keeping only the labels of at least this `confidence` gives: the share kept, and that of these right, None of none."""
+
+    confidence: float
+    kept: float
+    right: float | None
 
 
 def cross_entropy(logits: NDArray[Any], labels: NDArray[Any], temperature: float = 1.0) -> float:
@@ -50,3 +61,10 @@ def reliability(probabilities: NDArray[Any], labels: NDArray[Any]) -> list[tuple
     return [
         (float(confidence[inside].mean()), float(right[inside].mean()), float(inside.mean())) for inside in chosen if inside.any()
     ]
+
+
+def kept_from(probabilities: NDArray[Any], labels: NDArray[Any]) -> list[Kept]:
+    """Return what each of `CONFIDENCES` is worth as `--min-confidence`, for probabilities (N,K) and true labels (N,)."""
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    chosen = [(least, confidence >= least) for least in CONFIDENCES]
+    return [Kept(least, float(kept.mean()), float(right[kept].mean()) if kept.any() else None) for least, kept in chosen]

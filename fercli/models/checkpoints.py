@@ -1,8 +1,10 @@
-"""Weights and training state as safetensors files, read strictly: what was written, and exact names, shapes, types, finite values.
+"""Training state, and finished weights of older versions, as safetensors files, read strictly.
+
+That is what was written, and exact names, shapes, types, finite values.
 
 The format itself notices no flipped bit of a value, so a digest of all that a file holds stands in it. A file's header holds
 one metadata key, `fercli`, with JSON text: safetensors writes several keys in random order (0.8.0), and the same weights must give
-the same bytes. The only module that touches weights.
+the same bytes.
 """
 
 import hashlib
@@ -18,7 +20,6 @@ from safetensors.numpy import load, save
 
 from fercli.errors import IntegrityError, UsageError
 from fercli.files import Kind, kind_of, write_atomically
-from fercli.models.registry import MODELS
 
 _KEY = "fercli"
 _DIGEST = "content_sha256"  # among the metadata
@@ -73,21 +74,6 @@ def assign(variables: dict[str, Any], tensors: Tensors, path: Path) -> None:
         variable.assign(tensors[name].astype(variable.dtype))
 
 
-def save_weights(network: Any, metadata: dict[str, Any], path: Path) -> None:
-    """Write a network's weights, rounded to float16, and metadata with the model's name.
-
-    A tensor with a value beyond float16's range, such as the variance of an unusual activation, stays float32.
-    """
-    write_checkpoint(
-        Checkpoint({name: _rounded(tensor) for name, tensor in tensors_of(weights_of(network)).items()}, metadata), path
-    )
-
-
-def _rounded(tensor: NDArray[Any]) -> NDArray[Any]:
-    fits = np.abs(tensor).max(initial=0.0) <= np.finfo(np.float16).max
-    return tensor.astype(np.float16) if fits else tensor
-
-
 def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Write atomically."""
     metadata = checkpoint.metadata | {_DIGEST: _content_digest(checkpoint.tensors, checkpoint.metadata)}
@@ -109,7 +95,7 @@ def read_checkpoint(path: Path, sha256: str | None = None) -> Checkpoint:
     Raises UsageError if it is missing, IntegrityError if it is not whole, holds values that are not finite, or is another's.
     """
     if kind_of(path) is not Kind.FILE:
-        raise UsageError(f"{path} does not exist; give the folder of a run, or a .safetensors file, that fercli train wrote.")
+        raise UsageError(f"{path} does not exist; give a file that fercli train wrote.")
     data = path.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
     if sha256 not in (None, digest):
@@ -124,8 +110,7 @@ def read_checkpoint(path: Path, sha256: str | None = None) -> Checkpoint:
             f"{path} is not a weights file that fercli train wrote, or it is broken ({error}); give another, or train again."
         ) from error
     content = metadata.pop(_DIGEST, None)
-    shipped = digest in {model.sha256 for model in MODELS.values()}  # the first ones were written without
-    if not shipped and content != _content_digest(tensors, metadata):
+    if sha256 is None and content != _content_digest(tensors, metadata):
         raise IntegrityError(f"{path} is not as fercli train wrote it (its digest differs); give another, or train again.")
     for name, tensor in tensors.items():
         if tensor.dtype.kind == "f" and not np.isfinite(tensor).all():

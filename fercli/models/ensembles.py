@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.models.calibration import tempered
-from fercli.models.inference import Labeller, Labels, own_weights, shipped_weights
+from fercli.models.inference import CLASS_MIX, Labeller, Labels, own_weights, shipped_weights
 from fercli.models.registry import DEFAULT_MODEL, Ensemble, find_entry
 
 
@@ -26,7 +26,8 @@ class EnsembleLabeller:
         self.temperature = entry.temperature
         parts = [*(member.sha256 for member in self.members), str(self.temperature)]
         self.sha256 = hashlib.sha256(" ".join(parts).encode()).hexdigest()
-        self.metadata: dict[str, Any] = {}
+        mixes = [member.metadata[CLASS_MIX] for member in self.members if CLASS_MIX in member.metadata]
+        self.metadata: dict[str, Any] = {CLASS_MIX: np.mean(mixes, axis=0).tolist()} if len(mixes) == len(self.members) else {}
         self.trained_on = frozenset[str]().union(*(member.trained_on for member in self.members))
         self.parameters = sum(member.parameters for member in self.members)
         self.input_size = entry.input_size

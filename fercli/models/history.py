@@ -50,7 +50,24 @@ class Repetition:
     test_accuracy: float
 
 
-Line = TypeVar("Line", Epoch, Choice, Repetition)
+@dataclass(frozen=True)
+class Portraits:
+    """What a model said of the portraits of one label in a group of people: how many faces there are, and how many it has right.
+
+    `source` is whose portraits these are. `area` is that under the curve, 0 to 1: how often a face of this label looks more like
+    it, against neutral, than a neutral one of the group does; 0.5 is chance, and NaN where there are none to compare.
+    """
+
+    model: str
+    source: str
+    group: str
+    label: str
+    faces: int
+    right: int
+    area: float
+
+
+Line = TypeVar("Line", Epoch, Choice, Repetition, Portraits)
 
 
 def write_lines(kind: type[Line], lines: Sequence[Line], path: Path) -> None:

@@ -1,7 +1,6 @@
 """A trained network, ready to label faces: what `evaluate` and `classify` share."""
 
 import copy
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,16 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import IntegrityError, UsageError
-from fercli.files import Kind, kind_of, readable
+from fercli.files import Kind, kind_of, shown_name
 from fercli.models.calibration import HIGHEST, LOWEST, tempered
-from fercli.models.checkpoints import assign, read_checkpoint, weights_of
-from fercli.models.registry import MODELS, Model, card_path, find_model, weights_path
+from fercli.models.graphs import Value
+from fercli.models.registry import HOG_LENGTH, MODELS, Model, card_path, find_model, weights_path
+from fercli.models.sessions import compute, open_session
+from fercli.models.views import VIEWS, views
+from fercli.models.weights import TEMPERATURE, Weights, read_weights
 
 BATCH = 128
-SHIFTS = ((0, 0), (0, 2), (0, -2), (2, 0), (-2, 0))  # pixels down and across, for test-time augmentation
+CLASS_MIX = "class_mix"  # among the metadata of weights: the mean target of each label, smoothed as in training; they sum to 1
 RUNS = Path("runs")
-RUN_WEIGHTS = "model.safetensors"
+RUN_WEIGHTS = "model.onnx"
+OLD_WEIGHTS = "model.safetensors"  # of older versions, which wrote weights as they write checkpoints
 RUN_HISTORY = "history.csv"
+_KINDS: dict[str, Any] = {  # of JSON values that weights tell of the run that made them, and of those before it
+    "dataset": str, "device": str, "dropout": list, "epoch": int, "recipe": dict, "sha256": str, "teachers": list, "versions": dict,
+    "votes": str | None,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,9 +52,14 @@ def shipped_weights(name: str) -> WeightsFile:
 
 def own_weights(path: Path) -> WeightsFile:
     """Return the user's weights: a file, or the folder of a run."""
-    file = path / RUN_WEIGHTS if kind_of(path) is Kind.FOLDER else path
-    title = readable(file.parent if file.name == RUN_WEIGHTS else file)
+    file = _weights_in(path) if kind_of(path) is Kind.FOLDER else path
+    title = shown_name(file.parent if file.name in {RUN_WEIGHTS, OLD_WEIGHTS} else file)
     return WeightsFile(title, file, file.parent / RUN_HISTORY)
+
+
+def _weights_in(folder: Path) -> Path:
+    old = folder / OLD_WEIGHTS
+    return old if kind_of(folder / RUN_WEIGHTS) is Kind.MISSING and kind_of(old) is not Kind.MISSING else folder / RUN_WEIGHTS
 
 
 def start_weights(path: Path) -> WeightsFile:
@@ -58,7 +70,8 @@ def start_weights(path: Path) -> WeightsFile:
 def all_weights(runs: Path = RUNS) -> list[WeightsFile]:
     """Return every shipped model's weights, then those of every run in the folder `runs`."""
     shipped = [shipped_weights(model.name) for model in MODELS.values() if model.sha256]
-    return shipped + [own_weights(path.parent) for path in sorted(runs.glob(f"*/{RUN_WEIGHTS}"))]
+    found = {path.parent for name in (RUN_WEIGHTS, OLD_WEIGHTS) for path in runs.glob(f"*/{name}")}
+    return shipped + [own_weights(folder) for folder in sorted(found)]
 
 
 class Labels(Protocol):
@@ -99,12 +112,13 @@ class Labeller:
     """
 
     def __init__(self, weights: WeightsFile, model: str | None = None) -> None:
-        checkpoint = read_checkpoint(weights.path, weights.sha256)
+        stored = _read(weights)
         self.title = weights.title
         self.tta = False
         self.weights = weights
-        self.sha256 = checkpoint.sha256
-        self.metadata: dict[str, Any] = checkpoint.metadata
+        self.sha256 = stored.sha256
+        self.metadata: dict[str, Any] = stored.metadata
+        refuse_odd(self.metadata, weights.path)
         self.trained_on = datasets_seen(self.metadata)
         self.model = _entry(self.metadata, weights.path).as_trained(self.metadata)
         self.name, self.input_size = self.model.name, self.model.input_size
@@ -112,19 +126,20 @@ class Labeller:
         self.temperature = _temperature(self.metadata, weights.path)
         if model is not None and model != self.model.name:
             raise UsageError(f"{weights.path} holds a {self.model.name} network, not {model}; leave the model's name away.")
-        from fercli.models.networks import build, multiply_adds  # Keras takes seconds to import; a broken file is told before
-
-        self._network = build(self.model)
-        assign(weights_of(self._network), checkpoint.tensors, weights.path)
-        self.parameters: int = self._network.count_params()
-        self.multiply_adds = multiply_adds(self._network)
+        _refuse_other_graph(stored, self.model, self.temperature, weights.path)
+        self.parameters = stored.parameters
+        self.multiply_adds = stored.work.multiply_adds
+        try:
+            self._session = open_session(stored.data)
+        except ValueError as error:
+            raise IntegrityError(f"{weights.path} cannot be run ({error}); give another, or train again.") from error
 
     def augmented(self) -> "Labeller":
         """Return the same with test-time augmentation: the mean over all `views` of a face, at as many times the cost."""
         twin = copy.copy(self)
         twin.tta = True
         twin.title = f"{self.title}+tta"
-        twin.multiply_adds = 2 * len(SHIFTS) * self.multiply_adds
+        twin.multiply_adds = VIEWS * self.multiply_adds
         return twin
 
     def features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
@@ -138,25 +153,39 @@ class Labeller:
     def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Return the probabilities (N,7), rows summing to 1, of faces (N,48,48); features as from `features`, or computed."""
         if not self.tta:
-            return tempered(self._label_view(pixels, hog), self.temperature)
-        seen = [self._label_view(view, hog if number == 0 else None) for number, view in enumerate(views(pixels))]
-        return tempered(np.mean(seen, axis=0, dtype=np.float32), self.temperature)
+            return self._label(pixels, hog)
+        seen = self._label(np.concatenate(list(views(pixels))), None)
+        plain = tempered(seen, 1 / self.temperature).reshape(VIEWS, *pixels.shape[:1], *seen.shape[1:])
+        return tempered(np.mean(plain, axis=0, dtype=np.float32), self.temperature)
 
-    def _label_view(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None) -> NDArray[np.float32]:
-        if hog is None:
-            hog = self.features(pixels)
-        parts = [self._label_batch(pixels[start : start + BATCH], hog, start) for start in range(0, len(pixels), BATCH)]
-        return np.concatenate(parts) if parts else np.empty((0, len(self.model.labels)), np.float32)
+    def _label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        inputs: dict[str, NDArray[Any]] = {"pixels": pixels}
+        features = self.features(pixels) if hog is None else hog
+        if features is not None:
+            inputs["hog"] = features
+        return compute(self._session, inputs)
 
-    def _label_batch(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None, start: int) -> NDArray[np.float32]:
-        inputs: dict[str, Any] = {"pixels": pixels}
-        if hog is not None:
-            inputs["hog"] = hog[start : start + BATCH]
-        count = len(pixels)
-        if count == 1:  # a batch of one takes other kernels, whose last digits differ; who stands beside a face must not matter
-            inputs = {name: np.repeat(values, 2, axis=0) for name, values in inputs.items()}
-        result: NDArray[np.float32] = self._network.predict_on_batch(inputs)
-        return result[:count]
+
+def _read(weights: WeightsFile) -> Weights:
+    if weights.path.suffix != ".safetensors":
+        return read_weights(weights.path, weights.sha256)
+    from fercli.models.networks.conversion import converted  # imports Keras, which what is trained now does without
+
+    return converted(weights.path)
+
+
+def _refuse_other_graph(stored: Weights, model: Model, temperature: float, path: Path) -> None:
+    """Raise IntegrityError unless a graph takes, gives and holds as much as the model's, with the temperature told of it."""
+    pixels = Value(np.dtype(np.uint8), (model.input_size, model.input_size))
+    hog = {"hog": Value(np.dtype(np.float32), (HOG_LENGTH,))} if model.uses_hog else {}
+    graph = stored.graph
+    if (
+        graph.inputs != {"pixels": pixels} | hog
+        or list(graph.outputs.values()) != [Value(np.dtype(np.float32), (len(model.labels),))]
+        or stored.parameters != model.parameters
+        or graph.tensors.get(TEMPERATURE) != np.float32(temperature)
+    ):
+        raise IntegrityError(f"{path} does not hold the network {model.name} that it says it does; give another, or train again.")
 
 
 def begun_with(run: dict[str, Any]) -> list[dict[str, Any]]:
@@ -176,14 +205,17 @@ def datasets_seen(metadata: dict[str, Any]) -> frozenset[str]:
     return frozenset(run.get("dataset", "unknown") for run in lineage(metadata))
 
 
-def views(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """Yield the faces (N,H,W) as they are, then shifted as `SHIFTS` says with their borders repeated, and all these mirrored."""
-    far = max(abs(step) for shift in SHIFTS for step in shift)
-    height, width = pixels.shape[1:]
-    padded = np.pad(pixels, ((0, 0), (far, far), (far, far)), mode="edge")
-    for mirrored in (padded, padded[:, :, ::-1]):
-        for down, across in SHIFTS:
-            yield np.ascontiguousarray(mirrored[:, far - down : far - down + height, far - across : far - across + width])
+def refuse_odd(metadata: dict[str, Any], path: Path) -> None:
+    """Raise IntegrityError if weights tell of their runs what fercli never writes."""
+    try:
+        runs = lineage(metadata)
+        odd = [name for run in runs for name, kind in _KINDS.items() if name in run and not isinstance(run[name], kind)]
+        odd += ["start" for run in runs for start in begun_with(run) if "sha256" not in start]
+        odd += ["teachers" for run in runs for who in run.get("teachers", []) if not {"name", "sha256"} <= who.keys()]
+    except (AttributeError, KeyError, TypeError, RecursionError):
+        odd = ["start"]
+    if odd:
+        raise IntegrityError(f"{path} tells of its {odd[0]} what fercli never writes; give another, or train again.")
 
 
 def _temperature(metadata: dict[str, Any], path: Path) -> float:

@@ -93,7 +93,7 @@ class Model:
     parameters: int
     recipe: Recipe
     published: tuple[Published, ...] = ()
-    sha256: str | None = None  # of weights/<name>.safetensors; None while no weights are shipped
+    sha256: str | None = None  # of weights/<name>.onnx; None while no weights are shipped
     input_size: int = SIDE
     labels: tuple[str, ...] = field(default=LABELS)
 
@@ -203,7 +203,7 @@ MODELS: dict[str, Model] = {
             parameters=18_902_023,
             recipe=SHALLOW_RECIPE,
             published=SHALLOW_PUBLISHED,
-            sha256="dad9596927aa9c1e550debea9ad612fdb18a2d333c75362157423e1d6b815b37",
+            sha256="f961cd3484591a38eb63a8282e15f7a7aae33e09f1094553e447cbb0bea9f0ae",
         ),
         Model(
             name="shallow-hog",
@@ -213,7 +213,7 @@ MODELS: dict[str, Model] = {
             parameters=19_311_623,
             recipe=SHALLOW_RECIPE,
             published=SHALLOW_PUBLISHED,
-            sha256="b895d1b53cb762ec46e4279ea24713607c36ed8aa560c7b5e9f1e00f2a4a3239",
+            sha256="5ae218af177e95cbcc1ecc93727317f0f43f3596b45efb208649418b4643530f",
         ),
         Model(
             name="deep",
@@ -223,7 +223,7 @@ MODELS: dict[str, Model] = {
             parameters=4_481_031,
             recipe=DEEP_RECIPE,
             published=DEEP_PUBLISHED,
-            sha256="24967c7fce90385e7cc01949f59c9a9805de3588a9bd5ef88c191cedb8fc2d6f",
+            sha256="c0d287aeed36c1e06b509bfcf247d5fa52a2e499ba5d58c69c5fee5ae6518139",
         ),
         Model(
             name="deep-hog",
@@ -233,7 +233,7 @@ MODELS: dict[str, Model] = {
             parameters=4_685_831,
             recipe=DEEP_RECIPE,
             published=DEEP_PUBLISHED,
-            sha256="b752ffa4483fe0984143213eeab53cce66093e7142bf4fd20e6d91a3a272dfb7",
+            sha256="a5322209fff870e7270e2c1d0c3b6d94332575353f6c4ecaabb88842baaa7615",
         ),
         Model(
             name="compact",
@@ -242,7 +242,7 @@ MODELS: dict[str, Model] = {
             uses_hog=False,
             parameters=2_734_523,
             recipe=COMPACT_RECIPE,
-            sha256="cf7b434c483aeda4c70cd6ac1fed6eb2ed229ab06cf797a984117df27086566f",
+            sha256="ab9d21803f14704eca81685e262b2434a6c545fda962434e6af8673bd567e02d",
         ),
     )
 }
@@ -295,7 +295,7 @@ def weights_folder() -> Path:
 
 def weights_path(name: str) -> Path:
     """Return where the shipped weights of the model `name` are, or would be."""
-    return weights_folder() / f"{name}.safetensors"
+    return weights_folder() / f"{name}.onnx"
 
 
 def card_path(name: str, part: str) -> Path:

@@ -1,15 +1,22 @@
 """Graphs that compute, on ONNX Runtime: the only module that imports it."""
 
+import functools
 import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
-os.environ.setdefault(
-    "ORT_DISABLE_TELEMETRY", "1"
-)  # since 1.29 it would report home, and leave a number of this machine in ~/.cache
+import numpy as np
+from numpy.typing import NDArray
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it reports home (1.29 and later), and numbers this machine in ~/.cache
 
 import onnxruntime
 
 # What it warns of, such as graphics processors that it does not find, goes past Python to the terminal; its errors are raised, too.
 onnxruntime.set_default_logger_severity(4)
+
+BATCH = 16  # items computed at a time, always: another number may round otherwise, and who stands beside a face must not matter
 
 
 def cores() -> int:
@@ -23,12 +30,39 @@ def cores() -> int:
 def open_session(graph: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
     """Return the ONNX file `graph`, ready to run, on a graphics processor if the installed ONNX Runtime has one.
 
-    Its `run` may be called from several Python threads at once; `threads` is how many share one call.
+    Its `run` may be called from several Python threads at once; `threads` is how many share one call. Raises ValueError if ONNX
+    Runtime refuses the graph.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # other threads decode photos meanwhile
+    options.log_severity_level = 4
     usable = onnxruntime.get_available_providers()
     providers = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in usable]
-    return onnxruntime.InferenceSession(graph, options, providers=providers)
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers=providers)
+    except Exception as error:  # ONNX Runtime's own have no other base
+        raise ValueError(" ".join(str(error).split())) from error
+
+
+def compute(session: onnxruntime.InferenceSession, inputs: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
+    """Return a session's one output for inputs (N,…): `BATCH` at a time, the last filled up, on as many `cores` as there are."""
+    count = len(next(iter(inputs.values())))
+
+    def run(start: int) -> NDArray[Any]:
+        batch = {name: _filled(values[start : start + BATCH]) for name, values in inputs.items()}
+        result: NDArray[Any] = session.run(None, batch)[0]
+        return result
+
+    return np.concatenate(list(_pool().map(run, range(0, max(count, 1), BATCH))))[:count]
+
+
+def _filled(values: NDArray[Any]) -> NDArray[Any]:
+    missing = BATCH - len(values)
+    return np.concatenate([values, np.zeros((missing, *values.shape[1:]), values.dtype)]) if missing else values
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(cores(), thread_name_prefix="fercli-compute")

@@ -1,36 +1,27 @@
-"""Image files to grey pixels, upright: one function for every command; with `pictures`, the only module that imports PIL."""
+"""Image files to grey pixels, upright: one function for every command."""
 
 import io
 import math
-import struct
-import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import Image
 
 from fercli.errors import ImageRejected
-from fercli.files import MAX_PIXELS, Kind, kind_of
+from fercli.files import MAX_PIXELS
+from fercli.photos.decoding import decoded
 from fercli.photos.geometry import Box, Frame
-from fercli.photos.walk import has_image_signature
+from fercli.photos.headers import Header
 
-FORMATS = ("PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF")
-FILE_LIMIT = 256 << 20
-_SIDE_LIMIT = 65_500  # libjpeg's own limit; also keeps thin, endless images out
-
-# What Pillow's decoders raise for broken files: more than OSError (seen with Pillow 13.0.0: SyntaxError, ValueError and others).
-_DECODER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, NotImplementedError,
-                   OverflowError, struct.error, MemoryError, AttributeError, ZeroDivisionError)  # fmt: skip
+_BAND = 1 << 20  # pixels that are converted together
 
 # What sets a picture upright that is stored with an EXIF orientation.
 _TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
           5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
           8: Image.Transpose.ROTATE_90}  # fmt: skip
-
-warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd metadata; the pixels are what counts
-Image.MAX_IMAGE_PIXELS = None  # `read_gray` has its own limit, checked before anything is decoded
 
 
 @dataclass(frozen=True)
@@ -46,67 +37,122 @@ def read_gray(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     return read_photo(path, max_pixels).pixels
 
 
-def read_photo(path: Path, max_pixels: int = MAX_PIXELS, least_side: int | None = None) -> Photo:
+def read_photo(path: Path, max_pixels: int = MAX_PIXELS, side: int | None = None) -> Photo:
     """Return the first frame of an image file as grey pixels, upright by its EXIF orientation.
 
     16-bit images are scaled, not clipped; transparent parts become white; grey is ITU-R 601 luma. The format is told by the
-    content. With `least_side`, a JPEG is decoded at the half, quarter or eighth of its size that leaves its longer side no shorter
-    than that, at a fraction of the time. Raises ImageRejected for anything that is not a whole image within the limits.
+    content. With `side`, neither side of the result is longer, and a large JPEG is read at a fraction of the time. Errors as from
+    `decoding.decoded`.
     """
-    data = _read_bytes(path)
-    with _opened(data, max_pixels) as image:
-        try:
-            width = image.width
-            if image.format in {"JPEG", "MPO"} and image.mode in {"RGB", "L"}:  # MPO: a phone's JPEG with a second picture inside
-                _set_draft(image, least_side)
-            scale = image.width / width
-            return Photo(np.asarray(_to_gray(_upright_by_exif(image)), np.uint8), scale)
-        except _DECODER_ERRORS as error:
-            raise ImageRejected("damaged", f"it is cut off or broken ({_sentence(error)})") from error
+    with decoded(path, max_pixels, side) as (image, header):
+        scale = image.width / header.width
+        upright = _turned(_to_gray(image, header, side), header)
+        smaller = _shrunk(upright, side) if side else upright
+        return Photo(np.asarray(smaller, np.uint8), scale * max(smaller.size) / max(image.size))
 
 
 def read_colour(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
     """Return the first frame of an image file in RGB, upright; errors as `read_photo`."""
-    data = _read_bytes(path)
-    with _opened(data, max_pixels) as image:
-        try:
-            upright = _upright_by_exif(image)
-            gray = upright.mode.startswith(("I", "F", "L", "1"))
-            picture = (_to_gray(upright) if gray else _over_white(upright)).convert("RGB")
-        except _DECODER_ERRORS as error:
-            raise ImageRejected("damaged", f"it is cut off or broken ({_sentence(error)})") from error
-    picture.info = {}  # comments and the like must not reach a copy
-    return picture
+    with decoded(path, max_pixels) as (image, header):
+        if image.mode.startswith(("I", "F", "L", "1")):
+            return _turned(_to_gray(image, header), header).convert("RGB")
+        picture = _in_bands(image, "RGB", lambda band: _over_white(band).convert("RGB"))
+        return _turned(picture, header)
 
 
-def _upright_by_exif(image: Image.Image) -> Image.Image:
-    image.load()
-    try:
-        orientation = image.getexif().get(ExifTags.Base.Orientation)
-    except _DECODER_ERRORS:  # broken metadata around whole pixels
+def _turned(image: Image.Image, header: Header) -> Image.Image:
+    return image.transpose(_TURNS[header.orientation]) if header.orientation in _TURNS else image
+
+
+def _to_gray(image: Image.Image, header: Header, side: int | None = None) -> Image.Image:
+    if image.mode.startswith(("I", "F")):
+        return _deep_to_gray(image, header, side)
+    if header.bits > 8 and 0 < _largest(image) <= _known_top(header, 4095) >> 8:  # Pillow has thrown away what the samples hold
+        raise ImageRejected("unsupported", "its 16-bit samples of colour hold fewer bits, which is not read")
+    return _in_bands(image, "L", lambda band: _over_white(band).convert("L"))
+
+
+def _known_top(header: Header, otherwise: int) -> int:
+    """Return the highest value of a sample, if the file tells another than that of all 16 or 32 bits."""
+    if 255 < header.top < 65_535:
+        return header.top
+    return otherwise if header.bits in {16, 32} else (1 << header.bits) - 1
+
+
+def _largest(image: Image.Image) -> int:
+    extrema = np.reshape(image.getextrema(), (-1, 2))
+    return max(int(largest) for name, (_, largest) in zip(image.getbands(), extrema, strict=True) if name not in {"A", "a"})
+
+
+def _in_bands(image: Image.Image, mode: str, convert: Callable[[Image.Image], Image.Image], factor: int = 1) -> Image.Image:
+    """Return the picture converted some rows at a time, so that it is not in memory several times, and made smaller by `factor`."""
+    if image.mode == mode and "transparency" not in image.info:
         return image
-    return image.transpose(_TURNS[orientation]) if orientation in _TURNS else image
-
-
-def _opened(data: bytes, max_pixels: int) -> Image.Image:
-    try:
-        image = Image.open(io.BytesIO(data), formats=FORMATS)
-    except UnidentifiedImageError:
-        if has_image_signature(data[:12]):
-            raise ImageRejected("damaged", "its header is broken") from None
-        raise ImageRejected("not_an_image", "its content is not PNG, JPEG, BMP, WebP, GIF or TIFF") from None
-    except _DECODER_ERRORS as error:
-        raise ImageRejected("damaged", f"its header is broken ({_sentence(error)})") from error
     width, height = image.size
-    if width * height > max_pixels or max(width, height) > _SIDE_LIMIT:
-        raise ImageRejected("too_large", f"it has {width} x {height} pixels; the limit is {max_pixels} (--max-pixels)")
+    rows = max(1, _BAND // width // factor) * factor
+    result = Image.new(mode, (math.ceil(width / factor), math.ceil(height / factor)))
+    for top in range(0, height, rows):
+        band = convert(image.crop((0, top, width, min(top + rows, height))))
+        result.paste(band.reduce(factor) if factor > 1 else band, (0, top // factor))
+    return result
+
+
+def _over_white(image: Image.Image) -> Image.Image:
+    if image.mode == "La":  # multiplied by its own transparency
+        image = image.convert("LA")
+    if image.mode == "P" or "A" in image.mode or "a" in image.mode or "transparency" in image.info:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
     return image
 
 
-def _set_draft(image: Image.Image, least_side: int | None) -> None:
-    """Let the JPEG decoder give luma alone, which it stores, and shrink while it decodes."""
-    least = 1.0 if least_side is None else min(1.0, least_side / max(image.size))
-    image.draft("L", (math.ceil(image.width * least), math.ceil(image.height * least)))
+def _deep_to_gray(image: Image.Image, header: Header, side: int | None) -> Image.Image:
+    """Scale whole numbers by the range of their bits, as far as it is known, floats by theirs (0 to 1 and 0 to 255 are in use)."""
+
+    def values(band: Image.Image) -> NDArray[np.float64]:
+        stored = np.asarray(band)
+        if image.mode == "I" and header.bits == 32 and header.unsigned:
+            stored = stored.view(np.uint32)
+        return stored.astype(np.float64)
+
+    least, largest = np.inf, 0.0
+
+    def measure(band: Image.Image) -> Image.Image:
+        nonlocal least, largest
+        found = values(band)
+        if not np.isfinite(found).all():
+            raise ValueError("it holds values that are not finite")
+        least, largest = min(least, found.min()), max(largest, found.max())
+        return Image.new("L", (1, 1))
+
+    _in_bands(image, "L", measure)
+    if least < (-largest / 20 if image.mode == "F" else 0):  # floats that were enlarged swing a little below
+        raise ImageRejected("unsupported", "its samples are below zero, so that black and white are not known")
+    # Deep files in use hold 8, 10 or 12 bits in samples of 16, and do not say so.
+    steps = (1.0, 255.0) if image.mode == "F" else (_known_top(header, 255), 255, 1023, 4095, 65_535)
+    highest = next((step for step in steps if largest <= step), largest)
+
+    def convert(band: Image.Image) -> Image.Image:
+        scaled = np.clip(values(band) * (255.0 / highest) + 0.5, 0, 255).astype(np.uint8)
+        return Image.fromarray(255 - scaled if header.white_is_zero else scaled)
+
+    return _in_bands(image, "L", convert, max(1, max(image.size) // side) if side else 1)
+
+
+def _shrunk(image: Image.Image, side: int) -> Image.Image:
+    scale = side / max(image.size)
+    if scale >= 1:
+        return image
+    width, height = (max(1, round(length * scale)) for length in image.size)
+    return image.resize((width, height), Image.Resampling.BOX, reducing_gap=2.0)
+
+
+def recompressed(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
+    """Return grey pixels (height, width) as they are after they were stored as a JPEG of this quality, 1 to 95."""
+    stored = io.BytesIO()
+    picture = Image.fromarray(pixels)
+    picture.save(stored, "JPEG", quality=quality)
+    return np.asarray(Image.open(stored, formats=["JPEG"]), np.uint8)
 
 
 def square_around(photo: NDArray[np.uint8]) -> Frame:
@@ -118,11 +164,12 @@ def square_around(photo: NDArray[np.uint8]) -> Frame:
 
 def shrunk(photo: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Return a grey photo area-averaged so that neither side is longer than `side`, or as it is if neither is."""
-    scale = side / max(photo.shape)
-    if scale >= 1:
-        return photo
-    height, width = (max(1, round(length * scale)) for length in photo.shape)
-    return np.asarray(Image.fromarray(photo).resize((width, height), Image.Resampling.BOX, reducing_gap=2.0), np.uint8)
+    return photo if max(photo.shape) <= side else np.asarray(_shrunk(Image.fromarray(photo), side), np.uint8)
+
+
+def turned(photo: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
+    """Return a grey photo turned clockwise about its centre, on a canvas that holds all of it, black at the corners."""
+    return np.asarray(Image.fromarray(photo).rotate(-degrees, Image.Resampling.BILINEAR, expand=True), np.uint8)
 
 
 def crop(photo: NDArray[np.uint8], frame: Frame, side: int) -> NDArray[np.uint8]:
@@ -158,47 +205,3 @@ def _upright(photo: NDArray[np.uint8], box: Box, side: int) -> NDArray[np.uint8]
 
 def _inside(start: int, length: int, limit: int) -> slice:
     return slice(max(0, start), min(limit, start + length))
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        kind = kind_of(path)
-        if kind in {Kind.FOLDER, Kind.OTHER, Kind.MISSING}:
-            raise ImageRejected("unreadable", "there is no file" if kind is Kind.MISSING else "it is not a regular file")
-        size = path.stat().st_size
-        if size > FILE_LIMIT:
-            raise ImageRejected("too_large", f"the file has {size} bytes; the limit is {FILE_LIMIT}")
-        data = path.read_bytes()
-    except OSError as error:
-        raise ImageRejected("unreadable", error.strerror or str(error)) from error
-    if not data:
-        raise ImageRejected("empty", "the file has no bytes")
-    return data
-
-
-def _to_gray(image: Image.Image) -> Image.Image:
-    if image.mode.startswith(("I", "F")):
-        return _deep_to_gray(image)
-    return _over_white(image).convert("L")
-
-
-def _over_white(image: Image.Image) -> Image.Image:
-    if image.mode == "P" or "A" in image.mode or "a" in image.mode or "transparency" in image.info:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image
-
-
-def _deep_to_gray(image: Image.Image) -> Image.Image:
-    """Scale 16-bit grey by its range, 32-bit grey by its largest value, floats by theirs (0 to 1 and 0 to 255 are in use)."""
-    values = np.asarray(image, np.float64)
-    if not np.isfinite(values).all():
-        raise ValueError("it holds values that are not finite")
-    largest = values.max(initial=0.0)
-    steps = (1.0, 255.0) if image.mode == "F" else (65_535.0,)
-    top = next((step for step in steps if largest <= step), largest)
-    return Image.fromarray(np.clip(values * (255.0 / top) + 0.5, 0, 255).astype(np.uint8))
-
-
-def _sentence(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__

@@ -1,9 +1,11 @@
 """The walk through folders of photos."""
 
+import errno
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from fercli.files import Kind, kind_of
 from fercli.remote import RemotePath
@@ -20,38 +22,62 @@ class Walk:
 
     What is named singly is always taken for a photo. In a folder (recursively, names sorted by their bytes), photos are the files
     with an image's suffix or an image's first bytes; others are counted in `passed_over`, hidden ones are ignored. Links are
-    followed, loops and second links to the same file are not; nor are folders marked by `COPIES` entered, unless they are inputs
-    themselves. Folders that cannot be listed are kept in `unreadable`. Iterating raises nothing: what cannot be read is for the
-    reader to say.
+    followed. Nothing else is left out without a word: `second_names` are those of files and folders that came before under others,
+    `copies` the folders marked by `COPIES` and not inputs themselves, and `unreadable` what cannot be listed or looked into.
+    Iterating raises nothing: what cannot be read of a photo is for the reader to say.
     """
 
     inputs: Iterable[Path]
     passed_over: int = 0
+    second_names: list[Path] = field(default_factory=list)
+    copies: list[Path] = field(default_factory=list)
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._seen: set[int] = set()
+        self._files: set[int] = set()
+        self._folders: set[str] = set()
+        self._left_out: Path | None = None
 
     def __iter__(self) -> Iterator[Path]:
+        given = set()
         for path in self.inputs:
+            if path in given:
+                continue
+            given.add(path)
             if kind_of(path) is Kind.FOLDER:
                 yield from self._folder(path)
-            elif self._first_visit(path):
+            elif self._is_new(path):
                 yield path
 
     def leave_out(self, folder: Path) -> None:
         """Pass a folder by, such as one that outputs go to; it must exist."""
-        self._first_visit(folder)
+        self._left_out = folder
 
-    def _first_visit(self, path: Path) -> bool:
+    def _is_new(self, path: Path) -> bool:
         try:
             status = path.stat()
-        except (OSError, ValueError):  # no identity, so it cannot be a second visit
+        except (OSError, ValueError):  # no identity, so it cannot be a second name
             return True
-        identity = status.st_dev << 64 | status.st_ino  # one number takes half the memory of a pair, and there may be millions
-        if identity in self._seen:
+        # The number alone may be that of a file that is gone, and was given to a new one meanwhile. As one whole number, the three
+        # take a third of the memory, and there may be millions.
+        identity = (status.st_dev << 64 | status.st_ino) << 96 | status.st_ctime_ns & (1 << 96) - 1
+        if identity in self._files:
+            self.second_names.append(path)
             return False
-        self._seen.add(identity)
+        self._files.add(identity)
+        return True
+
+    def _is_to_enter(self, folder: Path, top: Path) -> bool:
+        real = os.path.realpath(folder)  # not the number, for the reason above; nor the time of change, which files in it move
+        if self._left_out is not None and real == os.path.realpath(self._left_out):
+            return False
+        if real in self._folders:
+            self.second_names.append(folder)
+            return False
+        if folder != top and kind_of(folder / COPIES) is Kind.FILE:
+            self.copies.append(folder)
+            return False
+        self._folders.add(real)
         return True
 
     def _folder(self, folder: Path) -> Iterator[Path]:
@@ -61,12 +87,25 @@ class Walk:
             if path is None:
                 pending.pop()
             elif kind_of(path) is Kind.FOLDER:
-                if self._first_visit(path) and (path == folder or kind_of(path / COPIES) is not Kind.FILE):
+                if self._is_to_enter(path, folder):
                     pending.append(self._entries(path))
-            elif not _looks_like_photo(path):
-                self.passed_over += 1
-            elif self._first_visit(path):
+            elif self._is_photo(path) and self._is_new(path):
                 yield path
+
+    def _is_photo(self, path: Path) -> bool:
+        if path.suffix.lower() in IMAGE_SUFFIXES:
+            return True
+        try:
+            if path.stat().st_size and kind_of(path) is Kind.FILE:  # opening a pipe would wait for ever
+                with opened(path) as handle:
+                    if has_image_signature(handle.read(12)):
+                        return True
+        except (OSError, ValueError) as error:
+            if getattr(error, "errno", None) not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:  # not a link that leads nowhere
+                self.unreadable.append((path, getattr(error, "strerror", None) or str(error)))
+                return False
+        self.passed_over += 1
+        return False
 
     def _entries(self, folder: Path) -> Iterator[Path]:
         """Return the visible entries in order; only their names are kept, for paths take five times the memory.
@@ -85,22 +124,21 @@ class Walk:
         return (folder / name for name in names)
 
 
-def _looks_like_photo(path: Path) -> bool:
-    if path.suffix.lower() in IMAGE_SUFFIXES:
-        return True
-    if kind_of(path) is not Kind.FILE:
-        return False  # opening a pipe would wait for ever
-    try:
-        with path.open("rb") as handle:
-            return has_image_signature(handle.read(12))
-    except OSError:
-        return False
+def opened(path: Path) -> IO[bytes]:
+    """Open a regular file for reading, without waiting for one that became a pipe or a device; errors are OSError."""
+    if type(path).open is not Path.open:  # it is in an object store or an archive
+        return path.open("rb")
+
+    def without_waiting(name: str, flags: int) -> int:
+        return os.open(name, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
+
+    return open(path, "rb", opener=without_waiting)
 
 
 def has_image_signature(start: bytes) -> bool:
-    """Tell by its first 12 bytes whether a file is of a format that `images` opens, whatever its name."""
+    """Tell by its first 12 bytes whether a file is of a format that `headers` knows, whatever its name."""
     return (
-        start.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*"))
+        start.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"))
         or (start.startswith(b"RIFF") and start.endswith(b"WEBP"))
         or (start.startswith(b"BM") and start[6:10] == bytes(4))  # BMP's reserved bytes; "BM" alone also begins words
     )

@@ -91,7 +91,8 @@ class CsvLines:
         shown = sorted(names[member] for member in found)[:_SHOWN] + ["…"] * (len(found) > _SHOWN)
         listed = f" ({', '.join(shown)})" if found else ""
         raise FercliError(
-            f"{self.source} holds {len(found) or 'no'} CSV files{listed}, where one is needed; unpack it and give the right one."
+            f"{self.source} holds {len(found) or 'no'} CSV files{listed}, where one is needed; unpack it and give the right "
+            "one, or the folder of images."
         )
 
     def _refuse_large(self, size: int) -> None:

@@ -3,9 +3,9 @@
 import contextlib
 import hashlib
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,14 @@ from fercli.dataset import SPLITS, Dataset, Split
 from fercli.errors import FercliError
 from fercli.files import Kind, kind_of
 from fercli.labels import LABELS
-from fercli.models.registry import HOG_LENGTH
-from fercli.preparation.sources import Faces, RejectedRow, read_faces
+from fercli.models.registry import HOG_LENGTH, SIDE
+from fercli.preparation.classes import Classes
+from fercli.preparation.faces import NO_SPLIT, Faces, RejectedRow
+from fercli.preparation.sources import REJECT_SHARE, read_faces
+from fercli.preparation.splits import draw
 from fercli.preparation.votes import votes_of
 
-REJECT_SHARE = 0.01
+SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}  # of a source without splits
 PUBLISHED_ROWS = 35_887  # of FER2013's CSV
 _HOG_CHUNK = 500
 OnProgress = Callable[[str, int, int | None], None]  # stage, done, total (None: not known yet)
@@ -38,15 +41,32 @@ class Duplicates:
 
 
 @dataclass(frozen=True)
+class Drawn:
+    """How the splits were drawn that the source does not have: the `shares`, from 0 to 1, of which images, by which seed.
+
+    `by` is what was kept whole or even, `person` or `class`.
+    """
+
+    shares: dict[str, float]
+    of: str
+    seed: int
+    by: str
+
+
+@dataclass(frozen=True)
 class Preparation:
-    """The data set and what was found on the way; `counts` are images by split and label, without flips."""
+    """The data set and what was found on the way.
+
+    `counts` are images by split and label, without flips; `left_out` are rows of classes that were not wanted, by their texts.
+    """
 
     dataset: Dataset
     counts: dict[str, list[int]]
     rejected: list[RejectedRow]
     duplicates: Duplicates
     dropped: int = 0
-    validation_share: float | None = None
+    drawn: Drawn | None = None
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 def prepare(
@@ -57,6 +77,9 @@ def prepare(
     hog: bool = True,
     drop_leaked: bool = False,
     strict: bool = False,
+    classes: Classes | None = None,
+    split: Mapping[str, float] | None = None,
+    person: str | None = None,
     validation_share: float = 0.1,
     seed: int = 0,
     processes: int = 1,
@@ -66,40 +89,44 @@ def prepare(
 
     `ferplus` names FER+'s file, whose votes are added. `flips` doubles the training images by their mirror images.
     `drop_leaked` leaves out of training what is pixel-identical to a validation or test image, so that those stay whole and
-    comparable. A missing validation split is drawn from the training images: `validation_share` of each class, by `seed`. HOG is
-    computed in so many `processes`; with more than one, a calling script needs `if __name__ == "__main__"`. `on_progress` receives
-    a stage's name, the work done and its total.
+    comparable. `classes` says what the source calls its expressions, if not as FER2013 does, and which to leave out.
+
+    `split` has the shares, 0 to 1, of train, validation and test, and draws them anew; a source without splits has `SHARES` of
+    them. A missing validation split alone is drawn from the training images: `validation_share` of each class. Both follow from
+    `seed`, and put no person into two splits, where a column or folder, or what `person` names, tells whose a face is; see
+    `sources.read_faces`. A source without training images makes a set to evaluate on.
+
+    HOG is computed in so many `processes`; with more than one, a calling script needs `if __name__ == "__main__"`.
+    `on_progress` receives a stage's name, the work done and its total.
 
     Raises FercliError for a source that cannot be used, for any reject if `strict`, and for over 1 % of rejects.
     """
     with ThreadPoolExecutor(1) as hasher:  # hashing lets go of Python's lock: it costs no time beside the reading
         source_digest = hasher.submit(_file_digest, source)
-        faces = read_faces(source, lambda row: on_progress("rows", row, None))
+        faces = read_faces(source, lambda row: on_progress("rows", row, None), classes, person)
     _refuse_rejects(faces, source, strict=strict)
     if ferplus:
         faces.votes = votes_of(faces, ferplus)
-    drawn = None
-    if not (faces.splits == "validation").any():
-        drawn = validation_share
-        _draw_validation(faces, validation_share, seed)
-    for name in SPLITS:
-        if not (faces.splits == name).any():
-            raise FercliError(f"{source} has no {name} images; a data set needs train and test at least. See that it is whole.")
+    drawn = _draw(faces, split, validation_share, seed)
+    _refuse_missing_splits(faces, source)
     faces, duplicates, leaked, dropped = _find_duplicates(faces, drop_leaked=drop_leaked)
     splits = {name: _split(faces, leaked, name) for name in SPLITS}
     counts = {name: np.bincount(split.labels, minlength=len(LABELS)).tolist() for name, split in splits.items()}
     if flips:
         splits["train"] = _with_flips(splits["train"])
-    mean = splits["train"].pixels.mean(axis=0, dtype=np.float64).astype(np.float32)
+    mean = np.zeros((SIDE, SIDE), np.float32)
+    if len(splits["train"]):
+        mean = splits["train"].pixels.mean(axis=0, dtype=np.float64).astype(np.float32)
     if hog:
         splits = _with_hog(splits, processes, on_progress)
     meta: dict[str, Any] = {
         "source": source.name,
         "source_sha256": source_digest.result(),
-        "ferplus": ferplus and ferplus.name,
+        "ferplus": ferplus is not None,
         "flips": flips,
         "dropped_leaked": dropped,
-        "validation_drawn": None if drawn is None else {"share": drawn, "seed": seed},
+        "drawn": drawn and asdict(drawn),
+        "left_out": dict(faces.left_out),
         "counts": counts,
         "rejected": [[item.place, item.code, item.reason] for item in faces.rejected],
         "duplicates": {"groups": duplicates.groups, "rows": duplicates.rows, "conflicting": duplicates.conflicting},
@@ -108,28 +135,48 @@ def prepare(
         "versions": {package: version(package) for package in ("fercli", "numpy", "scikit-image", "pillow")},
     }
     dataset = Dataset(**splits, mean=mean, meta=meta)
-    return Preparation(dataset, counts, faces.rejected, duplicates, dropped, drawn)
+    return Preparation(dataset, counts, faces.rejected, duplicates, dropped, drawn, dict(faces.left_out))
 
 
 def _refuse_rejects(faces: Faces, source: Path, *, strict: bool) -> None:
     bad = len(faces.rejected)
     total = bad + len(faces.labels)
-    if total == 0:
-        raise FercliError(f"{source} holds no images at all.")
     if bad > REJECT_SHARE * total or (strict and bad):
         first = "\n".join(f"  {item.place}: {item.reason}" for item in faces.rejected[:10])
         allowed = "--strict allows none" if strict else f"at most {REJECT_SHARE:.0%} may be bad"
         raise FercliError(
-            f"{source}: {bad} of {total} rows are bad, and {allowed}. Mend or get the file again. The first:\n{first}"
+            f"{source}: {bad} of {total} rows are bad, and {allowed}. The first:\n{first}\n"
+            "Mend or get the file again; where classes are others than FER2013's, say which with --classes, or leave some out with "
+            "--leave-out."
         )
+    if not len(faces.labels):
+        raise FercliError(f"{source} holds no images at all.")
 
 
-def _draw_validation(faces: Faces, share: float, seed: int) -> None:
-    generator = np.random.default_rng(seed)
-    for label in range(len(LABELS)):
-        candidates = np.flatnonzero((faces.labels == label) & (faces.splits == "train"))
-        chosen = generator.permutation(candidates)[: round(share * len(candidates))]
-        faces.splits[chosen] = "validation"
+def _draw(faces: Faces, split: Mapping[str, float] | None, validation_share: float, seed: int) -> Drawn | None:
+    """Draw the splits that were asked for, or that are missing."""
+    if split is None and (faces.splits == NO_SPLIT).all():
+        split = SHARES
+    if split is not None:
+        candidates = np.ones(len(faces.labels), bool)
+    elif (faces.splits == "train").any() and not (faces.splits == "validation").any():
+        candidates = faces.splits == "train"
+        split = {"train": 1 - validation_share, "validation": validation_share}
+    else:
+        return None
+    persons = faces.persons[candidates]
+    faces.splits[candidates] = draw(faces.labels[candidates], persons, split, np.random.default_rng(seed))
+    of = "train" if len(split) < len(SPLITS) else "all"
+    return Drawn(dict(split), of, seed, "person" if len(set(persons.tolist())) > 1 else "class")
+
+
+def _refuse_missing_splits(faces: Faces, source: Path) -> None:
+    """Raise FercliError for training images that nothing could be chosen or judged by; a set without them is evaluated on."""
+    missing = [name for name in SPLITS[1:] if not (faces.splits == name).any()]
+    if missing and (faces.splits == "train").any():
+        raise FercliError(
+            f"{source} has training images, but none for {' and '.join(missing)}; add some, or draw them with --split 80/10/10."
+        )
 
 
 def _find_duplicates(faces: Faces, *, drop_leaked: bool) -> tuple[Faces, Duplicates, NDArray[np.bool_], int]:

@@ -10,8 +10,8 @@ from fercli.errors import FercliError, UsageError
 from fercli.files import Kind, kind_of
 from fercli.labels import LABELS, VOTES
 from fercli.preparation.archives import CsvLines
+from fercli.preparation.faces import NO_SPLIT, Faces
 from fercli.preparation.rows import BadRow, is_byte, parse_usage, shown
-from fercli.preparation.sources import Faces
 
 # FER+ calls them so, in the order of `labels.VOTES`.
 _COLUMNS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt", "unknown", "NF")
@@ -29,12 +29,11 @@ def votes_of(faces: Faces, path: Path) -> NDArray[np.uint8]:
     if kind_of(path) is not Kind.FILE:
         raise UsageError(f"{path} does not exist; give FER+'s fer2013new.csv.")
     splits, counts = _read(path)
-    rows = len(faces.labels) + len(faces.rejected)
-    if len(counts) != rows:
+    if len(counts) != faces.total:
         raise FercliError(
-            f"{path} has {len(counts):,} rows and the data set has {rows:,}; it must be FER+'s file for the same rows."
+            f"{path} has {len(counts):,} rows and the data set has {faces.total:,}; it must be FER+'s file for the same rows."
         )
-    differs = np.flatnonzero(splits[faces.rows] != faces.splits)
+    differs = np.flatnonzero((splits[faces.rows] != faces.splits) & (faces.splits != NO_SPLIT))
     if len(differs):
         row = int(faces.rows[differs[0]])
         raise FercliError(

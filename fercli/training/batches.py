@@ -43,6 +43,13 @@ def mixed(first: NDArray[np.float32], second: NDArray[np.float32], share: float)
     return result
 
 
+def class_mix(targets: NDArray[np.float32], smoothing: float) -> list[float]:
+    """Return the mean of what a network learns to answer: of targets (N,7) of which a share `smoothing` is spread evenly."""
+    mean = targets.mean(axis=0, dtype=np.float64)
+    mix: list[float] = ((1 - smoothing) * mean + smoothing / len(mean)).round(6).tolist()
+    return mix
+
+
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     """The images of a split and their targets (N,7) in a given order, batch by batch, as the network takes them."""
 

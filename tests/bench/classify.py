@@ -45,7 +45,7 @@ def contestants(labeller: Labeller) -> dict[str, Callable[[Sequence[Path]], obje
 
     ways: dict[str, Callable[[Sequence[Path]], object]] = {f"fercli, {name}": run(name) for name in ("auto", "mtcnn", "haar")}
     ways["fercli, crops only"] = run("none")
-    ways["decoding only"] = lambda paths: list(ahead(lambda path: read_photo(path, least_side=WORK_SIDE).pixels.size, paths, 32))
+    ways["decoding only"] = lambda paths: list(ahead(lambda path: read_photo(path, side=WORK_SIDE).pixels.size, paths, 32))
     try:
         import cv2
         from fer.fer import FER

@@ -1,6 +1,6 @@
 """How much of a model's accuracy is chance: the weights of runs that differ in their seed, measured for the cards.
 
-    python tests/bench/repetitions.py fer2013.npz weights/deep.safetensors runs/deep-seed1 [--record weights/repetitions.csv]
+    python tests/bench/repetitions.py fer2013.npz weights/deep.onnx runs/deep-seed1 [--record weights/repetitions.csv]
 
 Each is measured as `fercli evaluate` does. With `--record` the lines go into the file that the cards quote, in place of those of
 the same model, seed and number of epochs.

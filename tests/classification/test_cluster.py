@@ -153,7 +153,7 @@ def test_the_command_writes_the_same_file_with_either_engine(
 ) -> None:
     """With a real network, whose place is told from this process's working folder, and a real search for faces."""
     (run := tmp_path / "runs" / "mine").mkdir(parents=True)
-    (run / "model.safetensors").symlink_to(SOURCE / "weights" / "shallow.safetensors")
+    (run / "model.onnx").symlink_to(SOURCE / "weights" / "shallow.onnx")
     monkeypatch.chdir(tmp_path)
     results = []
     for engine in (["--engine", "local"], ["--engine", "ray", "--workers", 2]):

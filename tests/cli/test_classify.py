@@ -73,6 +73,18 @@ def test_nothing_readable_publishes_nothing(fercli: Run, tmp_path: Path) -> None
     assert not (tmp_path / "r.csv").exists()
 
 
+def test_an_even_prior(fercli: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    results = tmp_path / "r.csv"
+    refused = fercli("classify", photos, "-o", results, "--prior", "even")
+    assert refused.code == 2
+    assert "leave --prior away" in refused.talk
+    monkeypatch.setattr(FakeLabeller, "metadata", {"class_mix": [0.7] + [0.05] * 6})
+    assert fercli("classify", photos, "-o", results, "--prior", "even").code == 0
+    bright, dark, _ = read(results)
+    assert (bright["label"], bright["model"]) == ("neutral", "fake+even")
+    assert float(dark["angry"]) == pytest.approx(1 / 7, abs=1e-4)
+
+
 def test_standard_output_and_json_lines(fercli: Run, photos: Path, tmp_path: Path) -> None:
     ran = fercli("classify", photos, "-o", "-")
     assert ran.stdout.splitlines()[0].startswith("path,face,status")

@@ -1,12 +1,15 @@
+import csv
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from fercli.dataset import Dataset, write_dataset
+from fercli.evaluation.shifts import SHIFTS
 from fercli.labels import LABELS
-from fercli.models.checkpoints import save_weights
 from fercli.models.networks import build
+from fercli.models.networks.graphs import save_network
 from fercli.models.registry import MODELS
 from tests.conftest import FakeLabeller, Ran
 
@@ -24,6 +27,34 @@ def test_tables_on_standard_output_beside_the_published_columns(fercli: Run, dat
     assert "Confusion matrix, fake, test: " in ran.stdout
 
 
+@pytest.mark.usefixtures("fake_shipped")
+def test_shifts_have_a_table_of_their_own(fercli: Run, data: Path) -> None:
+    ran = fercli("evaluate", "--data", data, "--split", "validation", "--shifts")
+    assert ran.code == 0
+    table = ran.stdout.split("Accuracy after changes of the images, validation, %")[1].split("What a confidence")[0]
+    shares = {name: float(line.split()[-1]) for name in SHIFTS for line in table.splitlines() if line.strip().startswith(name)}
+    assert shares.keys() == SHIFTS.keys()
+    (mean,) = [float(line.split()[-1]) for line in table.splitlines() if line.strip().startswith("mean")]
+    assert mean == pytest.approx(sum(shares.values()) / 16, abs=0.1)
+    assert "Accuracy after changes" not in fercli("evaluate", "--data", data).stdout
+
+
+@pytest.mark.usefixtures("fake_shipped")
+def test_an_even_prior_needs_weights_that_tell_their_mix(
+    fercli: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = fercli("evaluate", "--data", data, "--prior", "even")
+    assert refused.code == 2
+    assert "fake does not tell how often it saw each expression" in refused.talk
+    monkeypatch.setattr(FakeLabeller, "metadata", {"class_mix": [0.1] * 6 + [0.4]})
+    ran = fercli("evaluate", "--data", data, "--prior", "even")
+    assert ran.code == 0
+    assert "Confusion matrix, fake+even, test: " in ran.stdout
+    card = fercli("evaluate", "--data", data, "--model", "deep", "--prior", "even", "--card", tmp_path / "card")
+    assert card.code == 2
+    assert "leave --prior away" in card.talk
+
+
 def test_usage_errors(fercli: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert fercli("evaluate", "--data", "no.npz").code == 2
@@ -31,16 +62,16 @@ def test_usage_errors(fercli: Run, data: Path, tmp_path: Path, monkeypatch: pyte
     ran = fercli("evaluate", "--data", data, "--weights", "runs/none")
     assert ran.code == 2
     assert "does not exist" in ran.talk
-    (tmp_path / "w.safetensors").write_bytes(b"no weights")
-    assert fercli("evaluate", "--data", data, "--weights", "w.safetensors").code == 4
+    (tmp_path / "w.onnx").write_bytes(b"no weights")
+    assert fercli("evaluate", "--data", data, "--weights", "w.onnx").code == 4
 
 
 def test_a_broken_run_does_not_hide_the_others(fercli: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    good = Path("runs/good/model.safetensors")
-    save_weights(build(MODELS["deep"]), {"model": "deep", "labels": list(LABELS)}, good)
+    good = Path("runs/good/model.onnx")
+    save_network(build(MODELS["deep"]), {"model": "deep", "labels": list(LABELS)}, good)
     Path("runs/bad").mkdir()
-    Path("runs/bad/model.safetensors").write_bytes(good.read_bytes()[:1000])
+    Path("runs/bad/model.onnx").write_bytes(good.read_bytes()[:1000])
     monkeypatch.setattr("fercli.models.inference.MODELS", {"deep": replace(MODELS["deep"], sha256=None)})
     ran = fercli("evaluate", "--data", data)
     assert ran.code == 3
@@ -59,3 +90,45 @@ def test_an_ensemble_has_no_card(fercli: Run, data: Path, tmp_path: Path, monkey
     ran = fercli("evaluate", "--data", data, "--model", "ensemble", "--card", tmp_path / "cards")
     assert ran.code == 2
     assert "name one of compact, deep, deep-hog" in ran.talk
+
+
+@pytest.mark.usefixtures("fake_shipped")
+def test_promise_19_the_predictions_hold_no_formula(
+    fercli: Run, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeLabeller, "title", "=1+1")
+    names = [f"+{number}\r.png" for number in range(77)]
+    write_dataset(replace(dataset, meta=dataset.meta | {"names": names}), tmp_path / "d.npz")
+    assert fercli("evaluate", "--data", tmp_path / "d.npz", "--predictions", tmp_path / "p.csv").code == 0
+    with (tmp_path / "p.csv").open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    assert {row["model"] for row in rows} == {"'=1+1"}
+    assert [row["name"] for row in rows] == [f"'+{row['row']}\r.png" for row in rows]
+
+
+@pytest.mark.usefixtures("fake_shipped")
+def test_the_note_says_what_is_true_of_weights_that_were_trained_on(
+    fercli: Run, dataset: Dataset, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest = dataset.meta["digest"]
+    monkeypatch.setattr(FakeLabeller, "metadata", {"dataset": digest})
+    monkeypatch.setattr(FakeLabeller, "trained_on", frozenset({digest}))
+    assert "note: " not in fercli("evaluate", "--data", data).talk
+    monkeypatch.setattr(FakeLabeller, "trained_on", frozenset({digest, "another"}))
+    talk = " ".join(fercli("evaluate", "--data", data).talk.split())
+    assert "began with weights that had learnt from another data set" in talk
+    assert "trained on another data set than" not in talk
+    monkeypatch.setattr(FakeLabeller, "metadata", {"dataset": "another"})
+    assert "trained on another data set than" in " ".join(fercli("evaluate", "--data", data).talk.split())
+
+
+def test_a_set_to_evaluate_on_has_one_split(fercli: Run, csv_file: Path, tmp_path: Path) -> None:
+    data = tmp_path / "d.npz"
+    assert fercli("prepare", csv_file, "-o", data, "--no-hog", "--split", "0/0/100").code == 0
+    for options in (["--split", "validation"], ["--card", tmp_path / "cards"]):
+        ran = fercli("evaluate", "--data", data, "--model", "compact", *options)
+        assert ran.code == 2
+        assert "has no validation images, only test" in ran.talk
+    ran = fercli("train", "--data", data, "--out", tmp_path / "run")
+    assert ran.code == 2
+    assert "has no train and no validation images" in ran.talk

@@ -2,8 +2,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from tests.conftest import Ran, csv_text, ferplus_text
+from fercli.labels import LABELS
+from tests.conftest import Ran, csv_text, ferplus_text, synthetic_faces
 
 Run = Callable[..., Ran]
 
@@ -15,7 +17,8 @@ def test_it_writes_the_data_set_and_sums_up(fercli: Run, csv_file: Path, tmp_pat
     assert ["angry", "6", "2", "3", "11"] in [line.split() for line in ran.talk.splitlines()]
     assert "77 images, 0 rejected, with HOG" in ran.talk
     assert "FER2013 as published has 35,887 rows, and this file 77; see that it is whole" in " ".join(ran.talk.split())
-    assert f"fercli train --deep --data {tmp_path / 'd.npz'}" in ran.talk.replace("\n", "")
+    begun = "fercli train --model compact --start compact --votes 0 --epochs 10 --learning-rate 0.01"  # for there are few
+    assert f"Next: {begun} --data {tmp_path / 'd.npz'}" in ran.talk.replace("\n", "")
     assert (tmp_path / "d.npz").is_file()
 
 
@@ -72,3 +75,52 @@ def test_promise_20_the_source_is_no_output(fercli: Run, csv_file: Path) -> None
     before = csv_file.read_bytes()
     assert fercli("prepare", csv_file, "-o", csv_file, "--overwrite").code == 2
     assert csv_file.read_bytes() == before
+
+
+def test_next_is_what_suits_the_data_set(fercli: Run, csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fercli.cli.prepare._SMALL", 10)
+    assert "Next: fercli train --deep --hog --data" in fercli("prepare", csv_file, "-o", tmp_path / "a.npz").talk
+    assert "Next: fercli train --deep --data" in fercli("prepare", csv_file, "-o", tmp_path / "b.npz", "--no-hog").talk
+    ran = fercli("prepare", csv_file, "-o", tmp_path / "c.npz", "--no-hog", "--split", "0/0/100")
+    assert "Next: fercli evaluate --data" in ran.talk
+    assert "train, validation and test: drawn, 0/0/100 per cent, evenly in each class, by seed 0" in " ".join(ran.talk.split())
+    assert "warning" not in ran.talk
+
+
+def test_a_class_without_a_training_image_is_warned_of(fercli: Run, csv_file: Path, tmp_path: Path) -> None:
+    ran = fercli("prepare", csv_file, "-o", tmp_path / "d.npz", "--no-hog", "--leave-out", "disgust", "--leave-out", "4,5")
+    assert ran.code == 0
+    assert "warning: there is no training image of disgust, sad, surprise" in ran.talk
+    assert "left out: 11 1, 11 4, 11 5" in ran.talk
+
+
+def test_an_eighth_class_is_refused_with_what_to_type(fercli: Run, tmp_path: Path) -> None:
+    text = csv_text().replace("\n3,", "\n7,")
+    (tmp_path / "x.csv").write_text(text)
+    ran = fercli("prepare", tmp_path / "x.csv", "-o", tmp_path / "d.npz", "--no-hog")
+    assert ran.code == 1
+    assert "--leave-out" in ran.talk.splitlines()[-1]
+    ran = fercli("prepare", tmp_path / "x.csv", "-o", tmp_path / "d.npz", "--no-hog", "--leave-out", "contempt")
+    assert ran.code == 0
+    assert "66 images, 0 rejected" in ran.talk
+
+
+@pytest.mark.parametrize("options", [["--split", "80/10"], ["--classes", "raf"], ["--person", "who"]])
+def test_options_that_cannot_be_meant_are_usage_errors(fercli: Run, csv_file: Path, tmp_path: Path, options: list[str]) -> None:
+    ran = fercli("prepare", csv_file, "-o", tmp_path / "d.npz", *options)
+    assert ran.code == 2
+    assert options[0] in ran.talk
+    assert not (tmp_path / "d.npz").exists()
+
+
+def test_promise_18_a_reject_is_one_line(fercli: Run, tmp_path: Path) -> None:
+    for number, face in enumerate(synthetic_faces(210)[0]):
+        path = tmp_path / "faces" / LABELS[number % 7] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(face).save(path)
+    (tmp_path / "faces" / "sad" / "two\nlines.png").write_text("no image")
+    ran = fercli("prepare", tmp_path / "faces", "-o", tmp_path / "d.npz", "--no-hog")
+    assert ran.code == 3
+    assert [line for line in ran.talk.splitlines() if "two" in line] == [
+        "reject: sad/two\\nlines.png: not_an_image: its content is not PNG, JPEG, BMP, WebP, GIF or TIFF"
+    ]

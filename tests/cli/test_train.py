@@ -51,12 +51,12 @@ def test_start_goes_on_from_a_run(fercli: Run, folder: Path) -> None:
     assert fercli(*options, "--out", "first").code == 0
     ran = fercli(*options, "--out", "second", "--start", "first", "--learning-rate", "0.0005")
     assert ran.code == 0
-    assert "parameters from first/model.safetensors, 84 training images" in " ".join(ran.talk.split())
+    assert "parameters from first/model.onnx, 84 training images" in " ".join(ran.talk.split())
     assert "another data set" not in ran.talk
     mean = fercli(*options, "--out", "mean", "--start", "first", "--start", "second")
     assert mean.code == 0
     assert "another data set" not in mean.talk
-    assert "from the mean of first/model.safetensors, second/model.safetensors, 84" in " ".join(mean.talk.split())
+    assert "from the mean of first/model.onnx, second/model.onnx, 84" in " ".join(mean.talk.split())
     Path("other.csv").write_text(csv_text(train=49))
     write_dataset(prepare(Path("other.csv")).dataset, Path("other.npz"))
     elsewhere = fercli(*options, "--data", "other.npz", "--out", "fourth", "--start", "first")
@@ -106,7 +106,7 @@ def test_votes_can_be_left_out(fercli: Run, folder: Path, dataset: Dataset, monk
 def test_a_teacher_has_half_of_the_targets_unless_told(fercli: Run, folder: Path) -> None:
     options = ["train", "--model", "shallow-hog", "--epochs", "1", "--batch-size", "16"]
     assert fercli(*options, "--out", "first").code == 0
-    taught = fercli(*options, "--out", "second", "--teacher", "first", "--teacher", "first/model.safetensors")
+    taught = fercli(*options, "--out", "second", "--teacher", "first", "--teacher", "first/model.onnx")
     assert taught.code == 0
     talk = " ".join(taught.talk.split())
     assert "Asking first, first about the training images" in talk

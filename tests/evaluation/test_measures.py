@@ -1,10 +1,22 @@
 import json
+import math
 
 import numpy as np
 import pytest
 
 from fercli.dataset import Dataset
-from fercli.evaluation.measures import Evaluation, agreement_with_crowd, compare_hog, evaluate, mcnemar, measure, wilson_interval
+from fercli.evaluation.measures import (
+    Evaluation,
+    agreement_with_crowd,
+    area_under_curve,
+    compare_hog,
+    evaluate,
+    majorities,
+    mcnemar,
+    measure,
+    wilson_interval,
+)
+from fercli.evaluation.shifts import accuracies_under_shifts
 from fercli.models.inference import Labeller, shipped_weights
 from fercli.models.registry import MODELS, card_path
 from tests.conftest import FakeLabeller
@@ -20,6 +32,10 @@ def test_measures_by_hand() -> None:
     assert measures.confusion[4][0] == 1
     assert sum(map(sum, measures.confusion)) == 6
     assert measures.per_class == [pytest.approx(2 / 3), None, None, 1.0, 0.0, None, None]
+    assert measures.precision == [pytest.approx(2 / 3), None, None, pytest.approx(2 / 3), None, None, None]
+    assert measures.f1 == [pytest.approx(2 / 3), None, None, pytest.approx(4 / 5), 0, None, None]
+    assert measures.true == [3, 0, 0, 2, 1, 0, 0]
+    assert measures.predicted == [3, 0, 0, 3, 0, 0, 0]
     assert measures.accuracy == pytest.approx(4 / 6)
     assert measures.balanced_accuracy == pytest.approx((2 / 3 + 1 + 0) / 3)
     assert measures.macro_f1 == pytest.approx((2 * 2 / (3 + 3) + 2 * 2 / (2 + 3) + 0) / 3)
@@ -47,6 +63,12 @@ def test_all_leaked_has_no_leak_free_accuracy() -> None:
 def test_wilsons_interval_as_published(successes: int, trials: int, low: float, high: float) -> None:
     """Newcombe 1998, Table I, method 3."""
     assert np.allclose(wilson_interval(successes, trials), (low, high), atol=2e-4)
+
+
+def test_the_area_under_the_curve_counts_pairs() -> None:
+    assert area_under_curve(np.array([0.9, 0.5]), np.array([0.1, 0.5])) == (1 + 1 + 1 + 0.5) / 4
+    assert area_under_curve(np.array([0.1]), np.array([0.9])) == 0
+    assert math.isnan(area_under_curve(np.array([]), np.array([0.9])))
 
 
 @pytest.mark.parametrize(("gained", "lost", "p"), [(10, 2, 0.0386), (2, 10, 0.0386), (5, 5, 1.0), (0, 0, 1.0), (0, 6, 0.03125)])
@@ -110,9 +132,21 @@ def test_evaluate_measures_the_labeller(dataset: Dataset) -> None:
     summary = result.summary()
     assert summary["accuracy"] == result.measures.accuracy
     assert "probabilities" not in summary
+    assert "shifts" not in summary
+    assert summary["crowd"] == summary["true"] == [3] * 7
+    assert sum(summary["predicted"]) == 21
+    assert [item["kept"] for item in summary["kept"]] == [1, 1, 1, 0, 0]
     assert summary["crowd_images"] == 21
     assert summary["crowd_agreement"] == pytest.approx(result.measures.accuracy)  # there, the crowd agrees with the labels
     assert 0 <= summary["calibration_error"] == summary["calibration_error_before"]
+
+
+def test_evaluate_measures_after_shifts_if_asked(dataset: Dataset) -> None:
+    result = evaluate(FakeLabeller(), dataset, "test", shifts=True)
+    assert result.shifts == accuracies_under_shifts(FakeLabeller(), dataset.test)
+    assert result.mean_over_shifts == pytest.approx(np.mean(list(result.shifts.values())))
+    assert (result.summary()["shifts"], result.summary()["mean_over_shifts"]) == (result.shifts, result.mean_over_shifts)
+    assert evaluate(FakeLabeller(), dataset, "test").mean_over_shifts is None
 
 
 def test_agreement_with_a_crowd_that_is_sure() -> None:
@@ -124,6 +158,7 @@ def test_agreement_with_a_crowd_that_is_sure() -> None:
     assert agreement_with_crowd(np.array([3, 3, 0, 0]), votes) == (2, 0.5)
     assert agreement_with_crowd(np.array([3, 3, 0, 0]), None) == (None, None)
     assert agreement_with_crowd(np.array([3, 3, 0, 0]), votes * 0) == (0, None)
+    assert majorities(votes) == [0, 0, 0, 2, 0, 1, 0]
 
 
 @pytest.mark.parametrize("name", [model.name for model in MODELS.values() if model.sha256])

@@ -1,7 +1,16 @@
 import numpy as np
 import pytest
 
-from fercli.models.calibration import cross_entropy, expected_calibration_error, fit_temperature, reliability, tempered
+from fercli.models.calibration import (
+    CONFIDENCES,
+    Kept,
+    cross_entropy,
+    expected_calibration_error,
+    fit_temperature,
+    kept_from,
+    reliability,
+    tempered,
+)
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -53,3 +62,12 @@ def test_calibration_error_by_hand() -> None:
 
 def test_full_confidence_is_in_the_last_bin() -> None:
     assert expected_calibration_error(np.eye(7), np.arange(7)) == 0
+
+
+def test_what_a_confidence_is_worth() -> None:
+    probabilities = np.array([[0.95, 0.05], [0.25, 0.75], [0.4, 0.6], [0.85, 0.15]])
+    kept = kept_from(probabilities, np.array([0, 1, 0, 1]))
+    assert [item.confidence for item in kept] == list(CONFIDENCES)
+    assert [item.kept for item in kept] == [1, 1, 0.75, 0.5, 0.25]
+    assert [item.right for item in kept] == [0.5, 0.5, pytest.approx(2 / 3), 0.5, 1]
+    assert kept_from(probabilities[2:3], np.array([0]))[-1] == Kept(0.9, 0, None)

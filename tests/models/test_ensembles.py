@@ -6,11 +6,12 @@ import pytest
 from fercli.dataset import Dataset
 from fercli.errors import UsageError
 from fercli.models.calibration import fit_temperature
-from fercli.models.checkpoints import save_weights
 from fercli.models.ensembles import EnsembleLabeller, labeller_for
 from fercli.models.inference import Labeller, WeightsFile, own_weights
 from fercli.models.networks import build
+from fercli.models.networks.graphs import save_network
 from fercli.models.registry import DEFAULT_MODEL, ENSEMBLES, MODELS, Ensemble, find_model
+from fercli.models.views import VIEWS
 from tests.conftest import synthetic_faces
 
 FACES = synthetic_faces(3)[0]
@@ -20,26 +21,28 @@ FACES = synthetic_faces(3)[0]
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two untrained networks as if they were shipped."""
     for name in ("compact", "deep-hog"):
-        metadata = {"model": name, "labels": list(MODELS[name].labels), "dataset": "d"}
-        save_weights(build(MODELS[name]), metadata, tmp_path / f"{name}.safetensors")
+        mix = [[0.2, 0.3], [0.4, 0.1]][name == "compact"] + [0.1] * 5
+        metadata = {"model": name, "labels": list(MODELS[name].labels), "dataset": "d", "class_mix": mix}
+        save_network(build(MODELS[name]), metadata, tmp_path / f"{name}.onnx")
     monkeypatch.setattr(
         "fercli.models.ensembles.shipped_weights",
-        lambda name: WeightsFile(name, tmp_path / f"{name}.safetensors", tmp_path / "h.csv"),
+        lambda name: WeightsFile(name, tmp_path / f"{name}.onnx", tmp_path / "h.csv"),
     )
     return tmp_path
 
 
 def test_the_mean_of_the_members(shipped: Path) -> None:
     ensemble = EnsembleLabeller(Ensemble("both", "", ("compact", "deep-hog")))
-    members = [Labeller(own_weights(shipped / f"{name}.safetensors")) for name in ("compact", "deep-hog")]
+    members = [Labeller(own_weights(shipped / f"{name}.onnx")) for name in ("compact", "deep-hog")]
     mean = np.mean([member.label(FACES) for member in members], axis=0)
     assert np.allclose(ensemble.label(FACES), mean, atol=1e-6)
     assert ensemble.parameters == sum(member.parameters for member in members)
     assert ensemble.multiply_adds == sum(member.multiply_adds for member in members)
     assert ensemble.trained_on == {"d"}
+    assert ensemble.metadata["class_mix"] == pytest.approx([0.3, 0.2] + [0.1] * 5)  # of their mean
     several = ensemble.augmented()
     assert (several.title, ensemble.title) == ("both+tta", "both")
-    assert several.multiply_adds == 10 * ensemble.multiply_adds
+    assert several.multiply_adds == VIEWS * ensemble.multiply_adds
     assert np.allclose(several.label(FACES), np.mean([m.augmented().label(FACES) for m in members], axis=0), atol=1e-6)
 
 
@@ -53,9 +56,9 @@ def test_the_ensembles_temperature_sharpens_the_mean(shipped: Path) -> None:
 @pytest.mark.usefixtures("shipped")
 def test_names_and_weights_choose_who_labels(shipped: Path) -> None:
     assert labeller_for("deep-hog").name == "deep-hog"
-    assert labeller_for(None, shipped / "compact.safetensors").name == "compact"
+    assert labeller_for(None, shipped / "compact.onnx").name == "compact"
     with pytest.raises(UsageError, match="holds a compact network, not deep"):
-        labeller_for("deep", shipped / "compact.safetensors")
+        labeller_for("deep", shipped / "compact.onnx")
 
 
 def test_registered_ensembles_have_known_members_and_no_weights_of_their_own() -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from fercli.errors import IntegrityError
-from fercli.models.history import Choice, Epoch, Repetition, read_lines, write_lines
+from fercli.models.history import Choice, Epoch, Portraits, Repetition, read_lines, write_lines
 
 
 def test_round_trips_and_header(tmp_path: Path) -> None:
@@ -17,6 +17,9 @@ def test_round_trips_and_header(tmp_path: Path) -> None:
     repetitions = [Repetition("deep", 1, 10, 0.65, 0.66)]
     write_lines(Repetition, repetitions, tmp_path / "r.csv")
     assert read_lines(Repetition, tmp_path / "r.csv") == repetitions
+    portraits = [Portraits("compact", "Studio (A, B 2017)", "gender: female", "happy", 49, 36, 0.97)]
+    write_lines(Portraits, portraits, tmp_path / "p.csv")
+    assert read_lines(Portraits, tmp_path / "p.csv") == portraits
 
 
 def test_no_file_is_no_history_and_another_file_is_an_error(tmp_path: Path) -> None:

@@ -6,29 +6,34 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import onnx
 import pytest
 from PIL import Image
 
 from fercli.dataset import Dataset
 from fercli.errors import IntegrityError
-from fercli.models.checkpoints import assign, read_checkpoint, save_weights, weights_of
+from fercli.models.checkpoints import assign, weights_of
 from fercli.models.hog import hog_features
-from fercli.models.networks import BUILDERS, build, multiply_adds
+from fercli.models.networks import BUILDERS, build
+from fercli.models.networks.graphs import graph_of, save_network
 from fercli.models.networks.layers import BatchNormalization, ToneStandardization
+from fercli.models.operators import checked
 from fercli.models.recipes import Augmentation
 from fercli.models.registry import MODELS, ResidualNetwork
+from fercli.models.sessions import compute, open_session
+from fercli.models.weights import read_weights
 from fercli.training.augmentation import Augment
 from tests.conftest import synthetic_faces
 
 FACES = synthetic_faces(5)[0]
 
 
-def inputs(uses_hog: bool) -> dict[str, object]:
+def inputs(uses_hog: bool) -> dict[str, np.ndarray]:
     return {"pixels": FACES} | ({"hog": hog_features(FACES)} if uses_hog else {})
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_entry_builds_and_survives_a_round_trip_through_float16(name: str, tmp_path: Path) -> None:
+def test_every_entry_builds_and_labels_alike_as_a_graph(name: str, tmp_path: Path) -> None:
     model = MODELS[name]
     assert type(model.network) in BUILDERS
     network = build(model, l2=model.recipe.l2)
@@ -38,13 +43,17 @@ def test_every_entry_builds_and_survives_a_round_trip_through_float16(name: str,
     assert before.shape == (5, len(model.labels))
     assert before.dtype == np.float32
     assert np.allclose(before.sum(axis=1), 1, atol=1e-5)
-    save_weights(network, {"model": name}, tmp_path / "w.safetensors")
-    assert (tmp_path / "w.safetensors").stat().st_size < 50_000_000
+    save_network(network, {"model": name}, tmp_path / "w.onnx")
+    assert (tmp_path / "w.onnx").stat().st_size < 20_000_000
+    weights = read_weights(tmp_path / "w.onnx")
+    assert weights.parameters == model.parameters
+    assert {tensor.dtype for tensor in weights.graph.tensors.values()} <= {np.dtype(kind) for kind in ("f2", "f4", "i1")}
+    onnx.checker.check_model(onnx.load_from_string(weights.data), full_check=True)
+    after = compute(open_session(weights.data), inputs(model.uses_hog))
+    assert np.abs(after - before).max() < 5e-3  # float16
     other = build(model)
-    checkpoint = read_checkpoint(tmp_path / "w.safetensors")
-    assert {tensor.dtype for tensor in checkpoint.tensors.values()} == {np.dtype(np.float16)}
-    assign(weights_of(other), checkpoint.tensors, tmp_path / "w.safetensors")
-    assert np.abs(other.predict_on_batch(inputs(model.uses_hog)) - before).max() < 5e-3
+    assign(weights_of(other), weights.tensors, tmp_path / "w.onnx")
+    assert np.abs(other.predict_on_batch(inputs(model.uses_hog)) - after).max() < 1e-5
 
 
 def test_the_mean_is_subtracted_inside() -> None:
@@ -72,8 +81,8 @@ def test_precision_changes_no_weight() -> None:
 @pytest.mark.parametrize("fault", ["missing", "extra", "renamed", "misshaped"])
 def test_promise_7_own_weights_that_do_not_fit_never_load(fault: str, tmp_path: Path) -> None:
     network = build(MODELS["deep"])
-    save_weights(network, {}, tmp_path / "w")
-    tensors = dict(read_checkpoint(tmp_path / "w").tensors)
+    save_network(network, {}, tmp_path / "w")
+    tensors = dict(read_weights(tmp_path / "w").tensors)
     bias = tensors.pop("logits/bias")
     tensors |= {
         "missing": {},
@@ -88,14 +97,14 @@ def test_promise_7_own_weights_that_do_not_fit_never_load(fault: str, tmp_path: 
 def test_a_value_beyond_float16_stays_what_it_was(tmp_path: Path) -> None:
     network = build(MODELS["deep"])
     network.get_layer("logits").bias.assign(np.array([1e5, 1, 2, 3, 4, 5, 6], np.float32))
-    save_weights(network, {}, tmp_path / "w")
-    assert read_checkpoint(tmp_path / "w").tensors["logits/bias"].tolist() == [1e5, 1, 2, 3, 4, 5, 6]
+    save_network(network, {}, tmp_path / "w")
+    assert read_weights(tmp_path / "w").tensors["logits/bias"].tolist() == [1e5, 1, 2, 3, 4, 5, 6]
 
 
 def test_weights_of_one_model_do_not_load_into_another(tmp_path: Path) -> None:
-    save_weights(build(MODELS["deep"]), {}, tmp_path / "w")
+    save_network(build(MODELS["deep"]), {}, tmp_path / "w")
     with pytest.raises(IntegrityError):
-        assign(weights_of(build(MODELS["deep-hog"])), read_checkpoint(tmp_path / "w").tensors, tmp_path / "w")
+        assign(weights_of(build(MODELS["deep-hog"])), read_weights(tmp_path / "w").tensors, tmp_path / "w")
 
 
 def test_l2_weighs_all_kernels_and_nothing_else(dataset: Dataset) -> None:
@@ -110,18 +119,19 @@ def test_l2_weighs_all_kernels_and_nothing_else(dataset: Dataset) -> None:
 def test_other_backends_give_the_same_answer_where_installed(backend: str, tmp_path: Path) -> None:
     pytest.importorskip(backend)
     network = build(MODELS["deep-hog"])
-    save_weights(network, {}, tmp_path / "w")
-    assign(weights_of(network), read_checkpoint(tmp_path / "w").tensors, tmp_path / "w")
+    save_network(network, {}, tmp_path / "w")
+    assign(weights_of(network), read_weights(tmp_path / "w").tensors, tmp_path / "w")
     np.savez(tmp_path / "in.npz", pixels=FACES, hog=hog_features(FACES))
     code = (
         "import sys, numpy as np\n"
         "from pathlib import Path\n"
         "from fercli.models.networks import build\n"
         "from fercli.models.registry import MODELS\n"
-        "from fercli.models.checkpoints import assign, read_checkpoint, weights_of\n"
+        "from fercli.models.checkpoints import assign, weights_of\n"
+        "from fercli.models.weights import read_weights\n"
         "folder = Path(sys.argv[1])\n"
         "network = build(MODELS['deep-hog'])\n"
-        "assign(weights_of(network), read_checkpoint(folder / 'w').tensors, folder / 'w')\n"
+        "assign(weights_of(network), read_weights(folder / 'w').tensors, folder / 'w')\n"
         "data = np.load(folder / 'in.npz')\n"
         "np.save(folder / 'out.npy', network.predict_on_batch({'pixels': data['pixels'], 'hog': data['hog']}))\n"
     )
@@ -132,7 +142,7 @@ def test_other_backends_give_the_same_answer_where_installed(backend: str, tmp_p
 
 def test_multiply_adds_by_hand() -> None:
     convolutions = 48 * 48 * 9 * 32 + 48 * 48 * 9 * 32 * 64
-    assert multiply_adds(build(MODELS["shallow"])) == convolutions + 24 * 24 * 64 * 512 + 512 * 7
+    assert checked(graph_of(build(MODELS["shallow"]))).multiply_adds == convolutions + 24 * 24 * 64 * 512 + 512 * 7
 
 
 def test_without_squeeze_a_residual_network_has_fewer_weights() -> None:

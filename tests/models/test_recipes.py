@@ -4,10 +4,10 @@ from dataclasses import asdict, replace
 import pytest
 
 from fercli.errors import IntegrityError
-from fercli.models.checkpoints import read_checkpoint
 from fercli.models.inference import lineage
 from fercli.models.recipes import known_recipe, options_of, recipe_from, summary, with_options
 from fercli.models.registry import MODELS, weights_path
+from fercli.models.weights import read_weights
 
 
 def test_options_leave_out_none() -> None:
@@ -63,7 +63,7 @@ def test_an_older_versions_field_is_left_out_only_if_it_did_nothing() -> None:
 
 @pytest.mark.parametrize("name", [name for name, model in MODELS.items() if model.sha256])
 def test_the_shipped_weights_recipes_are_known(name: str) -> None:
-    for run in lineage(read_checkpoint(weights_path(name)).metadata):
+    for run in lineage(read_weights(weights_path(name)).metadata):
         known_recipe(run, name)
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from fercli.dataset import read_dataset, write_dataset
-from fercli.errors import FercliError
+from fercli.errors import FercliError, UsageError
 from fercli.models.hog import hog_features
-from fercli.preparation.prepare import prepare
+from fercli.preparation.prepare import SHARES, Drawn, prepare
 from tests.conftest import HEADER, csv_text, row, synthetic_faces
 
 
@@ -75,7 +75,7 @@ def test_a_missing_validation_split_is_drawn_by_class_and_seed(tmp_path: Path) -
     drawn = prepare(path, hog=False, validation_share=0.2, seed=3)
     assert drawn.counts["validation"] == [4] * 7
     assert drawn.counts["train"] == [16] * 7
-    assert drawn.validation_share == 0.2
+    assert drawn.drawn == Drawn({"train": 0.8, "validation": 0.2}, "train", 3, "class")
     again = prepare(path, hog=False, validation_share=0.2, seed=3).dataset.validation.rows
     other = prepare(path, hog=False, validation_share=0.2, seed=4).dataset.validation.rows
     assert drawn.dataset.validation.rows.tolist() == again.tolist() != other.tolist()
@@ -84,7 +84,47 @@ def test_a_missing_validation_split_is_drawn_by_class_and_seed(tmp_path: Path) -
 def test_no_test_images_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "x.csv"
     path.write_text(csv_text(test=0))
-    with pytest.raises(FercliError, match="no test images"):
+    with pytest.raises(FercliError, match=r"none for test.*--split 80/10/10"):
+        prepare(path)
+    assert prepare(path, hog=False, split=SHARES).drawn == Drawn(SHARES, "all", 0, "class")
+
+
+def test_a_source_without_splits_is_drawn_and_the_meta_data_say_how(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join(line.rsplit(",", 1)[0] for line in csv_text(train=140).splitlines()) + "\n")
+    result = prepare(path, hog=False, seed=5)
+    assert result.drawn == Drawn(SHARES, "all", 5, "class")
+    assert result.dataset.meta["drawn"] == {"shares": SHARES, "of": "all", "seed": 5, "by": "class"}
+    assert [sum(counts) for counts in result.counts.values()] == [140, 17, 18]
+    rows = np.concatenate([result.dataset.originals.rows, result.dataset.validation.rows, result.dataset.test.rows])
+    assert sorted(rows) == list(range(175))
+
+
+def test_persons_stay_together_also_where_validation_alone_is_drawn(tmp_path: Path) -> None:
+    header, *rows = csv_text(train=70, validation=0, test=7).splitlines()
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join([f"{header},person", *(f"{line},p{number % 10}" for number, line in enumerate(rows))]) + "\n")
+    result = prepare(path, hog=False, validation_share=0.2)
+    assert result.drawn == Drawn({"train": 0.8, "validation": 0.2}, "train", 0, "person")
+    people = [{row % 10 for row in split.rows} for split in (result.dataset.originals, result.dataset.validation)]
+    assert not people[0] & people[1]
+    assert len(result.dataset.validation) == 14
+
+
+def test_a_source_of_test_images_alone_makes_a_set_to_evaluate_on(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(csv_text(train=0, validation=0))
+    write_dataset(prepare(path).dataset, tmp_path / "d.npz")
+    dataset = read_dataset(tmp_path / "d.npz", splits=["test"])
+    assert (len(dataset.train), len(dataset.validation), len(dataset.test)) == (0, 0, 21)
+    with pytest.raises(UsageError, match=r"no train and no validation images, only test"):
+        read_dataset(tmp_path / "d.npz", splits=["train", "validation"])
+
+
+def test_too_few_images_to_draw_from_are_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("\n".join(line.rsplit(",", 1)[0] for line in csv_text(train=2, validation=0, test=0).splitlines()) + "\n")
+    with pytest.raises(FercliError, match="none for validation and test"):
         prepare(path)
 
 

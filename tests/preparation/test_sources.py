@@ -2,10 +2,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from fercli.errors import FercliError, UsageError
 from fercli.labels import LABELS
+from fercli.preparation.classes import Classes
+from fercli.preparation.faces import NO_SPLIT
 from fercli.preparation.sources import read_faces
 from tests.conftest import HEADER, row, synthetic_faces
 from tests.promises import Did
@@ -107,38 +108,34 @@ def test_missing_source() -> None:
         read_faces(Path("nowhere.csv"))
 
 
-def folders(root: Path, splits: dict[str, int], class_names: tuple[str, ...] = LABELS) -> Path:
-    for split, count in splits.items():
-        pixels, labels = synthetic_faces(count, seed=len(split))
-        for number, (face, label) in enumerate(zip(pixels, labels, strict=True)):
-            folder = root / split / class_names[label]
-            folder.mkdir(parents=True, exist_ok=True)
-            Image.fromarray(face).save(folder / f"{number:03}.png")
-    return root
+def without_usage(extra: str = "") -> list[str]:
+    return [f"{line.rsplit(',', 1)[0]}{extra}" for line in lines()]
 
 
-def test_image_folders_with_synonyms_and_a_broken_file(tmp_path: Path) -> None:
-    names = ("Anger", "Disgust", "FEAR", "Happiness", "sad", "surprised", "neutral")
-    root = folders(tmp_path / "faces", {"Train": 14, "val": 7, "private": 7}, names)
-    broken = root / "Train" / "Anger" / "zzz.jpg"
-    broken.write_text("no image")
-    faces = read_faces(root)
-    assert sorted(set(faces.splits.tolist())) == ["test", "train", "validation"]
-    assert np.bincount(faces.labels).tolist() == [4] * 7
-    assert [item.place for item in faces.rejected] == ["Train/Anger/zzz.jpg"]
-    assert faces.names[faces.rows[0]].endswith(".png")
-    assert len(faces.names) == 29
+def test_a_csv_without_usage_has_no_splits_and_a_column_tells_the_person(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.csv", "\n".join(["emotion,pixels", *without_usage()]) + "\n")
+    assert read_faces(path).splits.tolist() == [NO_SPLIT] * 6
+    assert read_faces(path).persons.tolist() == [""] * 6
+    path = write(tmp_path / "y.csv", "\n".join(["emotion,pixels,Subject", *without_usage(", anna ")]) + "\n")
+    assert read_faces(path).persons.tolist() == ["anna"] * 6
+    assert read_faces(path, person="SUBJECT").persons.tolist() == ["anna"] * 6
+    with pytest.raises(UsageError, match=r"no column who.*emotion, pixels, subject"):
+        read_faces(path, person="who")
 
 
-def test_larger_images_are_scaled_to_48(tmp_path: Path) -> None:
-    folder = tmp_path / "train" / "happy"
-    folder.mkdir(parents=True)
-    Image.new("RGB", (96, 96), (10, 10, 10)).save(folder / "x.png")
-    assert read_faces(tmp_path).pixels.tolist() == [[[10] * 48] * 48]
+def test_promise_1_classes_with_other_names_are_what_the_user_says_and_nothing_else(tmp_path: Path) -> None:
+    rows = [line.replace(line[0], name, 1) for line, name in zip(lines(), ["1", "Fear", "contempt", "7", "joy", "0"], strict=True)]
+    path = write(tmp_path / "x.csv", "\n".join([HEADER, *rows]) + "\n")
+    faces = read_faces(path, classes=Classes.parse("1=surprise,7=neutral", ["contempt"]))
+    assert [LABELS[label] for label in faces.labels] == ["surprise", "fear", "neutral", "happy"]
+    assert faces.left_out == {"contempt": 1}
+    assert [reject.place for reject in faces.rejected] == ["line 7"]
+    assert faces.rows.tolist() == [0, 1, 3, 4]
+    assert faces.total == 6
+    assert [reject.place for reject in read_faces(path).rejected] == ["line 3", "line 4", "line 5", "line 6"]
 
 
-@pytest.mark.parametrize(("folder", "message"), [("trian/happy", "no split"), ("train/hapy", "no expression")])
-def test_unknown_folders_are_named(tmp_path: Path, folder: str, message: str) -> None:
-    (tmp_path / folder).mkdir(parents=True)
-    with pytest.raises(FercliError, match=message):
-        read_faces(tmp_path)
+def test_promise_3_bad_rows_without_end_do_not_fill_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fercli.preparation.sources.LINES_LIMIT", 1000)
+    faces = read_faces(write(tmp_path / "x.csv", HEADER + "\n" + "x\n" * 900))
+    assert len(faces.rejected) == 11

@@ -42,7 +42,7 @@ def read_all(folder: Path) -> dict[str, tuple[str, float]]:
         "for path in Walk([Path(sys.argv[1])]):\n"
         "    started = time.process_time()\n"
         "    try:\n"
-        "        shape = read_photo(path, least_side=WORK_SIDE).pixels.shape\n"
+        "        shape = read_photo(path, side=WORK_SIDE).pixels.shape\n"
         "        code = 'ok' if len(shape) == 2 and min(shape) > 0 else 'wrong shape'\n"
         "    except ImageRejected as error:\n"
         "        code = error.code\n"

@@ -5,7 +5,7 @@ import pytest
 
 from fercli.dataset import Dataset, Split
 from fercli.errors import UsageError
-from fercli.training.batches import Batches, mixed, targets
+from fercli.training.batches import Batches, class_mix, mixed, targets
 
 
 @pytest.fixture
@@ -18,6 +18,12 @@ def test_the_target_is_the_label(split: Split) -> None:
     assert (wanted.argmax(axis=1) == split.labels).all()
     assert (wanted.sum(axis=1) == 1).all()
     assert wanted.dtype == np.float32
+
+
+def test_the_class_mix_is_what_the_network_learns_on_the_average() -> None:
+    wanted = np.eye(7, dtype=np.float32)[[0, 0, 3, 6]]
+    assert class_mix(wanted, 0.0) == [0.5, 0, 0, 0.25, 0, 0, 0.25]
+    assert class_mix(wanted, 0.7) == pytest.approx([0.25, 0.1, 0.1, 0.175, 0.1, 0.1, 0.175])
 
 
 def test_votes_are_mixed_into_the_target() -> None:

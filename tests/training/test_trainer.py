@@ -14,12 +14,14 @@ from fercli.models.history import Epoch, read_lines
 from fercli.models.inference import Labeller, lineage, own_weights
 from fercli.models.recipes import with_options
 from fercli.models.registry import MODELS, Affine, Convolution, PaperNetwork, ResidualNetwork
+from fercli.models.weights import read_weights
 from fercli.training.batches import targets
-from fercli.training.trainer import Step, Trainer, stored_recipe
+from fercli.training.run import stored_recipe
+from fercli.training.trainer import Step, Trainer
 
 # The entry's grammar with few filters: a test of the trainer, not of the paper's networks.
 SMALL = PaperNetwork((Convolution(8, 3, True, 0.1), Convolution(8, 3, True, 0.1)), (Affine(16, 0.2),))
-MODEL = replace(MODELS["deep-hog"], network=SMALL)
+MODEL = replace(MODELS["deep-hog"], network=SMALL, parameters=34_463)
 RECIPE = replace(MODEL.recipe, epochs=4, batch_size=16)
 
 
@@ -47,18 +49,19 @@ def test_it_learns_and_reports(run: tuple[Path, list[Epoch], list[Step]]) -> Non
 def test_the_folder_holds_the_documented_files(run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset) -> None:
     folder, history, _ = run
     assert {path.name for path in folder.iterdir()} == {
-        "model.safetensors", "history.csv", "curves.png", "metrics.json", "checkpoint.safetensors",
+        "model.onnx", "history.csv", "curves.png", "metrics.json", "checkpoint.safetensors",
     }  # fmt: skip
     assert read_lines(Epoch, folder / "history.csv") == history
     best = max(history, key=lambda epoch: epoch.val_accuracy)
     metrics = json.loads((folder / "metrics.json").read_text())
     assert (metrics["epoch"], metrics["epochs_done"], metrics["validation_accuracy"]) == (best.epoch, 4, best.val_accuracy)
-    metadata = read_checkpoint(folder / "model.safetensors").metadata
+    metadata = read_weights(folder / "model.onnx").metadata
     assert metadata["model"] == "deep-hog"
     assert metadata["labels"] == list(MODEL.labels)
     assert metadata["dataset"] == dataset.digest()
     assert metadata["recipe"]["seed"] == RECIPE.seed
-    mean = read_checkpoint(folder / "model.safetensors").tensors[metadata["mean"]]
+    assert metadata["class_mix"] == pytest.approx([1 / 7] * 7, abs=1e-5)  # of the small data set
+    mean = read_weights(folder / "model.onnx").tensors[metadata["mean"]]
     assert np.abs(mean - dataset.mean).max() < 0.07
 
 
@@ -81,7 +84,7 @@ def test_promise_11_resume_continues_exactly(run: tuple[Path, list[Epoch], list[
     resumed = Trainer(MODEL, RECIPE, dataset, tmp_path, resume=True)
     assert same(resumed.history, history[:2])
     assert same([*resumed.history[:2], *resumed], history)
-    assert (tmp_path / "model.safetensors").read_bytes() == (folder / "model.safetensors").read_bytes()
+    assert (tmp_path / "model.onnx").read_bytes() == (folder / "model.onnx").read_bytes()
     ours, theirs = (read_checkpoint(path / "checkpoint.safetensors").tensors for path in (tmp_path, folder))
     assert ours.keys() == theirs.keys()
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
@@ -105,7 +108,7 @@ def test_promise_6_a_loss_that_is_not_finite_stops_and_the_last_good_checkpoint_
     epochs = iter(trainer)
     next(epochs)
     good = (tmp_path / "checkpoint.safetensors").read_bytes()
-    trainer.network.get_layer("logits").kernel.assign(np.full((16, 7), np.nan, np.float32))
+    trainer.trainee.network.get_layer("logits").kernel.assign(np.full((16, 7), np.nan, np.float32))
     with pytest.raises(TrainingDiverged, match="epoch 2, step 1"):
         next(epochs)
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == good
@@ -114,7 +117,7 @@ def test_promise_6_a_loss_that_is_not_finite_stops_and_the_last_good_checkpoint_
 def test_promise_6_weights_broken_by_the_last_step_are_not_published(dataset: Dataset, tmp_path: Path) -> None:
     def poison(step: Step) -> None:
         if (step.epoch, step.step) == (2, step.steps):
-            trainer.network.get_layer("logits").kernel.assign(np.full((16, 7), np.nan, np.float32))
+            trainer.trainee.network.get_layer("logits").kernel.assign(np.full((16, 7), np.nan, np.float32))
 
     trainer = Trainer(MODEL, RECIPE, dataset, tmp_path, on_step=poison)
     with pytest.raises(TrainingDiverged, match="after epoch 2"):
@@ -161,7 +164,7 @@ def test_overwrite_starts_anew(dataset: Dataset, tmp_path: Path) -> None:
 
 # Everything that a recipe can ask for, on a residual network with few filters.
 RICH_NETWORK = ResidualNetwork(stem=4, stages=((4, 1), (8, 1)), squeeze=2, head_dropout=0.1, standardize=True)
-RICH_MODEL = replace(MODELS["compact"], network=RICH_NETWORK)
+RICH_MODEL = replace(MODELS["compact"], network=RICH_NETWORK, parameters=3_861)
 RICH = replace(
     with_options(RICH_MODEL.recipe, epochs=3, batch_size=16, precision="float32", erasing=0.5),
     average=0.9,
@@ -206,7 +209,7 @@ def test_the_averages_are_what_is_kept_and_the_weights_go_on(dataset: Dataset, t
     """A single epoch, of three steps, is the best one."""
     list(Trainer(RICH_MODEL, replace(RICH, epochs=1), dataset, tmp_path))
     checkpoint = read_checkpoint(tmp_path / "checkpoint.safetensors").tensors
-    kept = read_checkpoint(tmp_path / "model.safetensors").tensors
+    kept = read_weights(tmp_path / "model.onnx").tensors
     (average,) = (tensor for name, tensor in checkpoint.items() if name.endswith("logits_kernel_average"))
     raw = checkpoint["model/logits/kernel"]
     assert np.abs(average - raw).max() > 1e-3
@@ -220,7 +223,7 @@ def test_the_metrics_have_the_kept_weights_temperature(dataset: Dataset, tmp_pat
         trainer = Trainer(RICH_MODEL, replace(RICH, epochs=4), dataset, tmp_path, resume=not stopped)
         for epoch in trainer:
             metrics = json.loads((tmp_path / "metrics.json").read_text())
-            stored = read_checkpoint(tmp_path / "model.safetensors").metadata
+            stored = read_weights(tmp_path / "model.onnx").metadata
             assert (metrics["epoch"], metrics["temperature"]) == (stored["epoch"], stored["temperature"])
             kept.append((stored["epoch"], epoch.epoch))
             if stopped and trainer.best is not epoch:
@@ -239,7 +242,7 @@ def test_averages_follow_their_rule(dataset: Dataset, tmp_path: Path) -> None:
     raw: list[np.ndarray] = []
 
     def keep(step: Step) -> None:
-        raw.append(keras.ops.convert_to_numpy(trainer.network.get_layer("logits").kernel))
+        raw.append(keras.ops.convert_to_numpy(trainer.trainee.network.get_layer("logits").kernel))
 
     trainer = Trainer(RICH_MODEL, replace(RICH, epochs=2, batch_size=42, average=0.1), dataset, tmp_path, on_step=keep)
     list(trainer)
@@ -252,34 +255,34 @@ def test_averages_follow_their_rule(dataset: Dataset, tmp_path: Path) -> None:
 def test_a_run_that_starts_with_weights_goes_on_from_them(
     rich_run: tuple[Path, list[Epoch]], dataset: Dataset, tmp_path: Path
 ) -> None:
-    weights = rich_run[0] / "model.safetensors"
+    weights = rich_run[0] / "model.onnx"
     begun = Trainer(RICH_MODEL, replace(RICH, epochs=2), dataset, tmp_path, start=[weights])
-    tensors = read_checkpoint(weights).tensors
-    for variable in begun.network.weights:
+    tensors = read_weights(weights).tensors
+    for variable in begun.trainee.network.weights:
         assert np.array_equal(variable.numpy(), tensors[variable.path].astype(np.float32))
     next(iter(begun))
     resumed = list(Trainer(RICH_MODEL, replace(RICH, epochs=2), dataset, tmp_path, resume=True))
     (origin,) = read_checkpoint(tmp_path / "checkpoint.safetensors").metadata["start"]
     unbroken = list(Trainer(RICH_MODEL, replace(RICH, epochs=2), dataset, tmp_path, overwrite=True, start=[weights]))
     assert same(resumed, unbroken[1:])
-    assert origin["sha256"] == read_checkpoint(weights).sha256
+    assert origin["sha256"] == read_weights(weights).sha256
     assert (origin["recipe"]["epochs"], origin["start"]) == (3, [])
 
 
 def test_a_run_that_starts_with_several_weights_goes_on_from_their_mean(
     rich_run: tuple[Path, list[Epoch]], dataset: Dataset, tmp_path: Path
 ) -> None:
-    first = rich_run[0] / "model.safetensors"
+    first = rich_run[0] / "model.onnx"
     list(Trainer(RICH_MODEL, replace(RICH, epochs=1, seed=1), dataset, tmp_path / "second", start=[first]))
-    second = tmp_path / "second" / "model.safetensors"
-    both = [read_checkpoint(path).tensors for path in (first, second)]
+    second = tmp_path / "second" / "model.onnx"
+    both = [read_weights(path).tensors for path in (first, second)]
     begun = Trainer(RICH_MODEL, replace(RICH, epochs=1, learning_rate=1e-8), dataset, tmp_path, start=[first, second])
-    for variable in begun.network.weights:
+    for variable in begun.trainee.network.weights:
         one, other = (tensors[variable.path].astype(np.float64) for tensors in both)
         assert np.allclose(variable.numpy(), (one + other) / 2, atol=1e-7)
         assert variable.path == "mean/mean" or not np.array_equal(one, other)
     list(begun)
-    stored = read_checkpoint(tmp_path / "model.safetensors").metadata
+    stored = read_weights(tmp_path / "model.onnx").metadata
     assert [run["recipe"]["seed"] for run in stored["start"]] == [RICH.seed, 1]
     assert [run["recipe"]["seed"] for run in lineage(stored)] == [RICH.seed, 1, RICH.seed]  # the first is in it once
 
@@ -292,14 +295,15 @@ def test_weights_tell_whether_tones_are_standardised_and_keep_what_they_learnt_w
     recipe = replace(RICH, epochs=2)
     next(iter(Trainer(plain, recipe, dataset, tmp_path / "plain")))
     resumed = Trainer(RICH_MODEL, recipe, dataset, tmp_path / "plain", resume=True)
-    begun = Trainer(RICH_MODEL, recipe, dataset, tmp_path / "begun", start=[tmp_path / "plain" / "model.safetensors"])
+    begun = Trainer(RICH_MODEL, recipe, dataset, tmp_path / "begun", start=[tmp_path / "plain" / "model.onnx"])
     for trainer in (resumed, begun):
         list(trainer)
     for folder, standardized in ((rich_run[0], True), (tmp_path / "plain", False), (tmp_path / "begun", True)):
         labeller = Labeller(own_weights(folder))
         assert labeller.metadata["input"]["standardized"] == standardized
         assert labeller.model.network.standardize == standardized  # type: ignore[union-attr]
-        assert ("tones" in [layer.name for layer in labeller._network.layers]) == standardized
+        nodes = read_weights(folder / "model.onnx").graph.nodes
+        assert ("tones" in [node.output for node in nodes]) == standardized
     assert begun.start[0]["input"]["standardized"] is False
 
 
@@ -321,7 +325,7 @@ def test_a_taught_run_resumes_exactly_without_its_teacher(
     ours, theirs = (read_checkpoint(tmp_path / name / "checkpoint.safetensors").tensors for name in ("stopped", "unbroken"))
     assert ours.keys() == theirs.keys()
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
-    kept = read_checkpoint(tmp_path / "stopped" / "model.safetensors")
+    kept = read_weights(tmp_path / "stopped" / "model.onnx")
     assert kept.metadata["teachers"] == [{"name": teacher.title, "sha256": teacher.sha256}]
     assert not [name for name in kept.tensors if "teachers" in name]
 
@@ -343,7 +347,7 @@ def test_a_share_without_a_teacher(dataset: Dataset, tmp_path: Path) -> None:
 
 def test_start_weights_of_another_model(run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds a deep-hog network, not compact"):
-        Trainer(RICH_MODEL, RICH, dataset, tmp_path, start=[run[0] / "model.safetensors"])
+        Trainer(RICH_MODEL, RICH, dataset, tmp_path, start=[run[0] / "model.onnx"])
 
 
 def test_the_kept_temperature_suits_the_validation_images(

@@ -3,13 +3,13 @@
 TensorFlow is the default; set KERAS_BACKEND to `jax` or `torch`, with that package installed, for another.
 """
 
-import math
 import os
 import sys
 from collections.abc import Callable
 
 import keras
 
+from fercli.models.networks.graphs import refuse_unknown
 from fercli.models.networks.paper import paper_network
 from fercli.models.networks.residual import residual_network
 from fercli.models.registry import Model, PaperNetwork, ResidualNetwork
@@ -26,18 +26,12 @@ def build(model: Model, *, l2: float = 0.0, precision: str = "float32") -> keras
     Inputs: `pixels` (N,48,48) uint8 and, if the entry uses it, `hog` (N,800) float32. Outputs: probabilities (N,7) float32,
     behind a layer called `logits`. `l2` regularises all kernels; `precision` is a Keras dtype policy, `float32` or
     `mixed_bfloat16`, that does not change which weights there are. The layer `mean` holds the image to subtract; load or set it.
+    Raises FercliError for a layer that `graph_of` could not write.
     """
-    return BUILDERS[type(model.network)](model.network, model, l2=l2, precision=precision)
-
-
-def multiply_adds(network: keras.Model) -> int:
-    """Return how many multiplications with addition one image takes in convolutions and affine layers; the rest is little."""
-    total = 0
+    network = BUILDERS[type(model.network)](model.network, model, l2=l2, precision=precision)
     for layer in network.layers:
-        if isinstance(layer, (keras.layers.Conv2D, keras.layers.Dense)):
-            positions = math.prod(layer.output.shape[1:-1])
-            total += positions * math.prod(layer.kernel.shape)
-    return total
+        refuse_unknown(layer)
+    return network
 
 
 def backend_name() -> str:

@@ -1,0 +1,153 @@
+"""The tables that `fercli evaluate` shows."""
+
+from collections.abc import Sequence
+
+from fercli.cli import console
+from fercli.cli.options import SplitName
+from fercli.evaluation.measures import Comparison, Evaluation
+from fercli.labels import LABELS
+from fercli.models.calibration import CONFIDENCES
+from fercli.models.registry import Published
+
+Columns = dict[str, list[str]]
+
+_MEASURES = (
+    "accuracy, %",
+    "95 % interval",
+    "leak-free accuracy, %",
+    "balanced accuracy, %",
+    "macro-F1, %",
+    "as the crowd (FER+), %",
+    "calibration error, %",
+    "before calibration, %",
+    "images",
+    "of these leaked",
+    "of the crowd's",
+    "parameters",
+    "multiply-adds, million",
+    "images/s",
+)
+
+
+def show_tables(
+    results: Sequence[Evaluation], comparisons: Sequence[Comparison], published: Sequence[Published], split: str
+) -> None:
+    """Show what was measured of each model on the split, beside what the sources published."""
+    _show_columns(f"Accuracy per class, {split}, %", ["expression", *LABELS], _per_class(results, published))
+    if published:
+        console.say_result("The sources do not say on which split they measured their accuracies per class.")
+    _show_columns(f"Overall, {split}", ["measure", *_MEASURES], _overall(results, published, split))
+    shifts = next((list(result.shifts) for result in results), [])
+    if shifts:
+        _show_columns(f"Accuracy after changes of the images, {split}, %", ["change", *shifts, "mean"], _after_shifts(results))
+    title = f"What a confidence is worth, {split}: faces that have at least this / of these right, %"
+    _show_columns(title, ["confidence", *map(str, CONFIDENCES)], _kept(results))
+    for comparison in comparisons:
+        _show_hog(comparison, split)
+    for result in results:
+        _show_classes(result)
+        _show_confusion(result)
+
+
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f}"
+
+
+def _count(number: int | None) -> str:
+    return "–" if number is None else f"{number:,}"
+
+
+def _per_class(results: Sequence[Evaluation], published: Sequence[Published]) -> Columns:
+    ours = {result.title: [_percent(share) for share in result.measures.per_class] for result in results}
+    return ours | {item.title: [f"{share:.1f}" for share in item.per_class] for item in published}
+
+
+def _overall(results: Sequence[Evaluation], published: Sequence[Published], split: str) -> Columns:
+    columns: Columns = {}
+    for result in results:
+        measures = result.measures
+        columns[result.title] = [
+            _percent(measures.accuracy),
+            f"{_percent(measures.interval[0])} to {_percent(measures.interval[1])}",
+            _percent(measures.leak_free_accuracy),
+            _percent(measures.balanced_accuracy),
+            _percent(measures.macro_f1),
+            _percent(measures.crowd_agreement),
+            _percent(measures.calibration_error),
+            _percent(measures.calibration_error_before),
+            f"{measures.images:,}",
+            _count(measures.leaked),
+            _count(measures.crowd_images),
+            f"{result.parameters:,}",
+            f"{result.multiply_adds / 1e6:,.0f}",
+            f"{result.images_per_second:,.0f}",
+        ]
+    for item in published:
+        accuracy = item.test if split == SplitName.test else item.validation
+        columns[item.title] = [f"{accuracy:.1f}"] + ["–"] * (len(_MEASURES) - 1)
+    return columns
+
+
+def _after_shifts(results: Sequence[Evaluation]) -> Columns:
+    return {result.title: [_percent(share) for share in (*result.shifts.values(), result.mean_over_shifts)] for result in results}
+
+
+def _kept(results: Sequence[Evaluation]) -> Columns:
+    return {
+        result.title: [f"{_percent(item.kept)} / {_percent(item.right)}" for item in result.measures.kept] for result in results
+    }
+
+
+def _show_columns(title: str, rows: list[str], columns: Columns) -> None:
+    """Show a column a model, in as many tables as the terminal's width needs; `rows` are the first column, heading first."""
+    first = max(map(len, rows))
+    blocks: list[Columns] = [{}]
+    used = first
+    for name, cells in columns.items():
+        heading = name.replace(", ", ",\n")
+        needed = 2 + max(len(line) for cell in (heading, *cells) for line in cell.split("\n"))
+        if blocks[-1] and used + needed > console.width():
+            blocks.append({})
+            used = first
+        blocks[-1][heading] = cells
+        used += needed
+    for block in blocks:
+        table = console.table(title, [rows[0], *block])
+        for row, *cells in zip(rows[1:], *block.values(), strict=True):
+            table.add_row(row, *cells)
+        console.show_result(table)
+
+
+def _show_hog(comparison: Comparison, split: str) -> None:
+    table = console.table(f"Does HOG help? {split}, the same images", ["", f"{comparison.with_hog} against {comparison.without}"])
+    low, high = (100 * bound for bound in comparison.interval)
+    table.add_row("accuracy gained by HOG, points", f"{100 * comparison.difference:+.1f}")
+    table.add_row("95 % interval", f"{low:+.1f} to {high:+.1f}")
+    table.add_row("images right only with HOG", f"{comparison.gained:,}")
+    table.add_row("images right only without", f"{comparison.lost:,}")
+    table.add_row("McNemar's exact test, p", f"{comparison.p_value:.2g}")
+    if comparison.trained_differently:
+        table.add_row("trained differently, in", ", ".join(name.replace("_", " ") for name in comparison.trained_differently))
+    console.show_result(table)
+
+
+def _show_classes(result: Evaluation) -> None:
+    measures = result.measures
+    counts = {"true": measures.true, "labelled so": measures.predicted}
+    if measures.crowd:
+        counts["by the crowd"] = measures.crowd
+    shares = {"recall": measures.per_class, "precision": measures.precision, "F1": measures.f1}
+    table = console.table(f"Each class, {result.headline} (%, and how many images)", ["expression", *shares, *counts])
+    for label, name in enumerate(LABELS):
+        cells = [_percent(column[label]) for column in shares.values()] + [f"{column[label]:,}" for column in counts.values()]
+        table.add_row(name, *cells)
+    console.show_result(table)
+
+
+def _show_confusion(result: Evaluation) -> None:
+    table = console.table(f"Confusion matrix, {result.headline} (images, share of the true class)", ["true \\ as", *LABELS])
+    for expression, counts in zip(LABELS, result.measures.confusion, strict=True):
+        shares = [count / (sum(counts) or 1) for count in counts]
+        cells = [console.shaded(f"{count}\n{share:.0%}", share) for count, share in zip(counts, shares, strict=True)]
+        table.add_row(expression, *cells)
+    console.show_result(table)

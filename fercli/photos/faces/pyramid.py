@@ -1,0 +1,64 @@
+"""A photo at falling sizes, and squares of it as a network wants to see them."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.photos.images import shrunk
+
+Floats = NDArray[np.float32]
+
+_STEP = 2**-0.5  # from one size to the next
+_SMALLER = 0.8  # of the photo's side is worth a size of its own
+_ABOVE = 4  # sizes above that in which the smallest faces fill a cell: four times as large, for networks that look closer
+
+
+class Pyramid:
+    """A grey photo (height, width) at falling sizes, of which those numbers `searched` show faces from `smallest` to `largest`.
+
+    In the first of them `smallest` pixels are `cell`. `scales` are those of all `levels`, the photo's own being 1.
+    """
+
+    def __init__(self, photo: NDArray[np.uint8], smallest: float, largest: float, cell: int) -> None:
+        longest = max(photo.shape)
+        self.levels, sides = [photo], [longest * cell / smallest / _STEP**_ABOVE]
+        while sides[-1] * min(photo.shape) >= cell * longest:
+            if sides[-1] < _SMALLER * longest:
+                # From the photo itself or, which is faster, from the size that is twice as large.
+                self.levels.append(shrunk(self.levels[max(0, len(self.levels) - 2)], round(sides[-1])))
+            sides.append(sides[-1] * _STEP)
+        self.scales = np.array([max(level.shape) / longest for level in self.levels], np.float32)
+        self.searched = np.flatnonzero((self.scales < 1.01 * cell / smallest) & (self.scales > 1.01 * cell / largest)).tolist()
+        self._pixels = np.concatenate([level.ravel() for level in self.levels])
+        self._shapes = np.array([level.shape for level in self.levels])
+        self._starts = np.cumsum([0, *(level.size for level in self.levels[:-1])])
+
+    def patches(self, squares: Floats, side: int) -> Floats:
+        """Return squares (N,4) of the photo, each x, y of its centre, its side and its clockwise turn, as pixels (N,1,side,side).
+
+        Lengths are in pixels of the photo, turns in radians. Each comes from the smallest level that has as many pixels; beyond the
+        photo its border is repeated.
+        """
+        level = np.clip(np.searchsorted(-self.scales, -0.99 * side / squares[:, 2], side="right") - 1, 0, None)
+        x, y, length = (squares[:, :3] * self.scales[level, None]).T[..., None, None]
+        along = ((np.arange(side, dtype=np.float32) + 0.5) / side - 0.5) * length
+        right, down = along, along.transpose(0, 2, 1)
+        cosine, sine = np.cos(squares[:, 3, None, None]), np.sin(squares[:, 3, None, None])
+        height, width = self._shapes[level].T[..., None, None]
+        left, beyond, across = _neighbours(x + right * cosine - down * sine - 0.5, width)
+        above, below, deep = _neighbours(y + right * sine + down * cosine - 0.5, height)
+        start = self._starts[level, None, None]
+        upper, lower = (self._row(start + row * width, left, beyond, across) for row in (above, below))
+        result: Floats = (upper + (lower - upper) * deep)[:, None]
+        return result
+
+    def _row(self, start: NDArray[np.intp], left: NDArray[np.intp], right: NDArray[np.intp], across: Floats) -> Floats:
+        first: Floats = self._pixels[start + left].astype(np.float32)
+        result: Floats = first + (self._pixels[start + right] - first) * across
+        return result
+
+
+def _neighbours(places: Floats, length: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+    """Return the pixels before and after each place on an axis, and how far it lies between them."""
+    before = np.floor(places)
+    first, second = (np.clip(number, 0, length - 1).astype(np.intp) for number in (before, before + 1))
+    return first, second, places - before

@@ -1,0 +1,224 @@
+"""What an image file says of itself, read before any decoder sees it: its size, and what a decoder is to be given.
+
+That is the first picture alone. Metadata never reaches a decoder, for there are files whose comments, segments or tags take minutes
+or gigabytes; what is needed of it, the orientation, is read here. Everything here takes time in proportion to the file, at most a
+second or so.
+"""
+
+import re
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fercli.errors import ImageRejected
+from fercli.photos import tiff
+
+_PARTS = 100_000  # segments, chunks or blocks of a file
+_SCANS = 100  # of a progressive JPEG: ten are usual, and each may take the time of a whole picture; libtiff has the same limit
+_RUN_LENGTH_PIXELS = 16_000_000  # Pillow unpacks such BMP files in Python
+
+_BMP_HEADERS = tuple(struct.pack("<I", length) for length in (12, 16, 40, 52, 56, 64, 108, 124))
+
+_FILLING = re.compile(rb"\xff+")
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # the other pairs belong to the pixels
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of an image file's first picture before it is decoded.
+
+    `width` and `height` are as stored, `pixels` what a decoder takes room for, `bits` those of a sample. `data` is what a decoder
+    is to be given. Of grey samples that are deeper than a byte, `top` (their highest value, 0 if the file does not say),
+    `unsigned` and `white_is_zero` tell what the decoder does not.
+    `at_once` is whether a decoder has to keep all pixels, however small the picture that is asked of it.
+    """
+
+    format: str
+    width: int
+    height: int
+    data: bytes
+    orientation: int = 1
+    bits: int = 8
+    pixels: int = 0
+    top: int = 0
+    unsigned: bool = False
+    white_is_zero: bool = False
+    at_once: bool = True
+
+
+def read_header(data: bytes) -> Header:
+    """Return the header of an image file's content; ImageRejected for what is no image, is broken before its pixels, or a trap."""
+    for begins, read in _READERS:
+        if begins(data):
+            try:
+                return read(data)
+            except (struct.error, IndexError) as error:
+                raise ImageRejected("damaged", "its header is broken") from error
+    if data[:4] in (b"II+\0", b"MM\0+"):
+        raise ImageRejected("unsupported", "it is a BigTIFF, which is not read")
+    raise ImageRejected("not_an_image", "its content is not PNG, JPEG, BMP, WebP, GIF or TIFF")
+
+
+def _png(data: bytes) -> Header:
+    kept, position, parts, orientation, top = [data[:8]], 8, 0, 1, 0
+    if data[12:16] == b"CgBI":
+        raise ImageRejected("unsupported", "it is a PNG as Apple's tools change it for their devices, which is not read")
+    width, height, bits = struct.unpack_from(">IIB", data, 16)
+    while position + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, position)
+        end = position + 12 + length
+        if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
+            kept.append(data[position:end])
+        elif kind == b"eXIf":
+            orientation = tiff.orientation_of(data[position + 8 : end - 4])
+        elif kind == b"sBIT" and length:
+            top = (1 << min(data[position + 8], bits)) - 1
+        if kind == b"IEND":
+            break
+        position, parts = end, _counted(parts)
+    return Header("PNG", width, height, b"".join(kept), orientation, bits, top=top)
+
+
+def _jpeg(data: bytes) -> Header:
+    kept, position, parts, orientation = [data[:2]], 2, 0, 1
+    size: tuple[int, int] | None = None
+    at_once = False
+    while True:
+        position = data.find(b"\xff", position)
+        found = _FILLING.match(data, max(position, 0)) if position >= 0 else None
+        if found is None or found.end() >= len(data):
+            raise struct.error("no pixels")
+        marker, position = data[found.end()], found.end() + 1
+        if marker in (0x00, 0x01, *range(0xD0, 0xD9)):  # stand alone
+            continue
+        if marker == 0xD9:
+            raise struct.error("no pixels")
+        if marker == 0xDA:  # the pixels
+            kept.append(data[position - 2 :])
+            break
+        parts = _counted(parts)
+        (length,) = struct.unpack_from(">H", data, position)
+        body, end = position + 2, position + max(2, length)
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
+            bits, height, width, layers = struct.unpack_from(">BHHB", data, body)
+            if bits != 8 or layers not in (1, 3, 4) or marker not in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA):
+                kind = f"of {bits} bits and {layers} layers, process {marker & 15}"
+                raise ImageRejected("unsupported", f"it is a JPEG of a kind that is not read ({kind})")
+            size, at_once = (width, height), marker in (0xC2, 0xCA)
+        if marker == 0xE1 and orientation == 1 and data.startswith(b"Exif\0\0", body):
+            orientation = tiff.orientation_of(data[body:end])
+        if marker in (0xE0, 0xEE) or not (0xE0 <= marker <= 0xEF or marker == 0xFE):  # JFIF and Adobe tell what the colours are
+            kept.append(b"\xff" + data[position - 1 : end])
+        position = end
+    if size is None:
+        raise struct.error("no size")
+    _refuse_scans(data, position - 2)
+    return Header("JPEG", *size, b"".join(kept), orientation, at_once=at_once)
+
+
+def _refuse_scans(data: bytes, start: int) -> None:
+    if data.count(b"\xff\xda", start) <= _SCANS:
+        return
+    scans = parts = 0  # some of these may stand in segments, or behind the end of the picture
+    position = start
+    while found := _NEXT_MARKER.search(data, position):
+        marker, parts = data[found.end() - 1], _counted(parts)
+        if marker == 0xD9:
+            return
+        scans += marker == 0xDA
+        if scans > _SCANS:
+            raise ImageRejected("too_large", f"it is a JPEG of more than {_SCANS} scans, each of which takes the time of a picture")
+        length = int.from_bytes(data[found.end() : found.end() + 2])
+        position = found.end() + max(2, length)
+
+
+def _gif(data: bytes) -> Header:
+    width, height, flags = struct.unpack_from("<HHB", data, 6)
+    position = start = 13 + (3 << (flags & 7) + 1 if flags & 0x80 else 0)
+    control, parts = b"", 0
+    while data[position] != 0x2C:  # a picture
+        kind, begin, parts = data[position], position, _counted(parts)
+        position += 1
+        if kind == 0x3B:
+            raise struct.error("no picture")
+        if kind == 0x21:
+            position += 1
+            while length := data[position]:
+                position, parts = position + 1 + length, _counted(parts)
+            position += 1
+            if data[begin + 1] == 0xF9:
+                control = data[begin:position]
+    left, top, columns, rows = struct.unpack_from("<HHHH", data, position + 1)
+    size = (max(width, left + columns), max(height, top + rows))
+    return Header("GIF", *size, b"".join((data[:start], control, data[position:])))
+
+
+def _webp(data: bytes) -> Header:
+    position, parts, orientation, size = 12, 0, 1, (0, 0)
+    while position + 8 <= len(data):
+        kind, length = struct.unpack_from("<4sI", data, position)
+        body = position + 8
+        if size == (0, 0):
+            if kind == b"VP8X":
+                size = (
+                    1 + int.from_bytes(data[body + 4 : body + 7], "little"),
+                    1 + int.from_bytes(data[body + 7 : body + 10], "little"),
+                )
+            elif kind == b"VP8L":
+                (packed,) = struct.unpack_from("<I", data, body + 1)
+                size = (1 + (packed & 0x3FFF), 1 + (packed >> 14 & 0x3FFF))
+            elif kind == b"VP8 ":
+                width, height = struct.unpack_from("<HH", data, body + 6)
+                size = (width & 0x3FFF, height & 0x3FFF)
+        if kind == b"EXIF":
+            orientation = tiff.orientation_of(data[body : body + length])
+        position, parts = body + length + length % 2, _counted(parts)
+    return Header("WEBP", *size, data, orientation)
+
+
+def _bmp(data: bytes) -> Header:
+    (header,) = struct.unpack_from("<I", data, 14)
+    if header == 12:
+        width, height = struct.unpack_from("<HH", data, 18)
+        return Header("BMP", width, height, data)
+    width, height, _, _, packing = struct.unpack_from("<iiHHI", data, 18)
+    if packing in (1, 2) and width * abs(height) > _RUN_LENGTH_PIXELS:
+        raise ImageRejected(
+            "too_large", f"it is a run-length BMP of {width} x {abs(height)} pixels; the limit is {_RUN_LENGTH_PIXELS}"
+        )
+    return Header("BMP", width, abs(height), data)
+
+
+def _tiff(data: bytes) -> Header:
+    picture, directory = tiff.described(data)
+    return Header(
+        "TIFF",
+        *picture.size,
+        directory.needed(),
+        picture.orientation,
+        picture.bits,
+        picture.largest,
+        picture.top,
+        picture.unsigned,
+        picture.white_is_zero,
+    )
+
+
+def _counted(parts: int) -> int:
+    if parts >= _PARTS:
+        raise ImageRejected("too_large", f"it has over {_PARTS} parts of metadata; take them out")
+    return parts + 1
+
+
+def _begins(*starts: bytes) -> Callable[[bytes], bool]:
+    return lambda data: data.startswith(starts)
+
+
+_READERS: tuple[tuple[Callable[[bytes], bool], Callable[[bytes], Header]], ...] = (
+    (_begins(b"\x89PNG\r\n\x1a\n"), _png),
+    (_begins(b"\xff\xd8\xff"), _jpeg),
+    (_begins(b"GIF87a", b"GIF89a"), _gif),
+    (_begins(b"II*\0", b"MM\0*"), _tiff),
+    (lambda data: data.startswith(b"RIFF") and data[8:12] == b"WEBP", _webp),
+    (lambda data: data.startswith(b"BM") and data[14:18] in _BMP_HEADERS, _bmp),  # "BM" alone also begins words
+)

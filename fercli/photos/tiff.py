@@ -1,0 +1,154 @@
+"""TIFF's directories of tags: of TIFF files, and of the Exif data that other formats carry.
+
+After Adobe's TIFF 6.0 and the DNG specification. Only what decides about the pixels is read.
+"""
+
+import struct
+from dataclasses import dataclass
+
+from fercli.errors import ImageRejected
+
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION = 256, 257, 258, 259, 262, 274
+_LARGEST, _PLANES, _TILE_WIDTH, _TILE_HEIGHT, _SUB_PICTURES, _INKS = 281, 284, 322, 323, 330, 332
+_EXTRA_SAMPLES, _SAMPLE_FORMAT, _SUBSAMPLING, _SUBFILE, _DNG = 338, 339, 530, 254, 50706
+
+# What a decoder needs; all else, which may be long, nested and lead back into itself, is kept from it.
+_NEEDED = frozenset(
+    (*range(256, 260), 262, 266, 273, *range(277, 280), 284, 292, 293, 317, 320, *range(322, 326), 332, 338, 339, 347,
+     *range(512, 522), *range(529, 533))
+)  # fmt: skip
+_LONGEST = 8 << 20  # bytes of one tag's values: the places of two million strips or tiles
+_SIZES = {2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I"}
+
+_COMPRESSIONS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32809, 32946, 34925, 50000, 50001))
+_RAW_SENSOR = (32803, 34892)  # colours in a mosaic, and what comes of it before it is developed
+
+
+class Directory:
+    """One directory: places of its entries by tag, the first of equals. Raises struct.error if it is cut off."""
+
+    def __init__(self, data: bytes, place: int | None = None) -> None:
+        if data[:2] not in (b"II", b"MM"):
+            raise struct.error("no byte order")
+        self.data, self.order = data, "<" if data[:2] == b"II" else ">"
+        (at,) = (place,) if place is not None else struct.unpack_from(f"{self.order}I", data, 4)
+        (count,) = struct.unpack_from(f"{self.order}H", data, at)
+        self.entries: dict[int, int] = {}
+        for entry in range(at + 2, at + 2 + 12 * count, 12):
+            (tag,) = struct.unpack_from(f"{self.order}H", data, entry)
+            self.entries.setdefault(tag, entry)
+
+    def numbers(self, tag: int, *default: int) -> tuple[int, ...]:
+        """Return the first whole numbers of a tag, at most 16; `default` if it has none."""
+        if tag not in self.entries:
+            return default
+        kind, count = struct.unpack_from(f"{self.order}HI", self.data, self.entries[tag] + 2)
+        if kind not in _NUMBERS or not count:
+            return default
+        return struct.unpack_from(f"{self.order}{min(count, 16)}{_NUMBERS[kind]}", self.data, self._place(tag, count, kind))
+
+    def needed(self) -> bytes:
+        """Return the file with a directory of what a decoder needs in place of its first; ImageRejected for a tag too long."""
+        kept = sorted(tag for tag in self.entries if tag in _NEEDED)
+        for tag in kept:
+            kind, count = struct.unpack_from(f"{self.order}HI", self.data, self.entries[tag] + 2)
+            if count * _SIZES.get(kind, 1) > _LONGEST:
+                raise ImageRejected("damaged", f"it is broken (its tag {tag} has {count} values)")
+        entries = b"".join(self.data[self.entries[tag] : self.entries[tag] + 12] for tag in kept)
+        at = len(self.data) + len(self.data) % 2
+        head = self.data[:4] + struct.pack(f"{self.order}I", at)
+        end = struct.pack(f"{self.order}H", len(kept)) + entries + bytes(4)
+        return b"".join((head, self.data[8:], bytes(at - len(self.data)), end))
+
+    def _place(self, tag: int, count: int, kind: int) -> int:
+        entry = self.entries[tag]
+        if count * _SIZES.get(kind, 1) <= 4:
+            return entry + 8
+        (place,) = struct.unpack_from(f"{self.order}I", self.data, entry + 8)
+        return int(place)
+
+
+def orientation_of(exif: bytes) -> int:
+    """Return the orientation, 1 to 8, that Exif data tells; 1 if it tells none."""
+    try:
+        (turn,) = Directory(exif.removeprefix(b"Exif\0\0")).numbers(_ORIENTATION, 1)[:1]
+    except struct.error:  # broken metadata around whole pixels
+        return 1
+    return turn if 1 <= turn <= 8 else 1
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The first picture of a TIFF file: size in pixels as it is stored, the larger of its own and a tile's; see `images.Header`."""
+
+    size: tuple[int, int]
+    largest: int
+    bits: int
+    orientation: int
+    top: int
+    unsigned: bool
+    white_is_zero: bool
+
+
+def described(data: bytes) -> tuple[Picture, Directory]:
+    """Return what the first picture is, and its directory.
+
+    Raises ImageRejected, `unsupported`, for a kind that decoders take for another: the pixels would be wrong.
+    """
+    directory = Directory(data)
+    numbers = directory.numbers
+    (width,), (height,) = numbers(_WIDTH)[:1] or (0,), numbers(_HEIGHT)[:1] or (0,)
+    if _is_camera_raw(directory, width * height):
+        raise ImageRejected("unsupported", "it is a camera's raw file, whose thumbnail is no photo; develop it to JPEG or TIFF")
+    wrong = _taken_for_another(directory)
+    if wrong:
+        raise ImageRejected("unsupported", f"it is a TIFF of a kind that is not read ({wrong})")
+    tile = (numbers(_TILE_WIDTH, 0)[0], numbers(_TILE_HEIGHT, 0)[0])
+    turn = numbers(_ORIENTATION, 1)[0]
+    picture = Picture(
+        (width, height),
+        max(width * height, tile[0] * tile[1]),
+        max(numbers(_BITS, 1)),
+        turn if 1 <= turn <= 8 else 1,
+        numbers(_LARGEST, 0)[0],
+        set(numbers(_SAMPLE_FORMAT, 1)) == {1},
+        numbers(_PHOTOMETRIC, 0)[0] == 0,
+    )
+    return picture, directory
+
+
+def _taken_for_another(directory: Directory) -> str | None:
+    """Name the kind if Pillow (13.0.0) or libtiff gives wrong pixels for it, or none without saying that it cannot."""
+    numbers = directory.numbers
+    compression, photometric, planes = numbers(_COMPRESSION, 1)[0], numbers(_PHOTOMETRIC, 0)[0], numbers(_PLANES, 1)[0]
+    bits, formats, extra = max(numbers(_BITS, 1)), numbers(_SAMPLE_FORMAT, 1), numbers(_EXTRA_SAMPLES)
+    packed = compression != 1
+    kinds = {
+        f"compression {compression}": compression not in _COMPRESSIONS,
+        f"{bits} bits with a sign": 2 in formats and bits < 32,
+        f"{bits} bits, packed, the highest byte first": bits > 16 and packed and directory.order == ">",
+        f"{bits} bits in separate planes": planes == 2 and bits > 8,
+        "transparency in a separate plane": planes == 2 and not (extra == () or (photometric == 2 and (packed or extra == (2,)))),
+        "colours as YCbCr, not packed": photometric == 6
+        and not packed
+        and (planes == 2 or numbers(_SUBSAMPLING, 2, 2)[:2] != (1, 1)),
+        "inks other than CMYK": photometric == 5 and numbers(_INKS, 1)[0] != 1,
+    }
+    return next((kind for kind, is_it in kinds.items() if is_it), None)
+
+
+def _is_camera_raw(directory: Directory, pixels: int) -> bool:
+    """DNG, NEF, CR2, ARW and the like are TIFF whose first picture is a thumbnail, the photo being a sub-picture."""
+    numbers, data = directory.numbers, directory.data
+    if _DNG in directory.entries or data[8:10] == b"CR" or numbers(_PHOTOMETRIC, 0)[0] in _RAW_SENSOR:
+        return True
+    for place in numbers(_SUB_PICTURES):
+        try:
+            sub = Directory(data, place)
+        except struct.error:
+            continue
+        (width,), (height,) = sub.numbers(_WIDTH)[:1] or (0,), sub.numbers(_HEIGHT)[:1] or (0,)
+        if sub.numbers(_PHOTOMETRIC, 0)[0] in _RAW_SENSOR or width * height > pixels:
+            return True
+    return bool(numbers(_SUBFILE, 0)[0] & 1)

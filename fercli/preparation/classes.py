@@ -1,0 +1,93 @@
+"""What a data set calls its expressions: FER2013's numbers, another order by its name, or whatever the user says."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from fercli.errors import UsageError
+from fercli.labels import LABELS, label_from_name
+from fercli.preparation.rows import BadRow, parse_label, shown
+
+# The numbers of the classes, as the sets' own papers and files have them.
+ORDERS: dict[str, dict[str, str]] = {
+    name: {str(number): word for number, word in enumerate(words.split(), first)}
+    for name, first, words in (
+        ("fer2013", 0, "angry disgust fear happy sad surprise neutral contempt"),  # Goodfellow et al. 2013, and FER+'s eighth
+        ("ferplus", 0, "neutral happy surprise sad angry disgust fear contempt"),  # Barsoum et al. 2016
+        ("rafdb", 1, "surprise fear disgust happy sad angry neutral"),  # Li et al. 2017
+        ("affectnet", 0, "neutral happy sad surprise fear disgust angry contempt"),  # Mollahosseini et al. 2017
+        ("ck+", 0, "neutral angry contempt disgust fear happy sad surprise"),  # Lucey et al. 2010
+        ("expw", 0, "angry disgust fear happy sad surprise neutral"),  # Zhang et al. 2018
+    )
+}
+
+
+@dataclass(frozen=True)
+class Classes:
+    """How a source's texts become labels: `named` maps them to names, and names `left_out` have no label.
+
+    Without `named`, rows of a CSV have FER2013's numbers and nothing else. With it, as in folders always, the seven names and
+    their usual synonyms stand for themselves, too.
+    """
+
+    named: Mapping[str, str] = field(default_factory=dict)
+    left_out: frozenset[str] = frozenset()
+
+    @classmethod
+    def parse(cls, classes: str | None, leave_out: Iterable[str] = ()) -> "Classes":
+        """Return what two options say: `rafdb`, or `1=surprise,2=fear`; and names, or several with commas between.
+
+        Raises UsageError for an order that is not known, and for a name that is none of the seven and is not left out.
+        """
+        left_out = frozenset(_canonical(name) for names in leave_out for name in names.split(",") if name.strip())
+        if not classes:
+            return cls(left_out=left_out)
+        if "=" not in classes:
+            return cls(_order(classes), left_out)
+        named = dict(_pair(item) for item in classes.split(",") if item.strip())
+        for name in named.values():
+            if name not in LABELS and name not in left_out:
+                raise UsageError(
+                    f"--classes has {name}, which is none of {', '.join(LABELS)}; name one of these, or add --leave-out {name}."
+                )
+        return cls(named, left_out)
+
+    def of_row(self, text: str) -> int | None:
+        """Return the label that a cell of a CSV stands for, None if it is left out; BadRow if it stands for none."""
+        if self.named:
+            return self._label(text, f"emotion is {shown(text)}")
+        key = text.strip(" ")
+        if key in self.left_out or ORDERS["fer2013"].get(key) in self.left_out:
+            return None
+        return parse_label(text)
+
+    def of_folder(self, name: str) -> int | None:
+        """Return the label that a folder's name stands for, None if it is left out; BadRow if it stands for none."""
+        return self._label(name, "it is no expression")
+
+    def _label(self, text: str, what: str) -> int | None:
+        key = text.strip().lower()
+        name = self.named.get(key) or _canonical(key)
+        if name in self.left_out or key in self.left_out:
+            return None
+        if name not in LABELS:
+            raise BadRow(f"{what}, none of those named, nor of {', '.join(LABELS)}")
+        return LABELS.index(name)
+
+
+def _order(name: str) -> dict[str, str]:
+    order = ORDERS.get(name.strip().lower().replace("-", "").replace("_", ""))
+    if order is None:
+        raise UsageError(f"--classes {name} is no order that is known; name one of {', '.join(ORDERS)}, or say 1=surprise,2=fear.")
+    return order
+
+
+def _pair(item: str) -> tuple[str, str]:
+    key, equals, name = item.partition("=")
+    if not (key.strip() and equals and name.strip()):
+        raise UsageError(f"--classes has {item!r}, which is not like 1=surprise; part several by commas.")
+    return key.strip().lower(), _canonical(name)
+
+
+def _canonical(name: str) -> str:
+    label = label_from_name(name)
+    return name.strip().lower() if label is None else LABELS[label]

@@ -1,0 +1,129 @@
+"""Faces from folders of images, whose names tell the split, the expression and the person."""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cache
+from pathlib import Path, PurePath
+from typing import NamedTuple
+
+from fercli.errors import FercliError, ImageRejected, UsageError
+from fercli.files import readable
+from fercli.labels import LABELS
+from fercli.models.registry import SIDE
+from fercli.photos.images import crop, read_gray, square_around
+from fercli.preparation.classes import Classes
+from fercli.preparation.faces import NO_SPLIT, Collector, Faces, Row
+from fercli.preparation.rows import BadRow
+
+_SPLITS = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "public": "validation",
+    "publictest": "validation",
+    "test": "test",
+    "testing": "test",
+    "private": "test",
+    "privatetest": "test",
+}
+
+
+class _Meaning(NamedTuple):
+    """What the folders that an image stands in say of it; `expression` is the folder that tells it, if any does."""
+
+    split: str
+    expression: str | None
+    label: int | None
+    others: tuple[str, ...]
+
+
+def read_images(
+    source: Path,
+    images: Sequence[tuple[PurePath, Path]],
+    left: Sequence[tuple[PurePath, str]],
+    classes: Classes,
+    person: str | None,
+    on_row: Callable[[int], None],
+) -> Faces:
+    """Read the `images` in `source`, each by its place there: in folders for expressions and, in any order, splits and persons.
+
+    `left` is what is not read, with the reason why. Without splits every image has `NO_SPLIT`. `person` is a pattern of file names
+    that tells whose face it is; without it, the folders do that stand for nothing else. Raises FercliError for a folder that
+    stands for no expression, or for no split where others do; UsageError for a pattern that is none.
+    """
+    names = [readable(Path(place)) for place, _ in images]
+    meanings = _meanings(source, [place.parent.parts for place, _ in images], classes)
+    persons = _persons(names, meanings, person)
+    collector = Collector()
+    for number, ((_, path), name, meaning) in enumerate(zip(images, names, meanings, strict=True)):
+        on_row(number)
+        if meaning.expression is None:
+            collector.reject(number, _line(name), "it stands in no folder of an expression")
+        elif meaning.label is None:
+            collector.left_out[meaning.expression.lower()] += 1
+        else:
+            try:
+                pixels = read_gray(path)
+                face = crop(pixels, square_around(pixels), SIDE)
+                collector.add_image(face, Row(number, meaning.label, meaning.split, persons[number]))
+            except ImageRejected as error:
+                collector.reject(number, _line(name), error.reason, error.code)
+    for place, reason in left:
+        collector.reject(len(names), _line(readable(Path(place))), reason, "unreadable")
+    on_row(len(names))
+    faces = collector.faces()
+    faces.names = names
+    return faces
+
+
+def _meanings(source: Path, folders: Sequence[tuple[str, ...]], classes: Classes) -> list[_Meaning]:
+    @cache
+    def meaning_of(inside: tuple[str, ...]) -> _Meaning:
+        split, expression, label = NO_SPLIT, None, None
+        others = []
+        for folder in inside:
+            if split == NO_SPLIT and folder.lower() in _SPLITS:
+                split = _SPLITS[folder.lower()]
+                continue
+            if expression is None:
+                try:
+                    label = classes.of_folder(folder)
+                    expression = folder
+                    continue
+                except BadRow:
+                    pass
+            others.append(folder)
+        return _Meaning(split, expression, label, tuple(others))
+
+    meanings = [meaning_of(inside) for inside in folders]
+    splits = any(meaning.split != NO_SPLIT for meaning in meanings)
+    for inside, meaning in zip(folders, meanings, strict=True):
+        place = source.joinpath(*inside)
+        if meaning.expression is None and meaning.others:
+            name = meaning.others[-1]
+            raise FercliError(
+                f"{place} is no expression; leave it out with --leave-out {name}, say what all are with --classes (such as rafdb "
+                f"or 1=surprise,2=fear), name it {', '.join(LABELS)}, or move it away."
+            )
+        if splits and meaning.split == NO_SPLIT and meaning.expression is not None:
+            raise FercliError(f"{place} is in no split, and others are; name it train, validation or test, or move it away.")
+    return meanings
+
+
+def _persons(names: Sequence[str], meanings: Sequence[_Meaning], pattern: str | None) -> list[str]:
+    if pattern is None:
+        persons = ["/".join(meaning.others) for meaning in meanings]
+        return persons if len(set(persons)) > 1 else [""] * len(persons)  # a folder around everything tells nobody apart
+    try:
+        found = [re.search(pattern, name) for name in names]
+    except re.error as error:
+        raise UsageError(f"--person {pattern} is no pattern ({error}); give one such as '^S[0-9]+'.") from error
+    if not any(found):
+        raise UsageError(f"--person {pattern} is in no file's name, such as {names[0] if names else ''}; give another pattern.")
+    return [match.group() if match else name for match, name in zip(found, names, strict=True)]
+
+
+def _line(name: str) -> str:
+    return name.replace("\n", "\\n")

@@ -1,0 +1,65 @@
+"""Training, validation and test images, drawn where the source does not part them."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.errors import UsageError
+
+
+def parse_shares(text: str) -> dict[str, float]:
+    """Return the shares, which sum to 1, that a text such as `80/10/10` gives to train, validation and test.
+
+    Raises UsageError for other texts, and for training images without any to validate or test with.
+    """
+    parts = text.split("/")
+    good = len(parts) == 3 and all(part.strip().isascii() and part.strip().isdigit() for part in parts)
+    shares = [int(part) for part in parts] if good else []
+    if sum(shares) != 100 or (shares[0] and not all(shares)):
+        raise UsageError(
+            f"--split {text} is not like 80/10/10: per cent for train, validation and test, 100 together; 0/0/100 is for a set "
+            "that is only evaluated on."
+        )
+    return {name: share / 100 for name, share in zip(("train", "validation", "test"), shares, strict=True)}
+
+
+def draw(
+    labels: NDArray[np.uint8], persons: NDArray[np.str_], shares: Mapping[str, float], generator: np.random.Generator
+) -> NDArray[np.str_]:
+    """Return the split (N,) of each image, drawn so that each split has its share of each class.
+
+    Where `persons` (N,) tells some apart, each person's images go to one split, and the shares are those of all images, as nearly
+    as that allows. So that no split is empty, each has one person at least.
+    """
+    shares = {name: share for name, share in shares.items() if share}
+    if len(set(persons.tolist())) > 1:
+        return _by_person(persons, shares, generator)
+    order = np.concatenate([generator.permutation(np.flatnonzero(labels == label)) for label in range(labels.max(initial=0) + 1)])
+    result = np.full(len(labels), next(iter(shares)), "U10")
+    left = 1.0
+    for name, share in reversed(list(shares.items())[1:]):
+        chosen = _evenly(len(order), share / left)
+        result[order[chosen]] = name
+        order = order[~chosen]
+        left -= share
+    return result
+
+
+def _evenly(count: int, share: float) -> NDArray[np.bool_]:
+    """Return a mask (count,) that chooses the share, evenly along the way."""
+    steps = np.floor(np.round(np.arange(count + 1) * share, 9) + 0.5)
+    chosen: NDArray[np.bool_] = np.diff(steps) > 0
+    return chosen
+
+
+def _by_person(persons: NDArray[np.str_], shares: Mapping[str, float], generator: np.random.Generator) -> NDArray[np.str_]:
+    names, of_image, counts = np.unique(persons, return_inverse=True, return_counts=True)
+    missing = {name: share * len(persons) for name, share in shares.items()}
+    empty = list(shares)
+    split_of = np.empty(len(names), "U10")
+    for person in generator.permutation(len(names)):
+        split = empty.pop(0) if empty else max(missing, key=lambda name: missing[name])
+        split_of[person] = split
+        missing[split] -= counts[person]
+    return split_of[of_image]

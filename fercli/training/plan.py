@@ -1,0 +1,72 @@
+"""A training before it begins: what can be refused without Keras, which takes seconds to load, is refused here."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fercli.dataset import read_dataset
+from fercli.errors import UsageError
+from fercli.files import Kind, kind_of
+from fercli.models.inference import RUNS, start_weights
+from fercli.models.recipes import with_options
+from fercli.models.registry import find_model
+from fercli.training.run import stored_recipe
+from fercli.training.teachers import teacher_from
+
+if TYPE_CHECKING:
+    from fercli.training.trainer import Step, Trainer
+TEACHER_SHARE = 0.5  # of the targets, where teachers are named and no share
+
+
+class Plan:
+    """The model `name`, the data set at `data`, the `folder` of the run, the recipe, the weights to `start` with, the `teachers`.
+
+    The recipe is the registry's or, to `resume`, the run's own, with `options` as `with_options` takes them. What `start` and
+    `teachers` name are runs, weights files, or shipped models. Raises UsageError for what is missing or does not go together, and
+    what `read_dataset`, `stored_recipe` and `teacher_from` raise.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        data: Path,
+        folder: Path | None = None,
+        *,
+        start: Sequence[Path] = (),
+        teachers: Sequence[Path] = (),
+        resume: bool = False,
+        overwrite: bool = False,
+        **options: Any,
+    ) -> None:
+        self.model = find_model(name)
+        self.folder = folder or RUNS / self.model.name
+        if kind_of(self.folder) not in {Kind.FOLDER, Kind.MISSING}:
+            raise UsageError(f"{self.folder} is no folder; name another with --out.")
+        if resume and start:
+            raise UsageError("--resume goes on with the run's own weights; leave --start away.")
+        if resume and teachers:
+            raise UsageError("--resume goes on with what the run's own teachers said; leave --teacher away.")
+        self.dataset = read_dataset(data, hog=self.model.uses_hog, splits=("train", "validation"))
+        self.start = [start_weights(path).path for path in start]
+        self.teachers = [teacher_from(path) for path in teachers]
+        recipe = stored_recipe(self.folder) if resume else self.model.recipe
+        if teachers and options.get("teacher_share") is None:
+            options["teacher_share"] = recipe.teacher_share or TEACHER_SHARE
+        self.recipe = with_options(recipe, **options)
+        self._resume, self._overwrite = resume, overwrite
+
+    def trainer(self, on_step: "Callable[[Step], None]" = lambda _: None) -> "Trainer":
+        """Return what trains as planned, after each step of which `on_step` is called; errors as from `Trainer`."""
+        from fercli.training.trainer import Trainer
+
+        return Trainer(
+            self.model,
+            self.recipe,
+            self.dataset,
+            self.folder,
+            resume=self._resume,
+            overwrite=self._overwrite,
+            start=self.start,
+            teachers=self.teachers,
+            on_step=on_step,
+        )

@@ -1,0 +1,51 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from fercli.cli.tables import show_tables
+from fercli.dataset import Dataset
+from fercli.evaluation.measures import compare_hog, evaluate
+from fercli.labels import LABELS
+from fercli.models.registry import MODELS
+from tests.conftest import FakeLabeller
+
+
+@pytest.fixture
+def shown(dataset: Dataset, capsys: pytest.CaptureFixture[str]) -> Callable[..., dict[str, list[str]]]:
+    """What the tables have, by the first words of the line, without the models' names."""
+
+    def show(*names: str) -> dict[str, list[str]]:
+        results = []
+        for name in names:
+            labeller = FakeLabeller()
+            labeller.name = labeller.title = name
+            results.append(evaluate(labeller, dataset, "test"))
+        show_tables(results, compare_hog(results, dataset.test.labels), MODELS["deep"].published, "test")
+        lines = [line.split("  ") for line in capsys.readouterr().out.splitlines() if line.strip()]
+        cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
+        return {first: others for first, *others in reversed(cells)}  # of equals the first stays
+
+    return show
+
+
+def test_each_model_has_a_column_and_each_source(shown: Callable[..., dict[str, list[str]]], dataset: Dataset) -> None:
+    table = shown("compact", "shallow")
+    accuracy = f"{100 * evaluate(FakeLabeller(), dataset, 'test').measures.accuracy:.1f}"
+    assert table["accuracy, %"] == [accuracy, accuracy, "64.0", "62.8"]
+    assert len(table["happy"]) == 4
+    assert table["0.7"] == [f"100.0 / {accuracy}"] * 2
+    assert table["0.8"] == ["0.0 / –"] * 2
+
+
+def test_counts_stand_beside_the_true_ones_and_the_crowds(capsys: pytest.CaptureFixture[str], dataset: Dataset) -> None:
+    result = evaluate(FakeLabeller(), dataset, "test")
+    show_tables([result], [], [], "test")
+    lines = capsys.readouterr().out.split("Each class, fake, test")[1].split("Confusion")[0].splitlines()
+    rows = {words[0]: words[1:] for line in lines if (words := line.split()) and words[0] in LABELS}
+    labels = FakeLabeller().label(dataset.test.pixels).argmax(axis=1)
+    assert [rows[name][3:] for name in LABELS] == [["3", str(count), "3"] for count in np.bincount(labels, minlength=7)]
+
+
+def test_what_hog_gave_is_shown(shown: Callable[..., dict[str, list[str]]]) -> None:
+    assert shown("deep", "deep-hog")["accuracy gained by HOG, points"] == ["+0.0"]
