@@ -21,7 +21,7 @@ def read_results(path: Path) -> Iterator[Row]:
     """
     refuse_missing([path], "give the results that fercli classify wrote")
     if kind_of(path) is Kind.FOLDER:
-        parts = sorted(part for part in path.iterdir() if part.name.startswith("part-") and part.suffix in _READERS)
+        parts = sorted(part for part in path.iterdir() if part.name.startswith("part-") and part.suffix in READERS)
         if not parts:
             raise UsageError(f"{path} has no parts of results; give the file or the folder that fercli classify wrote.")
     else:
@@ -31,9 +31,9 @@ def read_results(path: Path) -> Iterator[Row]:
 
 
 def _rows_of(path: Path) -> Iterator[Row]:
-    reader = _READERS.get(path.suffix.lower())
+    reader = READERS.get(path.suffix.lower())
     if reader is None:
-        *others, last = _READERS
+        *others, last = READERS
         raise UsageError(f"{path} is not of a format that is read back; give results in {', '.join(others)} or {last}.")
     number = 0
     try:
@@ -86,4 +86,4 @@ def _parquet(path: Path) -> Iterator[Row]:
             yield from batch.to_pylist()
 
 
-_READERS: dict[str, Callable[[Path], Iterator[Row]]] = {".csv": _csv, ".jsonl": _json_lines, ".parquet": _parquet}
+READERS: dict[str, Callable[[Path], Iterator[Row]]] = {".csv": _csv, ".jsonl": _json_lines, ".parquet": _parquet}

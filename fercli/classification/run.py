@@ -29,6 +29,7 @@ _COPIES_AHEAD = 8  # annotated copies on their way
 class Run:
     """Photos, and folders of photos, to label as `job` says; iterating does the work and yields an `Outcome` a photo.
 
+    What is `listed` is labelled after the `inputs`, each in its place; a name there that leads nowhere is rejected, not refused.
     `output` gets rows, `annotate` copies with the faces marked, `report` a page; each may be left out. Rows and page appear only
     when the last outcome was taken. A run stopped before leaves a journal, from which one with `resume` goes on; where the `output`
     is there already, such a run is `complete` and yields nothing. `overwrite` replaces what exists. In all outputs a label less
@@ -52,6 +53,7 @@ class Run:
     overwrite: bool = False
     workers: Workers | None = None
     address: str | None = None
+    listed: Sequence[Path] = ()
     complete: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -68,6 +70,7 @@ class Run:
             from fercli.classification.cluster import refuse_missing_ray
 
             refuse_missing_ray()
+        self.inputs = [*self.inputs, *self.listed]
         self.walk = Walk(self.inputs)  # the latest, which knows what it passed over
 
     @cached_property
@@ -160,7 +163,7 @@ class Run:
         if not photos:
             found = f"only {self.walk.passed_over} of other kinds" if self.walk.passed_over else "no files"
             raise FercliError(
-                f"There are no photos in {', '.join(map(shown_name, self.inputs))}: {found}; no results were published."
+                f"There are no photos in {', '.join(map(shown_name, self.inputs[:5]))}: {found}; no results were published."
             )
 
     def _refuse_outputs(self) -> None:

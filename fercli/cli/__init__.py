@@ -1,12 +1,14 @@
 """The command line: a client of the library, and nothing else. Heavy packages load only inside a command's work."""
 
+import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from fercli.cli import classify, console, evaluate, models, prepare, summary, train
-from fercli.errors import FercliError
+from fercli.errors import FercliError, UsageError
 from fercli.version import __version__
 
 
@@ -57,9 +59,19 @@ def _options(
     pass
 
 
+def refuse_empty(arguments: Sequence[str]) -> None:
+    """Raise UsageError for an empty argument, which would stand for the current folder where a script left a variable unset."""
+    for position, argument in enumerate(arguments, start=1):
+        if not argument or (argument.startswith("--") and argument.endswith("=")):
+            raise UsageError(
+                f"Argument {position}{f', {argument}' * bool(argument)} is empty; see that the variable it came from is set."
+            )
+
+
 def run() -> int:
     """Run the command line and return its exit code, one of `errors.EXIT_CODES`."""
     try:
+        refuse_empty(sys.argv[1:])
         app()
     except FercliError as error:
         console.error(str(error))
