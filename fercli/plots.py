@@ -1,4 +1,4 @@
-"""Learning curves, accuracy per class and confusion matrices as PNG."""
+"""Learning curves, accuracy per class, confusion matrices and summaries of results as PNG."""
 
 import contextlib
 import io
@@ -121,6 +121,24 @@ def plot_reliability(title: str, bins: Sequence[tuple[float, float, float]], pat
     axes.set(xlabel="confidence (%)", ylabel="accuracy (%)", xlim=(0, 100), ylim=(0, 100), title=title, aspect="equal")
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left")
+    _save(figure, path)
+
+
+def plot_means(groups: Mapping[str, Sequence[tuple[float, tuple[float, float] | None]]], labels: Sequence[str], path: Path) -> None:
+    """Draw the mean probability of each label, 0 to 1, with its interval: a panel a label, a point a group, in their order."""
+    figure = Figure(figsize=(10, max(3.0, 1.2 + 0.28 * len(groups))), layout="constrained")
+    panels = figure.subplots(1, len(labels), sharey=True, squeeze=False)[0]
+    for number, (panel, label) in enumerate(zip(panels, labels, strict=True)):
+        for position, means in enumerate(groups.values()):
+            mean, interval = means[number]
+            if interval:
+                panel.plot([100 * bound for bound in interval], [position] * 2, color="C0", alpha=0.6)
+            panel.plot(100 * mean, position, "o", color="C0", markersize=5)
+        panel.set(title=label, xlim=(0, None))
+        panel.grid(alpha=0.3)
+    panels[0].set_yticks(range(len(groups)), [name[-40:] for name in groups])
+    panels[0].invert_yaxis()
+    figure.supxlabel("mean probability (%), with its 95 % interval")
     _save(figure, path)
 
 

@@ -52,7 +52,7 @@ def test_promise_18_any_encoding_takes_the_tables(encoding: str) -> None:
 def test_promise_20_an_empty_argument_is_refused(tmp_path: Path, arguments: str) -> None:
     child = shell(f"cd {tmp_path}; PYTHONPATH={ROOT} {FERCLI} {arguments}")
     assert child.returncode == 2
-    assert b"An argument is empty" in child.stderr
+    assert b"is empty; see that the variable" in child.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -97,7 +97,7 @@ def test_promise_22_what_is_set_for_other_programs_is_not_heard(monkeypatch: pyt
         "KERAS_MAX_EPOCHS": "1",
     }
     environment = {"KERAS_BACKEND": "jax"} | hostile
-    monkeypatch.setattr(surroundings.os, "environ", environment)
+    monkeypatch.setattr("fercli.surroundings.os.environ", environment)
     set_variables()
     assert environment["KERAS_BACKEND"] == "jax"
     assert not set(hostile.items()) & set(environment.items())

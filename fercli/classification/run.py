@@ -15,7 +15,7 @@ from fercli.classification.job import Job, Workers
 from fercli.classification.journal import Journal, is_begun, journal_path, open_journal
 from fercli.classification.outputs import Output, publishing, suffix_of
 from fercli.classification.records import Outcome, rows
-from fercli.classification.writers import Writer
+from fercli.classification.writers import Rows
 from fercli.errors import FercliError, UsageError
 from fercli.files import (
     Kind,
@@ -42,6 +42,7 @@ _COPIES_AHEAD = 8  # annotated copies on their way
 class Run:
     """Photos, and folders of photos, to label as `job` says; iterating does the work and yields an `Outcome` a photo.
 
+    What is `listed` is labelled after the `inputs`, each in its place; a name there that leads nowhere is rejected, not refused.
     `output` gets rows, `annotate` copies with the faces marked, `report` a page; each may be left out. Rows and page appear only
     when the last outcome was taken. A run stopped before leaves a journal, from which one with `resume` goes on; where the `output`
     is there already, such a run is `complete` and yields nothing. `overwrite` replaces what exists. In all outputs a label less
@@ -65,6 +66,7 @@ class Run:
     overwrite: bool = False
     workers: Workers | None = None
     address: str | None = None
+    listed: Sequence[Path] = ()
     complete: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -81,6 +83,7 @@ class Run:
             from fercli.classification.cluster import refuse_missing_ray
 
             refuse_missing_ray()
+        self.inputs = [*self.inputs, *self.listed]
         self.walk = Walk(self.inputs)  # the latest, which knows what it passed over
 
     @cached_property
@@ -149,7 +152,7 @@ class Run:
             return None
         return stack.enter_context(claimed(self.report, overwrite=self.overwrite or self.resume, inputs=self.inputs))
 
-    def _writer(self) -> AbstractContextManager[Writer | None]:
+    def _writer(self) -> AbstractContextManager[Rows | None]:
         if self.output is None:
             return contextlib.nullcontext()
         return publishing(self.output, overwrite=self.overwrite or self._replacing, inputs=self.inputs)
@@ -177,7 +180,7 @@ class Run:
 
         return ahead(drawn, outcomes, _COPIES_AHEAD)
 
-    def _write(self, outcome: Outcome, writer: Writer) -> None:
+    def _write(self, outcome: Outcome, writer: Rows) -> None:
         if self.skip_no_face and outcome.status == "no_face":
             return
         for row in rows(outcome, self.labeller.title, self.min_confidence):
@@ -193,7 +196,7 @@ class Run:
             if self.walk.unreadable:
                 found = self._first_unreadable
             raise FercliError(
-                f"There are no photos in {', '.join(map(shown_name, self.inputs))}: {found}; no results were published."
+                f"There are no photos in {', '.join(map(shown_name, self.inputs[:5]))}: {found}; no results were published."
             )
 
     @property

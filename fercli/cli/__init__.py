@@ -2,12 +2,13 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from fercli.cli import classify, console, evaluate, models, prepare, train
+from fercli.cli import classify, console, evaluate, models, prepare, summary, train
 from fercli.errors import FercliError, UsageError
 from fercli.surroundings import give_up_output
 from fercli.version import __version__
@@ -43,7 +44,7 @@ app = typer.Typer(
     add_completion=False,  # its two options have no default either
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (prepare.prepare, train.train, evaluate.evaluate, classify.classify, models.models):
+for command in (prepare.prepare, train.train, evaluate.evaluate, classify.classify, summary.summary, models.models):
     app.command(cls=_Command)(command)
 
 
@@ -58,6 +59,15 @@ def _options(
     version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")] = False,
 ) -> None:
     pass
+
+
+def refuse_empty(arguments: Sequence[str]) -> None:
+    """Raise UsageError for an empty argument, which would stand for the current folder where a script left a variable unset."""
+    for position, argument in enumerate(arguments, start=1):
+        if not argument or (argument.startswith("--") and argument.endswith("=")):
+            raise UsageError(
+                f"Argument {position}{f', {argument}' * bool(argument)} is empty; see that the variable it came from is set."
+            )
 
 
 def run() -> int:
@@ -83,8 +93,7 @@ def run() -> int:
 
 
 def _run() -> int:
-    if any(argument == "" or (argument.startswith("--") and argument.endswith("=")) for argument in sys.argv[1:]):
-        raise UsageError("An argument is empty, as of a variable that is not set; give it, or leave it away.")
+    refuse_empty(sys.argv[1:])
     try:
         app()
     except SystemExit as end:
