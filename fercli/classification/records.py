@@ -15,6 +15,12 @@ COLUMNS = (
 )  # fmt: skip
 
 
+SEVERAL = "photos with several faces"
+WHOLE = "small images taken whole"
+SMALL_WITHOUT = "small images without a face"
+REMARKS = (SEVERAL, WHOLE, SMALL_WITHOUT)
+
+
 @dataclass(frozen=True)
 class Face:
     """One labelled face: probabilities from 0 to 1 in the order of `LABELS`, summing to 1.
@@ -53,13 +59,15 @@ class Reject:
 class Outcome:
     """All that is known of one photo: its faces (none if nobody was found), or why it was rejected.
 
-    `identity` tells the file's content from a later one; None if the file could not even be asked.
+    `identity` tells the file's content from a later one; None if the file could not even be asked. `small` says whether the photo
+    is so small that it may be the crop of a face.
     """
 
     path: Path
     faces: tuple[Face, ...] = ()
     reject: Reject | None = None
     identity: Identity | None = None
+    small: bool = False
 
     @property
     def status(self) -> str:
@@ -67,6 +75,15 @@ class Outcome:
         if self.reject:
             return "rejected"
         return "ok" if self.faces else "no_face"
+
+    @property
+    def remark(self) -> str | None:
+        """What else a summary counts of photos like this: one of `REMARKS`, or None."""
+        if len(self.faces) > 1:
+            return SEVERAL
+        if self.small and not self.reject and all(face.detection_score is None for face in self.faces):
+            return WHOLE if self.faces else SMALL_WITHOUT
+        return None
 
 
 def encoded(outcome: Outcome) -> str:
@@ -84,6 +101,7 @@ def decoded(path: Path, text: str) -> Outcome:
         tuple(Face(Box(**face["box"]), face["detection_score"], tuple(face["probabilities"])) for face in found["faces"]),
         Reject(**found["reject"]) if found["reject"] else None,
         Identity(**found["identity"]) if found["identity"] else None,
+        bool(found["small"]),
     )
 
 

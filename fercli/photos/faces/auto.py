@@ -7,13 +7,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.photos.faces import Found, WholeImage, distinct
+from fercli.photos.faces import CROP_SIDE, LARGE_CROP_SIDE, Found, WholeImage, distinct
 from fercli.photos.faces.cascade import Cascade
 from fercli.photos.geometry import Frame
 from fercli.photos.images import shrunk, turned
 
-CROP_SIDE = 128  # an image no larger on either side is a face already: FER2013's own have 48, CK+ and RAF-DB crops 48 to 100
-LARGE_CROP_SIDE = 256  # one no larger is taken for a face if it looks like a crop and nobody is found in it: AffectNet's have 224
 _LONG = 1.6  # no crop's sides are so unequal
 # Grey levels from the darkest to the brightest of an image's 8 x 8 parts: at least 40 in FER2013's faces, 25 in grass.
 _FLAT = 32
@@ -36,7 +34,11 @@ class Auto:
         self._cascade = Cascade()
 
     def find(self, photo: NDArray[np.uint8]) -> list[Found]:
-        """Return the faces found; none in flat images, whatever their size."""
+        """Return the faces found; none in flat images, whatever their size.
+
+        An image of up to `CROP_SIDE` pixels, and one of up to `LARGE_CROP_SIDE` that has a crop's shape and shows nobody, is a face
+        as a whole.
+        """
         longer, shorter = max(photo.shape), min(photo.shape)
         if longer > CROP_SIDE and int(photo.max()) - int(photo.min()) >= _EMPTY:
             found = self._search(photo)
