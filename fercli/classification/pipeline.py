@@ -17,7 +17,7 @@ from fercli.errors import ImageRejected
 from fercli.files import Identity, identity_of
 from fercli.models.inference import BATCH, Labels
 from fercli.models.sessions import cores
-from fercli.photos.faces import Detector, Found, WholeImage
+from fercli.photos.faces import LARGE_CROP_SIDE, Detector, Found, WholeImage
 from fercli.photos.geometry import Frame
 from fercli.photos.images import Photo, crop, read_photo
 from fercli.remote import RemotePath
@@ -41,6 +41,7 @@ class _Work:
     identity: Identity | None = None
     photo: Photo | None = None
     reject: Reject | None = None
+    small: bool = False
     found: list[Found] = field(default_factory=list)
     crops: list[NDArray[np.uint8]] = field(default_factory=list)
 
@@ -119,6 +120,7 @@ def _find_faces(work: _Work, detector: Detector, options: Options, side: int) ->
         chosen = _chosen(detector.find(photo.pixels), photo, options)
         work.crops = [crop(photo.pixels, face.frame, side) for face in chosen]
         work.found = [Found(face.frame.scaled(1 / photo.scale), face.score) for face in chosen]
+        work.small = max(photo.pixels.shape) <= LARGE_CROP_SIDE * photo.scale
         work.photo = None
     return work
 
@@ -141,4 +143,4 @@ def _labelled(pending: Sequence[_Work], labeller: Labels) -> Iterator[Outcome]:
     for work in pending:
         work.crops = []
         faces = tuple(Face(found.frame.box, found.score, tuple(next(probabilities))) for found in work.found)
-        yield work.known or Outcome(work.path, faces, work.reject, work.identity)
+        yield work.known or Outcome(work.path, faces, work.reject, work.identity, work.small)

@@ -20,6 +20,12 @@ COLUMNS = (
 )  # fmt: skip
 
 
+SEVERAL = "photos with several faces"
+WHOLE = "small images taken whole"
+SMALL_WITHOUT = "small images without a face"
+REMARKS = (SEVERAL, WHOLE, SMALL_WITHOUT)
+
+
 @dataclass(frozen=True)
 class Face:
     """One labelled face: probabilities from 0 to 1 in the order of `LABELS`, summing to 1.
@@ -58,13 +64,15 @@ class Reject:
 class Outcome:
     """All that is known of one photo: its faces (none if nobody was found), or why it was rejected.
 
-    `identity` tells the file's content from a later one; None if the file could not even be asked.
+    `identity` tells the file's content from a later one; None if the file could not even be asked. `small` says whether the photo
+    is so small that it may be the crop of a face.
     """
 
     path: Path
     faces: tuple[Face, ...] = ()
     reject: Reject | None = None
     identity: Identity | None = None
+    small: bool = False
 
     @property
     def status(self) -> str:
@@ -72,6 +80,15 @@ class Outcome:
         if self.reject:
             return "rejected"
         return "ok" if self.faces else "no_face"
+
+    @property
+    def remark(self) -> str | None:
+        """What else a summary counts of photos like this: one of `REMARKS`, or None."""
+        if len(self.faces) > 1:
+            return SEVERAL
+        if self.small and not self.reject and all(face.detection_score is None for face in self.faces):
+            return WHOLE if self.faces else SMALL_WITHOUT
+        return None
 
 
 def encoded(outcome: Outcome) -> str:
@@ -87,12 +104,12 @@ def decoded(path: Path, text: str) -> Outcome:
         found = json.loads(text)
         reject = Reject(**found["reject"]) if found["reject"] is not None else None
         identity = Identity(**found["identity"]) if found["identity"] is not None else None
-        outcome = Outcome(path, tuple(map(_face, found["faces"])), reject, identity)
+        outcome = Outcome(path, tuple(map(_face, found["faces"])), reject, identity, found["small"])
         whole = identity is None or all(type(value) is int for value in vars(identity).values())
         known = reject is None or (reject.code in REJECT_CODES and isinstance(reject.reason, str))
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"no outcome: {type(error).__name__}") from error
-    if not (whole and known):
+    if not (whole and known and isinstance(outcome.small, bool)):
         raise ValueError("an outcome of other values")
     return outcome
 

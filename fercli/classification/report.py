@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fercli.classification.pictures import thumbnail
-from fercli.classification.records import Outcome
+from fercli.classification.records import REMARKS, Outcome
 from fercli.files import shown_name
 from fercli.labels import LABELS
 from fercli.photos.geometry import Box
@@ -37,6 +37,7 @@ class Report:
     unsure: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     photos: Counter[str] = field(default_factory=Counter)
+    remarks: Counter[str] = field(default_factory=Counter)
     no_face: list[Path] = field(default_factory=list)
     rejects: list[tuple[Path, str]] = field(default_factory=list)
     _best: dict[str, list[tuple[float, int, Path, Box]]] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class Report:
     def add(self, outcome: Outcome) -> None:
         """Take one outcome in."""
         self.photos[outcome.status] += 1
+        self.remarks.update(filter(None, [outcome.remark]))
         if outcome.reject and len(self.rejects) < NAMES_SHOWN:
             self.rejects.append((outcome.path, f"{outcome.reject.code}: {outcome.reject.reason}"))
         elif outcome.status == "no_face" and len(self.no_face) < NAMES_SHOWN:
@@ -65,12 +67,13 @@ class Report:
     def _page(self, settings: Mapping[str, object], max_pixels: int) -> list[str]:
         faces = self.counts.total() + self.unsure
         facts = f"{self.photos.total():,} photos, {faces:,} faces, {self.photos['no_face']:,} photos without a face, "
+        remarks = "".join(f"; {remark}: {self.remarks[remark]:,}" for remark in filter(self.remarks.__getitem__, REMARKS))
         lines = [
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
             f"<title>Facial expressions</title><style>{_STYLE}</style></head><body>",
             "<h1>Facial expressions</h1>",
-            f'<p class="facts">{facts}{self.photos["rejected"]:,} rejected</p>',
+            f'<p class="facts">{facts}{self.photos["rejected"]:,} rejected{remarks}</p>',
             '<p class="facts">A label says which of seven words fits a picture. It says nothing of what anybody feels.</p>',
             "<h2>Counts</h2>",
         ]
