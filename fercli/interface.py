@@ -158,6 +158,7 @@ def classify(
     overwrite: bool = False,
     workers: Workers | None = None,
     ray_address: str | None = None,
+    listed: Iterable[Path] = (),
 ) -> "Run":
     """Return what finds and labels every face in `inputs` as it is iterated: an `Outcome` a photo, and one a video's frame.
 
@@ -189,6 +190,7 @@ def classify(
         overwrite=overwrite,
         workers=workers,
         address=ray_address,
+        listed=list(listed),
     )
 
 

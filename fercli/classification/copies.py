@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fercli.classification.job import Options
 from fercli.classification.loading import ahead
-from fercli.classification.pictures import annotate, marked, place_of_copy
+from fercli.classification.pictures import annotate, marked, place_of_video, refuse_itself
 from fercli.classification.records import Outcome
 from fercli.errors import ImageRejected
 from fercli.files import atomic_write
@@ -52,7 +52,9 @@ def _copied(path: Path, outcomes: Iterator[Outcome], folder: Path, options: Opti
                     if outcome.moment and not outcome.reject and next(video.moments(start=outcome.moment), None) == outcome.moment:
                         copy.write(marked(video.colour(), outcome, min_confidence))
                 yield outcome
-        with target.open("rb") as written, atomic_write(folder / place_of_copy(path, ".mp4")) as handle:
+        place = folder / place_of_video(path)
+        refuse_itself(place, path)
+        with target.open("rb") as written, atomic_write(place) as handle:
             for block in iter(lambda: written.read(_BLOCK), b""):
                 handle.write(block)
 

@@ -3,7 +3,7 @@
 import itertools
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,6 +30,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 WORK_SIDE = 2560  # pictures are held at most this large: a face found at 1/4 of it still has the 48 pixels that a network sees
 AHEAD = 16  # pictures that are read, or searched, before they are asked for
+_PATIENCE = 0.5  # seconds for threads to end when a run is stopped
 READERS = 16  # threads for remote photos, which wait for their servers most of the time
 
 
@@ -43,6 +44,7 @@ class Picture:
     identity: Identity | None = None
     photo: Photo | None = None
     reject: Reject | None = None
+    small: bool = False
     found: list[Found] = field(default_factory=list)
     crops: list[NDArray[np.uint8]] = field(default_factory=list)
 
@@ -59,8 +61,8 @@ def pictures(
     first, remaining = _peeked(sources)
     if isinstance(first, RemotePath):
         threads = READERS
-    with closing(ahead(lambda source: _opened(source, options, known), remaining, AHEAD, threads)) as opened:
-        yield from beside(_flat(opened, options, known), AHEAD)
+    opened = ahead(lambda source: _opened(source, options, known), remaining, AHEAD, threads)
+    yield from beside(_flat(opened, options, known), AHEAD)
 
 
 def expected(source: Path, every: float) -> int:
@@ -90,11 +92,14 @@ def ahead(
         for item in items:
             waiting.append(pool.submit(work, item))
             if len(waiting) >= limit:
-                yield waiting.popleft().result()
+                yield waiting[0].result()
+                waiting.popleft()
         while waiting:
-            yield waiting.popleft().result()
-    finally:  # also when the consumer stops early
-        pool.shutdown(wait=True, cancel_futures=True)
+            yield waiting[0].result()
+            waiting.popleft()
+    finally:  # also when the consumer stops early; a stop does not wait for a photo that takes long
+        pool.shutdown(wait=False, cancel_futures=True)
+        wait([future for future in waiting if not future.cancelled()], _PATIENCE)
 
 
 def beside(items: Iterable[Item], limit: int) -> Generator[Item, None, None]:

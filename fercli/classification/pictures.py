@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import io
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,15 +15,17 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from fercli.classification.records import Face, Outcome
-from fercli.errors import ImageRejected
-from fercli.files import write_atomically
+from fercli.errors import FercliError, ImageRejected
+from fercli.files import Kind, kind_of, write_atomically
 from fercli.photos.geometry import Box, Moment
 from fercli.photos.images import read_colour
 from fercli.photos.videos import Video
+from fercli.photos.walk import IMAGE_SUFFIXES
 
 THUMBNAIL_SIDE = 96
 _LONGEST_NAME = 220  # bytes; file systems take 255, and a copy adds a suffix or two
 _LINE = "#ffcc00"
+_JPEG = frozenset((".jpg", ".jpeg", ".jpe", ".jfif"))
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,8 @@ class Spot:
 def annotate(outcome: Outcome, folder: Path, max_pixels: int, min_confidence: float = 0.0) -> Path | None:
     """Write an upright JPEG copy of a photo, faces framed and named, into `folder`; return where, None for a reject.
 
-    A photo keeps its place: `a/b.png` becomes `folder/a/b.png.jpg`; what leads out of the folder gets a name there.
+    A photo keeps its place: `a/b.jpg` stays `folder/a/b.jpg`, `a/b.png` becomes `folder/a/b.png.jpg`; what leads out of the folder
+    gets a name there. FercliError if the copy would be written over the photo itself, as through a link in `folder`.
     """
     if outcome.reject:
         return None
@@ -48,7 +52,8 @@ def annotate(outcome: Outcome, folder: Path, max_pixels: int, min_confidence: fl
     _mark_all(picture, outcome, min_confidence)
     data = io.BytesIO()
     picture.save(data, "JPEG", quality=90)
-    target = folder / place_of_copy(outcome.path, ".jpg")
+    target = folder / _place(outcome.path)
+    refuse_itself(target, outcome.path)
     write_atomically(target, data.getvalue())
     return target
 
@@ -66,12 +71,52 @@ def _mark_all(picture: Image.Image, outcome: Outcome, min_confidence: float) -> 
         _mark(picture, face, person + (face.sure_label(min_confidence) or "unsure"))
 
 
-def place_of_copy(path: Path, suffix: str) -> Path:
-    """Return another place for every path, inside whatever folder it is joined to."""
-    *folders, name = ({"..": "__up__", path.anchor: "__root__"}.get(part, part) for part in path.parts)
+def refuse_itself(target: Path, path: Path) -> None:
+    """Raise FercliError if a copy would be written over what it is a copy of, as through a link."""
+    if kind_of(target) is Kind.FILE and target.samefile(path):
+        raise FercliError(f"{target} is the input itself, not a copy; name another folder for the annotated copies.")
+
+
+def place_of_video(path: Path) -> Path:
+    """Return a place for a video's copy, as `_place` does for a photo's: the name with `.mp4` behind it."""
+    name = path.name
     if len(os.fsencode(name)) > _LONGEST_NAME:
         name = f"{name[:40]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}"
-    return Path(*folders, f"{name}{suffix}")
+    return Path(*_above(path), f"{name}.mp4")
+
+
+def _place(path: Path) -> Path:
+    """Return another place for every path, inside whatever folder it is joined to; none is a folder where another is a file.
+
+    A JPEG keeps its name, other photos get `.jpg` behind theirs (`.jpg.jpg` without a photo's suffix). So names that end like
+    `.png.jpg` are of such copies: photos called so get `.jpg`, folders `_`.
+    """
+    name, above = path.name, _above(path)
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        return Path(*above, f"{name[:40]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}.jpg.jpg")
+    if _suffix(name) in _JPEG and not _is_of_copy(name):
+        return Path(*above, name)
+    return Path(*above, f"{name}.jpg" if _suffix(name) in IMAGE_SUFFIXES else f"{name}.jpg.jpg")
+
+
+def _above(path: Path) -> list[str]:
+    return [_folder(part, path.anchor) for part in path.parts[:-1]]
+
+
+def _folder(part: str, anchor: str) -> str:
+    if part in {"..", anchor}:
+        return "__up__" if part == ".." else "__root__"
+    if re.fullmatch("_+(up|root)__", part) and part.startswith("__"):
+        return f"_{part}"
+    return f"{part}_" if _is_of_copy(part.rstrip("_")) else part
+
+
+def _suffix(name: str) -> str:
+    return Path(name).suffix.lower()
+
+
+def _is_of_copy(name: str) -> bool:
+    return _suffix(name) == ".mp4" or (_suffix(name) in _JPEG and _suffix(Path(name).stem) in IMAGE_SUFFIXES)
 
 
 def _mark(picture: Image.Image, face: Face, label: str) -> None:

@@ -11,7 +11,7 @@ from fercli.classification.loading import AHEAD, Picture, ahead, pictures
 from fercli.classification.records import Face, Outcome
 from fercli.classification.stretches import Known, Stretch
 from fercli.models.inference import BATCH, Labels
-from fercli.photos.faces import Detector, Found, WholeImage
+from fercli.photos.faces import LARGE_CROP_SIDE, Detector, Found, WholeImage
 from fercli.photos.geometry import Frame
 from fercli.photos.images import Photo, crop
 
@@ -57,6 +57,7 @@ def _find_faces(picture: Picture, detector: Detector, options: Options, side: in
         chosen = _chosen(detector.find(photo.pixels), photo, options)
         picture.crops = [crop(photo.pixels, face.frame, side) for face in chosen]
         picture.found = [Found(face.frame.scaled(1 / photo.scale), face.score) for face in chosen]
+        picture.small = max(photo.pixels.shape) <= LARGE_CROP_SIDE * photo.scale
         picture.photo = None
     return picture
 
@@ -79,4 +80,5 @@ def _labelled(pending: Sequence[Picture], labeller: Labels) -> Iterator[Outcome]
     for picture in pending:
         picture.crops = []
         faces = tuple(Face(found.frame.box, found.score, tuple(next(probabilities))) for found in picture.found)
-        yield picture.known or Outcome(picture.path, faces, picture.reject, picture.identity, picture.moment)
+        outcome = Outcome(picture.path, faces, picture.reject, picture.identity, picture.small, picture.moment)
+        yield picture.known or outcome

@@ -1,19 +1,30 @@
 """What `classify` finds, as plain records, and the rows that they become."""
 
 import json
+import math
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from fercli.errors import REJECT_CODES
 from fercli.files import Identity, readable
 from fercli.labels import LABELS
 from fercli.photos.geometry import Box, Moment
 from fercli.photos.persons import Persons
 
+_MOST = 1.001  # of a probability, as 32-bit numbers round
+
 COLUMNS = (
     "path", "time", "frame", "face", "person", "status", "reason", "x", "y", "width", "height", "detection_score",
     "label", "confidence", *LABELS, "model",
 )  # fmt: skip
+
+
+SEVERAL = "photos with several faces"
+WHOLE = "small images taken whole"
+SMALL_WITHOUT = "small images without a face"
+REMARKS = (SEVERAL, WHOLE, SMALL_WITHOUT)
 
 
 @dataclass(frozen=True)
@@ -56,14 +67,16 @@ class Reject:
 class Outcome:
     """All that is known of one picture, a photo or a video's frame: its faces (none if nobody was found), or why it was rejected.
 
-    `moment` is the frame's place in its video; a video that breaks off has a reject with the last that could be read.
-    `identity` tells the file's content from a later one; None if the file could not even be asked.
+    `identity` tells the file's content from a later one; None if the file could not even be asked. `small` says whether the picture
+    is so small that it may be the crop of a face. `moment` is the frame's place in its video; a video that breaks off has a reject
+    with the last that could be read.
     """
 
     path: Path
     faces: tuple[Face, ...] = ()
     reject: Reject | None = None
     identity: Identity | None = None
+    small: bool = False
     moment: Moment | None = None
 
     @property
@@ -72,6 +85,15 @@ class Outcome:
         if self.reject:
             return "rejected"
         return "ok" if self.faces else "no_face"
+
+    @property
+    def remark(self) -> str | None:
+        """What else a summary counts of photos like this: one of `REMARKS`, or None."""
+        if len(self.faces) > 1:
+            return None if self.moment else SEVERAL
+        if self.small and not self.reject and all(face.detection_score is None for face in self.faces):
+            return WHOLE if self.faces else SMALL_WITHOUT
+        return None
 
 
 def encoded(outcome: Outcome) -> str:
@@ -82,18 +104,40 @@ def encoded(outcome: Outcome) -> str:
 
 
 def decoded(path: Path, text: str) -> Outcome:
-    """Return a picture's outcome from the text that `encoded` gave; KeyError, TypeError or ValueError for any other."""
-    found = json.loads(text)
-    return Outcome(
-        path,
-        tuple(
-            Face(Box(**face["box"]), face["detection_score"], tuple(face["probabilities"]), face["person"])
-            for face in found["faces"]
-        ),
-        Reject(**found["reject"]) if found["reject"] else None,
-        Identity(**found["identity"]) if found["identity"] else None,
-        Moment(**found["moment"]) if found["moment"] else None,
-    )
+    """Return a picture's outcome from the text that `encoded` gave; ValueError for any other."""
+    try:
+        found = json.loads(text)
+        reject = Reject(**found["reject"]) if found["reject"] is not None else None
+        identity = Identity(**found["identity"]) if found["identity"] is not None else None
+        moment = Moment(**found["moment"]) if found["moment"] is not None else None
+        outcome = Outcome(path, tuple(map(_face, found["faces"])), reject, identity, found["small"], moment)
+        whole = identity is None or all(type(value) is int for value in vars(identity).values())
+        known = reject is None or (reject.code in REJECT_CODES and isinstance(reject.reason, str))
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"no outcome: {type(error).__name__}") from error
+    if not (whole and known and isinstance(outcome.small, bool)):
+        raise ValueError("an outcome of other values")
+    if moment and not (type(moment.frame) is int and moment.frame >= 0 and _is_number(moment.time) and moment.time >= 0):
+        raise ValueError("a moment that is none")
+    return outcome
+
+
+def _face(found: dict[str, Any]) -> Face:
+    box, score, probabilities = Box(**found["box"]), found["detection_score"], tuple(found["probabilities"])
+    person = found["person"]
+    if not all(type(value) is int and abs(value) <= 1 << 31 for value in vars(box).values()):
+        raise ValueError("a box of other than whole numbers of pixels")
+    if score is not None and not _is_number(score):
+        raise ValueError("a score that is no number")
+    if len(probabilities) != len(LABELS) or not all(_is_number(value) and 0 <= value <= _MOST for value in probabilities):
+        raise ValueError(f"other than {len(LABELS)} probabilities")
+    if person is not None and not (type(person) is int and person > 0):
+        raise ValueError("a person without a number")
+    return Face(box, score, probabilities, person)
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in {int, float} and math.isfinite(value)  # type: ignore[arg-type]
 
 
 def with_persons(outcomes: Iterable[Outcome]) -> Generator[Outcome, None, None]:

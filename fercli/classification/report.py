@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from fercli.classification.pictures import Spot, shown_time, thumbnails
-from fercli.classification.records import Face, Outcome
+from fercli.classification.records import REMARKS, Face, Outcome
 from fercli.classification.timeline import STYLE, Timeline, legend
-from fercli.files import shown_name, write_atomically
+from fercli.files import shown_name
 from fercli.labels import LABELS
 
 FACES_SHOWN = 24  # of each expression
@@ -42,6 +43,7 @@ class Report:
     counts: Counter[str] = field(default_factory=Counter)
     pictures: Counter[str] = field(default_factory=Counter)
     frames: Counter[str] = field(default_factory=Counter)
+    remarks: Counter[str] = field(default_factory=Counter)
     no_face: list[Path] = field(default_factory=list)
     rejects: list[tuple[Path, str]] = field(default_factory=list)
     _videos: int = 0
@@ -52,6 +54,7 @@ class Report:
     def add(self, outcome: Outcome) -> None:
         """Take one outcome in."""
         self.pictures[outcome.status] += 1
+        self.remarks.update(filter(None, [outcome.remark]))
         if outcome.moment and not outcome.reject:
             self._add_frame(outcome)
         if outcome.reject and len(self.rejects) < NAMES_SHOWN:
@@ -87,27 +90,25 @@ class Report:
         if len(best) > FACES_SHOWN:
             best.remove(min(best, key=lambda other: other[:2]))
 
-    def write(self, path: Path, settings: Mapping[str, object], max_pixels: int) -> None:
-        """Write the page; `settings` are shown as they are. Faces are read again from their photos and videos."""
-        write_atomically(path, "\n".join(self._page(settings, max_pixels)).encode("utf-8", "replace"))
+    def write(self, handle: BinaryIO, settings: Mapping[str, object], max_pixels: int) -> None:
+        """Write the page to an open file; `settings` are shown as they are. Faces are read again from their photos and videos."""
+        handle.write("\n".join(self._page(settings, max_pixels)).encode("utf-8", "replace"))
 
     def _page(self, settings: Mapping[str, object], max_pixels: int) -> list[str]:
         faces = self.counts.total() + self.unsure
         photos = self.pictures.total() - self.frames.total()
+        videos = "1 video" if self._videos == 1 else f"{self._videos:,} videos"
         facts = [f"{photos:,} photos"] if photos or not self._videos else []
-        facts += (
-            [f"{self.frames.total():,} frames of {self._videos:,} {'video' if self._videos == 1 else 'videos'}"]
-            if self._videos
-            else []
-        )
+        facts += [f"{self.frames.total():,} frames of {videos}"] if self._videos else []
         unit = "pictures" if self._videos else "photos"
         facts += [f"{faces:,} faces", f"{self.pictures['no_face']:,} {unit} without a face"]
+        remarks = "".join(f"; {remark}: {self.remarks[remark]:,}" for remark in filter(self.remarks.__getitem__, REMARKS))
         lines = [
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
             f"<title>Facial expressions</title><style>{_STYLE}{STYLE if self._videos else ''}</style></head><body>",
             "<h1>Facial expressions</h1>",
-            f'<p class="facts">{", ".join(facts)}, {self.pictures["rejected"]:,} rejected</p>',
+            f'<p class="facts">{", ".join(facts)}, {self.pictures["rejected"]:,} rejected{remarks}</p>',
             '<p class="facts">A label says which of seven words fits a picture. It says nothing of what anybody feels.</p>',
             "<h2>Counts</h2>",
         ]

@@ -8,14 +8,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from fercli.classification.records import REMARKS, SMALL_WITHOUT, Outcome
 from fercli.cli import console
 from fercli.labels import LABELS
 from fercli.photos.walk import COPIES, Walk
-
-if TYPE_CHECKING:
-    from fercli.classification.records import Outcome
 
 UNSURE = "(unsure)"
 
@@ -29,14 +26,16 @@ class Tally:
     expressions: Counter[str] = field(default_factory=Counter)
     frames: int = 0
     videos: int = 0
+    remarks: Counter[str] = field(default_factory=Counter)
     started: float = field(default_factory=time.monotonic)
     _video: Path | None = None
     _time: float = 0.0
     _times_before: float = 0.0
 
-    def add(self, outcome: "Outcome") -> None:
+    def add(self, outcome: Outcome) -> None:
         """Count one outcome."""
         self.status[outcome.status] += 1
+        self.remarks.update(filter(None, [outcome.remark]))
         if outcome.moment:
             self._add_frame(outcome.path, outcome.moment.time)
             self.frames += not outcome.reject
@@ -68,6 +67,9 @@ class Tally:
             count = self.expressions[label]
             table.add_row(label, f"{count:,}", f"{count / faces:.1%}" if faces else "–")
         console.show(table)
+        for remark in filter(self.remarks.__getitem__, REMARKS):
+            hint = "; to label them whole: --detector none" if remark == SMALL_WITHOUT else ""
+            console.say(f"{remark}: {self.remarks[remark]:,}{hint}")
         if walk.passed_over:
             console.say(f"passed over, neither photos nor videos: {walk.passed_over:,}")
         for path in walk.second_names:

@@ -45,7 +45,11 @@ def test_an_error_in_a_thread_reaches_the_consumer_and_ends_the_threads() -> Non
     results = ahead(work, range(1000), 8)
     with pytest.raises(RuntimeError, match="five"):
         list(results)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fercli")]
+    for _ in range(200):  # they end as soon as they may
+        if not [thread for thread in threading.enumerate() if thread.name.startswith("fercli")]:
+            return
+        time.sleep(0.05)
+    raise AssertionError("threads are left")
 
 
 def test_beside_takes_items_in_its_own_thread_and_not_far_ahead() -> None:
