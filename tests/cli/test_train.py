@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from fercli.dataset import SPLITS, Dataset, write_dataset
-from fercli.models.registry import MODELS, Affine, Convolution, PaperNetwork, ResidualNetwork
+from fercli.models.architectures.paper import Affine, Convolution, PaperNetwork
+from fercli.models.architectures.residual import ResidualNetwork
+from fercli.models.registry import MODELS
 from fercli.preparation.prepare import prepare
 from tests.conftest import Ran, csv_text
 
