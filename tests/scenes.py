@@ -86,3 +86,28 @@ def _lit(picture: Image.Image, generator: np.random.Generator) -> Image.Image:
     pixels = pixels ** generator.uniform(0.6, 1.7)
     pixels = pixels + generator.normal(0, generator.uniform(0, 0.05), pixels.shape[:2])[..., None]
     return Image.fromarray((np.clip(pixels, 0, 1) * 255).astype(np.uint8))
+
+
+def turned(scene: Scene, degrees: int) -> Scene:
+    """Return the scene turned clockwise, as by a camera on its side."""
+    picture = scene.picture.rotate(-degrees, Image.Resampling.BICUBIC, expand=True)
+    (width, height), (wider, higher) = scene.picture.size, picture.size
+    faces = [face.moved(-width / 2, -height / 2).turned(degrees).moved(wider / 2, higher / 2) for face in scene.faces]
+    return Scene(picture, tuple(faces))
+
+
+def group(seed: int, people: int, columns: int, width: int, height: int, speaker: bool = False) -> Scene:
+    """Return a group photo: `people` in rows of `columns`, somewhat turned, and before them a large `speaker`."""
+    generator = np.random.default_rng(seed)
+    picture = background(str(generator.choice(FACE_FREE))).resize((width, height), Image.Resampling.BICUBIC)
+    apart = width / (columns + 1)
+    names = list(PORTRAITS)
+    faces = []
+    for number in range(people):
+        row, column = divmod(number, columns)
+        x, y = apart * (column + 0.75 + 0.5 * (row % 2)), apart * (0.8 + 0.95 * row)
+        place = Frame(x, y, apart * float(generator.uniform(0.38, 0.46)), float(generator.uniform(-12, 12)))
+        faces.append(paste(picture, names[number % 2], place))
+    if speaker:
+        faces.append(paste(picture, names[0], Frame(width / 2, height * 0.72, height / 4)))
+    return Scene(_lit(picture, generator), tuple(faces))

@@ -1,11 +1,10 @@
 """Photos to labelled faces, as a stream: order kept, memory bounded, no photo lost."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +16,8 @@ from fercli.classification.records import Face, Outcome, Reject
 from fercli.errors import ImageRejected
 from fercli.files import Identity, identity_of
 from fercli.models.inference import BATCH, Labels
-from fercli.photos.faces import Detector, Found, WholeImage
+from fercli.models.sessions import cores
+from fercli.photos.faces import LARGE_CROP_SIDE, Detector, Found, WholeImage
 from fercli.photos.geometry import Frame
 from fercli.photos.images import Photo, crop, read_photo
 from fercli.remote import RemotePath
@@ -26,8 +26,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 WORK_SIDE = 2560  # photos are held at most this large: a face found at 1/4 of it still has the 48 pixels that a network sees
-PHOTOS_TOGETHER = 16  # searched for faces in one go
+PHOTOS_AHEAD = 16  # read, and as many searched, before they are wanted
 PHOTOS_IN_FLIGHT = 64  # what a stop may cost
+_PATIENCE = 0.5  # seconds for threads to end when a run is stopped
 READERS = 16  # threads for remote photos, which wait for their servers most of the time
 
 
@@ -40,7 +41,9 @@ class _Work:
     identity: Identity | None = None
     photo: Photo | None = None
     reject: Reject | None = None
+    small: bool = False
     found: list[Found] = field(default_factory=list)
+    crops: list[NDArray[np.uint8]] = field(default_factory=list)
 
 
 def classify(
@@ -55,25 +58,23 @@ def classify(
 ) -> Generator[Outcome, None, None]:
     """Yield what is known of each photo, in the order of `paths`.
 
-    Photos are read by `threads` threads, or as many as there are cores (`READERS` if the first is remote), searched
-    `PHOTOS_TOGETHER` at a time, and their faces labelled `batch_size` at a time; at most three times `PHOTOS_TOGETHER` photos are
-    in memory, and crops of `PHOTOS_IN_FLIGHT`. A photo that cannot be read becomes an outcome with the reason. What `known` returns
-    for a path is passed on instead of working.
+    Photos are read by `threads` threads, or as many as there are cores (`READERS` if the first is remote), and searched by as many;
+    their faces are labelled `batch_size` at a time. At most twice `PHOTOS_AHEAD` photos are in memory, and crops of
+    `PHOTOS_IN_FLIGHT`. A photo that cannot be read becomes an outcome with the reason. What `known` returns for a path is passed on
+    instead of working.
     """
     first, paths = _peeked(paths)
-    if isinstance(first, RemotePath):
-        threads = READERS
+    readers = READERS if isinstance(first, RemotePath) else threads
     pending: list[_Work] = []
-    crops: list[NDArray[np.uint8]] = []
-    enough = 1  # the first results at once, then whole batches
-    loaded = ahead(lambda path: _load(path, known, options.max_pixels), paths, 2 * PHOTOS_TOGETHER, threads)
-    while together := list(islice(loaded, PHOTOS_TOGETHER)):
-        crops += _find_faces(together, detector, options, labeller.input_size)
-        pending += together
-        if len(crops) >= enough or len(pending) >= PHOTOS_IN_FLIGHT:
-            yield from _labelled(pending, crops, labeller)
-            pending, crops, enough = [], [], batch_size
-    yield from _labelled(pending, crops, labeller)
+    faces, enough = 0, 1  # the first results at once, then whole batches
+    loaded = ahead(lambda path: _load(path, known, options.max_pixels), paths, PHOTOS_AHEAD, readers)
+    for work in ahead(lambda work: _find_faces(work, detector, options, labeller.input_size), loaded, PHOTOS_AHEAD, threads):
+        pending.append(work)
+        faces += len(work.crops)
+        if faces >= enough or len(pending) >= PHOTOS_IN_FLIGHT:
+            yield from _labelled(pending, labeller)
+            pending, faces, enough = [], 0, batch_size
+    yield from _labelled(pending, labeller)
 
 
 def _peeked(paths: Iterable[Path]) -> tuple[Path | None, Iterator[Path]]:
@@ -86,17 +87,20 @@ def ahead(
     work: Callable[[Item], Result], items: Iterable[Item], limit: int, threads: int | None = None
 ) -> Generator[Result, None, None]:
     """Yield `work` of each item in order, done by `threads` or as many threads as there are cores, at most `limit` items ahead."""
-    pool = ThreadPoolExecutor(threads or os.cpu_count(), thread_name_prefix="fercli")
+    pool = ThreadPoolExecutor(threads or cores(), thread_name_prefix="fercli")
     waiting: deque[Future[Result]] = deque()
     try:
         for item in items:
             waiting.append(pool.submit(work, item))
             if len(waiting) >= limit:
-                yield waiting.popleft().result()
+                yield waiting[0].result()
+                waiting.popleft()
         while waiting:
-            yield waiting.popleft().result()
-    finally:  # also when the consumer stops early
-        pool.shutdown(wait=True, cancel_futures=True)
+            yield waiting[0].result()
+            waiting.popleft()
+    finally:  # also when the consumer stops early; a stop does not wait for a photo that takes long
+        pool.shutdown(wait=False, cancel_futures=True)
+        wait([future for future in waiting if not future.cancelled()], _PATIENCE)
 
 
 def _load(path: Path, known: Callable[[Path], Outcome | None], max_pixels: int) -> _Work:
@@ -110,23 +114,22 @@ def _load(path: Path, known: Callable[[Path], Outcome | None], max_pixels: int) 
         return _Work(path, identity=identity, reject=Reject(error.code, error.reason))
 
 
-def _find_faces(together: Sequence[_Work], detector: Detector, options: Options, side: int) -> list[NDArray[np.uint8]]:
-    """Note each photo's faces, in pixels of the photo, drop its pixels, and return the faces cut out."""
-    photos = [(work, work.photo) for work in together if work.photo]
-    crops = []
-    for (work, photo), found in zip(photos, detector.find([photo.pixels for _, photo in photos]), strict=True):
-        chosen = _chosen(found, photo, options)
-        crops += [crop(photo.pixels, face.frame, side) for face in chosen]
+def _find_faces(work: _Work, detector: Detector, options: Options, side: int) -> _Work:
+    """Note a photo's faces, in pixels of the photo, cut them out, and drop its pixels."""
+    if photo := work.photo:
+        chosen = _chosen(detector.find(photo.pixels), photo, options)
+        work.crops = [crop(photo.pixels, face.frame, side) for face in chosen]
         work.found = [Found(face.frame.scaled(1 / photo.scale), face.score) for face in chosen]
+        work.small = max(photo.pixels.shape) <= LARGE_CROP_SIDE * photo.scale
         work.photo = None
-    return crops
+    return work
 
 
 def _chosen(found: list[Found], photo: Photo, options: Options) -> list[Found]:
     chosen = [face for face in found if face.frame.side >= options.min_face * photo.scale and _overlaps(face.frame, photo)]
     if options.largest:
         chosen = sorted(chosen, key=lambda face: -face.frame.side)[:1]
-    return chosen or (WholeImage().find([photo.pixels])[0] if options.whole else [])
+    return chosen or (WholeImage().find(photo.pixels) if options.whole else [])
 
 
 def _overlaps(frame: Frame, photo: Photo) -> bool:
@@ -134,8 +137,10 @@ def _overlaps(frame: Frame, photo: Photo) -> bool:
     return 0 <= frame.x < width and 0 <= frame.y < height
 
 
-def _labelled(pending: Sequence[_Work], crops: list[NDArray[np.uint8]], labeller: Labels) -> Iterator[Outcome]:
+def _labelled(pending: Sequence[_Work], labeller: Labels) -> Iterator[Outcome]:
+    crops = [face for work in pending for face in work.crops]
     probabilities = iter(labeller.label(np.stack(crops)).tolist() if crops else [])
     for work in pending:
+        work.crops = []
         faces = tuple(Face(found.frame.box, found.score, tuple(next(probabilities))) for found in work.found)
-        yield work.known or Outcome(work.path, faces, work.reject, work.identity)
+        yield work.known or Outcome(work.path, faces, work.reject, work.identity, work.small)

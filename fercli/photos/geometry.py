@@ -1,5 +1,6 @@
 """Where in a photo a face is."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -30,6 +31,16 @@ class Frame:
     def scaled(self, factor: float) -> "Frame":
         """Return the frame in a photo that is `factor` times as large."""
         return self if factor == 1 else Frame(self.x * factor, self.y * factor, self.side * factor, self.roll)
+
+    def moved(self, x: float, y: float) -> "Frame":
+        """Return the frame that many pixels further right and down."""
+        return Frame(self.x + x, self.y + y, self.side, self.roll)
+
+    def turned(self, degrees: float) -> "Frame":
+        """Return the frame turned clockwise about the photo's upper left corner; its roll is from -180 up to 180 degrees."""
+        cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+        roll = (self.roll + degrees + 180) % 360 - 180
+        return Frame(self.x * cosine - self.y * sine, self.x * sine + self.y * cosine, self.side, roll)
 
     @property
     def box(self) -> Box:

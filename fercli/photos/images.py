@@ -44,7 +44,7 @@ def read_photo(path: Path, max_pixels: int = MAX_PIXELS, side: int | None = None
     content. With `side`, neither side of the result is longer, and a large JPEG is read at a fraction of the time. Errors as from
     `decoding.decoded`.
     """
-    with decoded(path, max_pixels, side) as (image, header):
+    with decoded(path, max_pixels, luma=True, side=side) as (image, header):
         scale = image.width / header.width
         upright = _turned(_to_gray(image, header, side), header)
         smaller = _shrunk(upright, side) if side else upright
@@ -165,6 +165,11 @@ def square_around(photo: NDArray[np.uint8]) -> Frame:
 def shrunk(photo: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Return a grey photo area-averaged so that neither side is longer than `side`, or as it is if neither is."""
     return photo if max(photo.shape) <= side else np.asarray(_shrunk(Image.fromarray(photo), side), np.uint8)
+
+
+def turned(photo: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
+    """Return a grey photo turned clockwise about its centre, on a canvas that holds all of it, black at the corners."""
+    return np.asarray(Image.fromarray(photo).rotate(-degrees, Image.Resampling.BILINEAR, expand=True), np.uint8)
 
 
 def crop(photo: NDArray[np.uint8], frame: Frame, side: int) -> NDArray[np.uint8]:

@@ -42,14 +42,14 @@ class _Meaning(NamedTuple):
 def read_images(
     source: Path,
     images: Sequence[tuple[PurePath, Path]],
-    unreadable: Sequence[tuple[PurePath, str]],
+    left: Sequence[tuple[PurePath, str]],
     classes: Classes,
     person: str | None,
     on_row: Callable[[int], None],
 ) -> Faces:
     """Read the `images` in `source`, each by its place there: in folders for expressions and, in any order, splits and persons.
 
-    `unreadable` are folders with the reason why. Without splits every image has `NO_SPLIT`. `person` is a pattern of file names
+    `left` is what is not read, with the reason why. Without splits every image has `NO_SPLIT`. `person` is a pattern of file names
     that tells whose face it is; without it, the folders do that stand for nothing else. Raises FercliError for a folder that
     stands for no expression, or for no split where others do; UsageError for a pattern that is none.
     """
@@ -70,8 +70,8 @@ def read_images(
                 collector.add_image(face, Row(number, meaning.label, meaning.split, persons[number]))
             except ImageRejected as error:
                 collector.reject(number, _line(name), error.reason, error.code)
-    for folder, reason in unreadable:
-        collector.reject(len(names), _line(readable(Path(folder))), reason, "unreadable")
+    for place, reason in left:
+        collector.reject(len(names), _line(readable(Path(place))), reason, "unreadable")
     on_row(len(names))
     faces = collector.faces()
     faces.names = names

@@ -57,7 +57,8 @@ def main() -> None:
     cut = np.stack([crop(scene, true, 48) for scene, true in scenes])
     rows = {"true square": [(number, face) for number, face in enumerate(cut)]}
     for name in ("haar", "mtcnn", "auto"):
-        found = detector(name).find([scene for scene, _ in scenes])
+        way = detector(name)
+        found = [way.find(scene) for scene, _ in scenes]
         rows[name] = []
         for number, ((scene, true), faces) in enumerate(zip(scenes, found, strict=True)):
             best = max(faces, key=lambda face: overlap(face.frame, true), default=None)

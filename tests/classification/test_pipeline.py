@@ -12,7 +12,8 @@ from PIL import Image
 from fercli.classification import pipeline
 from fercli.classification.pipeline import ahead, classify
 from fercli.classification.records import Outcome
-from fercli.photos.faces import Auto, WholeImage, overlap
+from fercli.photos.faces import WholeImage, overlap
+from fercli.photos.faces.auto import Auto
 from fercli.photos.images import Photo
 from tests.conftest import PHOTOS, FakeLabeller
 from tests.promises import Did
@@ -35,11 +36,11 @@ def labels(paths: list[Path], **options: int) -> tuple[list[str], FakeLabeller]:
 
 
 def test_order_is_kept_and_faces_are_batched_across_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "PHOTOS_TOGETHER", 2)
+    monkeypatch.setattr(pipeline, "PHOTOS_AHEAD", 2)
     paths = crops(tmp_path, [250, 5, 120, 250, 5])
     found, labeller = labels(paths, batch_size=2)
     assert found == ["neutral", "angry", "happy", "neutral", "angry"]
-    assert labeller.batches == [2, 2, 1]
+    assert labeller.batches == [1, 2, 2]  # the first result at once
 
 
 def test_rejects_do_not_shift_labels(tmp_path: Path) -> None:
@@ -149,7 +150,8 @@ def test_an_error_in_a_thread_reaches_the_consumer_and_ends_the_threads() -> Non
 
 def test_composed_scenes_faces_are_found_with_their_frames() -> None:
     scenes = [compose(seed, roll=15) for seed in range(12)]
-    found = Auto().find([scene.gray for scene in scenes])
+    auto = Auto()
+    found = [auto.find(scene.gray) for scene in scenes]
     true = [face for scene in scenes for face in scene.faces]
     hits = [
         any(overlap(face.frame, known) > 0.5 for face in faces)
@@ -161,4 +163,5 @@ def test_composed_scenes_faces_are_found_with_their_frames() -> None:
 
 
 def test_no_face_is_found_where_there_is_none() -> None:
-    assert Auto().find([empty(name).gray for name in FACE_FREE]) == [[]] * len(FACE_FREE)
+    auto = Auto()
+    assert [name for name in FACE_FREE if auto.find(empty(name).gray)] == []

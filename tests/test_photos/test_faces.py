@@ -2,22 +2,12 @@ import numpy as np
 import pytest
 
 from fercli.cli.options import DetectorName
-from fercli.photos.faces import DETECTORS, Auto, Found, WholeImage, distinct, overlap
+from fercli.photos.faces import DETECTORS, Found, WholeImage, distinct, overlap
 from fercli.photos.geometry import Box, Frame
-from fercli.photos.images import read_gray
-from tests.conftest import PHOTOS
-
-
-def test_auto_takes_crops_whole_and_searches_photos() -> None:
-    photo = read_gray(PHOTOS / "astronaut.jpg")
-    cropped, searched, nobody = Auto().find([photo[60:156, 177:273], photo, np.zeros((97, 20), np.uint8)])
-    assert [found.score for found in cropped] == [None]
-    assert [found.score is not None for found in searched] == [True]
-    assert nobody == []
 
 
 def test_whole_image_is_the_square_around_it() -> None:
-    assert WholeImage().find([np.zeros((40, 60), np.uint8)])[0][0].frame.box == Box(0, -10, 60, 60)
+    assert WholeImage().find(np.zeros((40, 60), np.uint8))[0].frame.box == Box(0, -10, 60, 60)
 
 
 def test_the_command_line_names_the_same_detectors() -> None:

@@ -11,8 +11,8 @@ from fercli.errors import UsageError
 from fercli.photos.geometry import Frame
 from fercli.photos.images import square_around
 
-CROP_SIDE = 96  # an image no larger on either side is a face already: FER2013's own have 48, CK+ and RAF-DB crops 48 to 100
-QUICK_SIDE, CAREFUL_SIDE = 320, 640  # that photos are shrunk to: faces of 1/16 and of 1/32 of the longer side are seen
+CROP_SIDE = 128  # an image no larger on either side is a face already: FER2013's own have 48, CK+ and RAF-DB crops 48 to 100
+LARGE_CROP_SIDE = 256  # one no larger may be a face: AffectNet's crops have 224
 _SAME_FACE = 0.4  # of the two squares' union lies in both
 
 
@@ -25,46 +25,24 @@ class Found:
 
 
 class Detector(Protocol):
-    """Finds the faces in photos."""
+    """Finds the faces in photos; several threads may use it at once."""
 
-    def find(self, photos: Sequence[NDArray[np.uint8]]) -> list[list[Found]]:
-        """Return the faces of each grey photo (height, width), each once, from left to right."""
+    def find(self, photo: NDArray[np.uint8]) -> list[Found]:
+        """Return the faces of a grey photo (height, width), each once, from left to right."""
 
 
 class WholeImage:
     """Takes every image as one face: for folders of crops."""
 
-    def find(self, photos: Sequence[NDArray[np.uint8]]) -> list[list[Found]]:
-        """Return the smallest square around each image."""
-        return [[Found(square_around(photo), None)] for photo in photos]
+    def find(self, photo: NDArray[np.uint8]) -> list[Found]:
+        """Return the smallest square around the image."""
+        return [Found(square_around(photo), None)]
 
 
-class Auto:
-    """Takes small images as face crops, whole; searches larger ones quickly, and with more care where that finds nobody."""
+def _auto() -> Detector:
+    from fercli.photos.faces.auto import Auto
 
-    def __init__(self) -> None:
-        self._ways: dict[int, Detector] = {}
-
-    def find(self, photos: Sequence[NDArray[np.uint8]]) -> list[list[Found]]:
-        """Return the faces found by whichever way fits each image."""
-        found: list[list[Found]] = [[] for _ in photos]
-
-        def search(way: Detector, numbers: list[int]) -> None:
-            for number, faces in zip(numbers, way.find([photos[number] for number in numbers]), strict=True):
-                found[number] = faces
-
-        crops = [number for number, photo in enumerate(photos) if max(photo.shape) <= CROP_SIDE]
-        search(WholeImage(), crops)
-        for side in (QUICK_SIDE, CAREFUL_SIDE):
-            left = [number for number, faces in enumerate(found) if not faces]
-            if left:
-                search(self._way(side), left)
-        return found
-
-    def _way(self, side: int) -> Detector:
-        if side not in self._ways:  # loads TensorFlow, which a folder of crops need not wait for
-            self._ways[side] = _mtcnn(side)
-        return self._ways[side]
+    return Auto()
 
 
 def _haar() -> Detector:
@@ -73,22 +51,17 @@ def _haar() -> Detector:
     return Haar()
 
 
-def _mtcnn(side: int) -> Detector:
+def _mtcnn() -> Detector:
     from fercli.photos.faces.mtcnn import Mtcnn
 
-    return Mtcnn(side)
+    return Mtcnn()
 
 
-DETECTORS: dict[str, Callable[[], Detector]] = {
-    "auto": Auto,
-    "haar": _haar,
-    "mtcnn": lambda: _mtcnn(CAREFUL_SIDE),
-    "none": WholeImage,
-}
+DETECTORS: dict[str, Callable[[], Detector]] = {"auto": _auto, "haar": _haar, "mtcnn": _mtcnn, "none": WholeImage}
 
 
 def detector(name: str) -> Detector:
-    """Return a new detector, one of `DETECTORS` by name, UsageError for another; all but `none` and `haar` load TensorFlow."""
+    """Return a new detector, one of `DETECTORS` by name, UsageError for another."""
     if name not in DETECTORS:
         raise UsageError(f"There is no detector {name!r}; choose one of {', '.join(DETECTORS)}.")
     return DETECTORS[name]()

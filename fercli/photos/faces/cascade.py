@@ -1,5 +1,6 @@
 """MTCNN (Zhang et al. 2016): three networks, each looking closer at fewer places of a photo, and a last look at what they find."""
 
+import math
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import Any
@@ -12,12 +13,13 @@ from fercli.photos.faces import Found, distinct
 from fercli.photos.faces.framing import frame_around
 from fercli.photos.faces.pyramid import Floats, Pyramid
 
+SMALLEST = 20  # pixels of a face: what the first network was trained to see
 _CELL, _STRIDE = 12, 2  # pixels that the first network sees at a place, and from one place to the next
 _MIDDLE, _LAST = 24, 48  # sides of what the other two see
-# Scores that pass the three networks. The paper's 0.6, 0.7 and 0.7 miss most heads that are tilted by over 30°; what these let
-# through too much, the last look tells.
-_LIKELY, _LIKELIER, _FOUND = 0.4, 0.3, 0.4
-_SURE = 0.7
+# Scores that pass the first two networks. The paper's, which are quick, miss most heads that are tilted by over 30°; what the
+# others let through too much, the third network and the last look tell.
+QUICK, KEEN = (0.6, 0.7), (0.4, 0.3)
+_FOUND, _SURE = 0.4, 0.7  # that pass the third, and the last look
 # How the last look sees a face, set upright: its frame times a factor.
 _CLOSER, _WIDER = 0.85, 1.18
 _MOST = 1500  # places that go on from a network, the best: a picture of nothing but faces must not take all memory
@@ -34,10 +36,16 @@ class Cascade:
             open_session((here / f"{name}.onnx").read_bytes()) for name in ("proposal", "refinement", "output")
         )
 
-    def find(self, photo: NDArray[np.uint8], smallest: float) -> list[Found]:
-        """Return the faces from `smallest` pixels on in a grey photo (height, width), each once, from left to right."""
-        pyramid = Pyramid(photo, smallest, _CELL)
-        boxes = self._refined(pyramid, self._proposed(pyramid))
+    def find(
+        self, photo: NDArray[np.uint8], smallest: float, largest: float = math.inf, passing: tuple[float, float] = KEEN
+    ) -> list[Found]:
+        """Return the faces in a grey photo (height, width), each once, from left to right.
+
+        They have about `smallest` to `largest` pixels; those below `SMALLEST` are not sought. `passing`, `QUICK` or `KEEN`, are the
+        scores of places that the first two networks let pass.
+        """
+        pyramid = Pyramid(photo, max(smallest, SMALLEST), largest, _CELL)
+        boxes = self._refined(pyramid, self._proposed(pyramid, passing[0]), passing[1])
         frames = [frame_around(points.tolist()) for points in self._landmarks(pyramid, boxes)]
         if not frames:
             return []
@@ -45,19 +53,19 @@ class Cascade:
         scores = self._scores(pyramid, squares)
         return distinct([Found(frame, score) for frame, score in zip(frames, scores.tolist(), strict=True) if score > _SURE])
 
-    def _proposed(self, pyramid: Pyramid) -> Floats:
-        found = [self._search(pyramid.levels[number], pyramid.scales[number]) for number in pyramid.searched]
+    def _proposed(self, pyramid: Pyramid, passing: float) -> Floats:
+        found = [self._search(pyramid.levels[number], pyramid.scales[number], passing) for number in pyramid.searched]
         boxes, scores = (
             np.concatenate(parts) for parts in zip((np.empty((0, 4), np.float32), np.empty(0, np.float32)), *found, strict=True)
         )
         return boxes[_best(boxes, scores, 0.7)]
 
-    def _search(self, level: NDArray[np.uint8], scale: np.float32) -> tuple[Floats, Floats]:
+    def _search(self, level: NDArray[np.uint8], scale: np.float32, passing: float) -> tuple[Floats, Floats]:
         """Return boxes of the photo and scores of what may be faces of about `_CELL` pixels in one of its sizes."""
         boxes, scores = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)]
         for top, left, tile in _tiles(level):
             box, score = self._proposal.run(["box", "score"], {"pixels": tile[None, None].astype(np.float32)})
-            rows, columns = np.nonzero(score[0, 0] > _LIKELY)
+            rows, columns = np.nonzero(score[0, 0] > passing)
             corners = np.stack([columns * _STRIDE + left, rows * _STRIDE + top], axis=1)
             boxes.append((np.concatenate([corners, corners + _CELL], axis=1) + _CELL * box[0, :, rows, columns]) / scale)
             scores.append(score[0, 0, rows, columns])
@@ -65,11 +73,11 @@ class Cascade:
         kept = _best(found, likely, 0.5)
         return found[kept], likely[kept]
 
-    def _refined(self, pyramid: Pyramid, boxes: Floats) -> Floats:
+    def _refined(self, pyramid: Pyramid, boxes: Floats, passing: float) -> Floats:
         squares = _squares(boxes)
         box, score = self._seen(self._refinement, ("box", "score"), pyramid, squares, _MIDDLE)
         boxes = _moved(squares, box)
-        kept = np.flatnonzero(score[:, 0] > _LIKELIER)
+        kept = np.flatnonzero(score[:, 0] > passing)
         return boxes[kept[_best(boxes[kept], score[kept, 0], 0.7)]]
 
     def _landmarks(self, pyramid: Pyramid, boxes: Floats) -> Floats:
@@ -86,17 +94,21 @@ class Cascade:
 
     def _scores(self, pyramid: Pyramid, squares: Floats) -> Floats:
         """Return the mean score of each face, set upright: as it is framed, mirrored, closer and wider."""
-        seen = [pyramid.patches(squares * np.array([1, 1, factor, 1], np.float32), _LAST) for factor in (1, _CLOSER, _WIDER)]
-        looks = [*seen, seen[0][..., ::-1]]
-        scores = [self._output.run(["score"], {"pixels": np.ascontiguousarray(look)})[0][:, 0] for look in looks]
-        mean: Floats = np.mean(scores, axis=0)
+        looks = ((1, False), (1, True), (_CLOSER, False), (_WIDER, False))
+        scores = [
+            self._seen(self._output, ("score",), pyramid, squares * np.array([1, 1, factor, 1], np.float32), _LAST, mirrored)[0]
+            for factor, mirrored in looks
+        ]
+        mean: Floats = np.mean(scores, axis=0)[:, 0]
         return mean
 
-    def _seen(self, network: Any, outputs: Sequence[str], pyramid: Pyramid, squares: Floats, side: int) -> list[Floats]:
-        parts = [
-            network.run(outputs, {"pixels": pyramid.patches(squares[start : start + _TOGETHER], side)})
-            for start in range(0, max(1, len(squares)), _TOGETHER)
-        ]
+    def _seen(
+        self, network: Any, outputs: Sequence[str], pyramid: Pyramid, squares: Floats, side: int, mirrored: bool = False
+    ) -> list[Floats]:
+        parts = []
+        for start in range(0, max(1, len(squares)), _TOGETHER):
+            patches = pyramid.patches(squares[start : start + _TOGETHER], side)
+            parts.append(network.run(outputs, {"pixels": np.ascontiguousarray(patches[..., ::-1]) if mirrored else patches}))
         return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
@@ -128,9 +140,9 @@ def _best(boxes: Floats, scores: Floats, most: float, of_smaller: bool = False) 
     order = np.argsort(-scores, kind="stable")[:_MOST]
     boxes = boxes[order]
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    low = np.maximum(boxes[:, None, :2], boxes[:, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[:, 2:])
-    shared = np.prod(np.maximum(high - low, 0), axis=2)
+    low, high = boxes[:, :2].T, boxes[:, 2:].T
+    width, height = (np.maximum(np.minimum.outer(b, b) - np.maximum.outer(a, a), 0) for a, b in zip(low, high, strict=True))
+    shared = width * height
     whole = np.minimum(areas[:, None], areas) if of_smaller else areas[:, None] + areas - shared
     kept: NDArray[np.intp] = order[~np.triu(shared > most * whole, k=1).any(axis=0)]
     return kept

@@ -1,6 +1,6 @@
 """OpenCV's Haar cascades: the only module that imports cv2."""
 
-from collections.abc import Sequence
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,10 +25,12 @@ class Haar:
 
     def __init__(self) -> None:
         self._frontal, self._profile = (_cascade(name) for name in ("frontalface_default", "profileface"))
+        self._one_at_a_time = threading.Lock()  # a cascade keeps notes while it searches
 
-    def find(self, photos: Sequence[NDArray[np.uint8]]) -> list[list[Found]]:
+    def find(self, photo: NDArray[np.uint8]) -> list[Found]:
         """Return every face of at least 24 pixels, in photos searched at no more than 1280."""
-        return [self._find(photo) for photo in photos]
+        with self._one_at_a_time:
+            return self._find(photo)
 
     def _find(self, photo: NDArray[np.uint8]) -> list[Found]:
         small = shrunk(photo, SEARCH_SIDE)

@@ -1,29 +1,20 @@
-"""The cascade as a detector: every photo searched at one size."""
-
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+"""MTCNN as it is usually used: every photo searched once, at one size."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.models.sessions import cores
 from fercli.photos.faces import Found
 from fercli.photos.faces.cascade import Cascade
 
-SMALLEST_FACE = 20  # pixels, in a photo shrunk to the side that is searched
+_SMALLEST = 1 / 32  # of the longer side: 20 pixels of 640
 
 
 class Mtcnn:
-    """Finds turned and tilted heads, too, from `SMALLEST_FACE` pixels on in a photo shrunk to `side`."""
+    """Finds turned and tilted heads, too, from 1/32 of a photo's longer side on."""
 
-    def __init__(self, side: int) -> None:
-        self._side = side
+    def __init__(self) -> None:
         self._cascade = Cascade()
 
-    def find(self, photos: Sequence[NDArray[np.uint8]]) -> list[list[Found]]:
-        """Return the faces in each photo, whatever the others are; several are searched at a time."""
-        with ThreadPoolExecutor(cores()) as pool:
-            return list(pool.map(self._find, photos))
-
-    def _find(self, photo: NDArray[np.uint8]) -> list[Found]:
-        return self._cascade.find(photo, SMALLEST_FACE * max(1.0, max(photo.shape) / self._side))
+    def find(self, photo: NDArray[np.uint8]) -> list[Found]:
+        """Return the faces of the photo."""
+        return self._cascade.find(photo, max(photo.shape) * _SMALLEST)

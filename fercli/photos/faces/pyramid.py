@@ -8,22 +8,26 @@ from fercli.photos.images import shrunk
 Floats = NDArray[np.float32]
 
 _STEP = 2**-0.5  # from one size to the next
+_SMALLER = 0.8  # of the photo's side is worth a size of its own
 _ABOVE = 4  # sizes above that in which the smallest faces fill a cell: four times as large, for networks that look closer
 
 
 class Pyramid:
-    """A grey photo (height, width) at falling sizes; the first number of `searched` is that in which `smallest` pixels are `cell`.
+    """A grey photo (height, width) at falling sizes, of which those numbers `searched` show faces from `smallest` to `largest`.
 
-    `scales` are those of `levels`, the photo's own being 1.
+    In the first of them `smallest` pixels are `cell`. `scales` are those of all `levels`, the photo's own being 1.
     """
 
-    def __init__(self, photo: NDArray[np.uint8], smallest: float, cell: int) -> None:
-        longest, wanted = max(photo.shape), cell / smallest
-        steps = range(-_ABOVE, int(np.log2(longest * wanted / cell) / -np.log2(_STEP)) + 1)
-        sides = [side for step in steps if (side := round(longest * wanted * _STEP**step)) < longest]
-        self.levels = [photo, *(shrunk(photo, side) for side in sides)]
+    def __init__(self, photo: NDArray[np.uint8], smallest: float, largest: float, cell: int) -> None:
+        longest = max(photo.shape)
+        self.levels, sides = [photo], [longest * cell / smallest / _STEP**_ABOVE]
+        while sides[-1] * min(photo.shape) >= cell * longest:
+            if sides[-1] < _SMALLER * longest:
+                # From the photo itself or, which is faster, from the size that is twice as large.
+                self.levels.append(shrunk(self.levels[max(0, len(self.levels) - 2)], round(sides[-1])))
+            sides.append(sides[-1] * _STEP)
         self.scales = np.array([max(level.shape) / longest for level in self.levels], np.float32)
-        self.searched = [number for number, scale in enumerate(self.scales) if scale < 1.01 * wanted]
+        self.searched = np.flatnonzero((self.scales < 1.01 * cell / smallest) & (self.scales > 1.01 * cell / largest)).tolist()
         self._pixels = np.concatenate([level.ravel() for level in self.levels])
         self._shapes = np.array([level.shape for level in self.levels])
         self._starts = np.cumsum([0, *(level.size for level in self.levels[:-1])])

@@ -1,0 +1,91 @@
+"""The detector that leaves nobody out: as much searching as a photo turns out to need."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.photos.faces import CROP_SIDE, LARGE_CROP_SIDE, Found, WholeImage, distinct
+from fercli.photos.faces.cascade import QUICK, Cascade
+from fercli.photos.geometry import Frame
+from fercli.photos.images import shrunk, turned
+
+_LONG = 1.6  # no crop's sides are so unequal
+# Grey levels from the darkest to the brightest of an image's 8 x 8 parts: at least 40 in FER2013's faces, 25 in grass.
+_FLAT = 32
+_EMPTY = 8  # grey levels between any pixels of a photo that shows nothing at all
+# Faces are sought down to these parts of the longer side, one after the other.
+_LARGE, _MEDIUM, _SMALL = 1 / 10, 1 / 32, 1 / 100
+_ALONE = 1 / 6  # of the longer side: a face so large has seldom a smaller one beside it
+_CROWD = 1 / 16  # where faces are so small, smaller ones may be there
+_CERTAIN = 0.97  # score of a face by which a photo, or a view of it, is known to be the right way up
+_TILTED = 25  # degrees; a head that seems turned further may be turned further still
+_VIEW_SIDE = 1280  # that photos are turned at
+_MARGIN = 0.3  # of the shorter side
+_TURNS = (90, 270, 180, 45, -45)
+
+
+class Auto:
+    """Takes small images as face crops, whole; searches photos quickly and, where it must, finer, in another light, and turned."""
+
+    def __init__(self) -> None:
+        self._cascade = Cascade()
+
+    def find(self, photo: NDArray[np.uint8]) -> list[Found]:
+        """Return the faces found; none in flat images, whatever their size.
+
+        An image of up to `CROP_SIDE` pixels, and one of up to `LARGE_CROP_SIDE` that has a crop's shape and shows nobody, is a face
+        as a whole.
+        """
+        longer, shorter = max(photo.shape), min(photo.shape)
+        if longer > CROP_SIDE and int(photo.max()) - int(photo.min()) >= _EMPTY:
+            found = self._search(photo)
+            if found or longer > LARGE_CROP_SIDE or longer >= _LONG * shorter:
+                return found
+        parts = shrunk(photo, 8)
+        return WholeImage().find(photo) if int(parts.max()) - int(parts.min()) >= _FLAT else []
+
+    def _search(self, photo: NDArray[np.uint8]) -> list[Found]:
+        """Return whom the photo shows, and other views of it where nobody is seen upright."""
+        found = self._search_finer(photo)
+        if not any(map(_upright, found)):
+            for view, frame_back in _views(photo):
+                seen = [face for face in self._cascade.find(view, max(view.shape) * _MEDIUM) if (face.score or 0) > _CERTAIN]
+                found += [replace(face, frame=frame_back(face.frame)) for face in seen]
+                if any(map(_upright, seen)):
+                    break
+        return distinct(found)
+
+    def _search_finer(self, photo: NDArray[np.uint8]) -> list[Found]:
+        longest = max(photo.shape)
+        found = self._cascade.find(photo, longest * _LARGE, passing=QUICK)
+        if len(found) == 1 and found[0].frame.side > longest * _ALONE and _upright(found[0]):
+            return found
+        found = self._cascade.find(photo, longest * _MEDIUM)
+        if not found or any(face.frame.side < longest * _CROWD for face in found):
+            found += self._cascade.find(photo, longest * _SMALL, longest * _MEDIUM)
+        return found
+
+
+def _upright(face: Found) -> bool:
+    return (face.score or 0) > _CERTAIN and abs(face.frame.roll) < _TILTED
+
+
+def _views(photo: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], Callable[[Frame], Frame]]]:
+    """Yield the photo in other light, with a margin, then turned, each with what brings a frame back into the photo."""
+    small = shrunk(photo, _VIEW_SIDE)
+    scale = max(photo.shape) / max(small.shape)
+    dark, bright = np.percentile(small, (1, 99))
+    stretched = np.clip((small - dark) * (255 / max(1.0, bright - dark)), 0, 255).astype(np.uint8)
+    margin = round(_MARGIN * min(small.shape))
+    yield np.pad(stretched, margin), lambda frame: frame.moved(-margin, -margin).scaled(scale)
+    for degrees in _TURNS:
+        view = turned(small, degrees)
+        yield view, partial(_turned_back, degrees=degrees, view=view.shape, photo=small.shape, scale=scale)
+
+
+def _turned_back(frame: Frame, degrees: float, view: tuple[int, int], photo: tuple[int, int], scale: float) -> Frame:
+    about_middle = frame.moved(-view[1] / 2, -view[0] / 2).turned(-degrees)
+    return about_middle.moved(photo[1] / 2, photo[0] / 2).scaled(scale)
