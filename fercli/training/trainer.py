@@ -29,7 +29,7 @@ from fercli.training.teachers import answers, check_teachers, credits_of
 from fercli.training.trainee import Trainee
 from fercli.version import __version__
 
-_ANSWERS = "teachers/answers"  # among a checkpoint's tensors
+ANSWERS = "teachers/answers"  # among a checkpoint's tensors
 _WHAT_TO_DO = "The last good checkpoint was kept; start anew with --overwrite and a lower --learning-rate."
 
 
@@ -90,6 +90,7 @@ class Trainer:
     ) -> None:
         self.model, self.recipe, self.dataset, self.folder = model, recipe, dataset, folder
         self.history: list[Epoch] = []
+        self.not_drawn = ""  # why there are no curves, if they could not be drawn
         self.start: list[dict[str, Any]] = []  # what the weights that training began with say of themselves
         self.teachers = credits_of(teachers)
         self._temperature: float | None = None  # of the best epoch but the last; that of the last follows from the checkpoint
@@ -98,7 +99,8 @@ class Trainer:
         if recipe.augmentation and model.uses_hog:
             raise UsageError(f"{model.name} takes HOG, which is of the image as it was; train it without augmentation.")
         checkpoint = read_to_resume(folder) if resume else None
-        if not (resume or overwrite):
+        self._replaces = resume or overwrite
+        if not self._replaces:
             refuse_other_run(folder)
         self._images = dataset.originals if recipe.augmentation else dataset.train
         self._targets = targets(self._images, recipe.votes, balanced=recipe.balanced_votes)
@@ -123,6 +125,8 @@ class Trainer:
 
     def __iter__(self) -> Iterator[Epoch]:
         with exclusive(self.folder):
+            if not self._replaces:
+                refuse_other_run(self.folder)  # again, for another run may have come first
             if self.history:
                 self._write_outputs()  # a run stopped between its checkpoint and these has them now
             else:
@@ -156,7 +160,7 @@ class Trainer:
         history = stored_history(stored, self._metadata(), self.recipe, self.folder)
         state = dict(checkpoint.tensors)
         if self.recipe.teacher_share:
-            self._answers = state.pop(_ANSWERS, None)
+            self._answers = state.pop(ANSWERS, None)
             if self._answers is None or self._answers.shape != self._targets.shape:
                 raise IntegrityError(f"{path} lacks what the teachers said of the training images; start anew with --overwrite.")
         self.trainee.restore(state, path)
@@ -201,12 +205,12 @@ class Trainer:
         metadata = self._metadata() | best
         if is_best:
             self.trainee.save(metadata, self.folder / RUN_WEIGHTS)
-        write_report(self.folder, self.history, metadata)
+        self.not_drawn = write_report(self.folder, self.history, metadata)
 
     def _write_checkpoint(self) -> None:
         tensors = self.trainee.state()
         if self._answers is not None:
-            tensors[_ANSWERS] = self._answers
+            tensors[ANSWERS] = self._answers
         history = [asdict(epoch) for epoch in self.history]
         metadata = self._metadata() | {"history": history, "temperature": self._temperature}
         write_checkpoint(Checkpoint(tensors, metadata), self.folder / CHECKPOINT)
