@@ -1,6 +1,7 @@
 """One run of `classify`: what to label, and where the results go."""
 
 import contextlib
+import os
 import sys
 from collections import Counter
 from collections.abc import Generator, Iterable, Sequence
@@ -11,13 +12,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fercli.classification.job import Job, Workers
-from fercli.classification.journal import Journal, journal_path, open_journal
+from fercli.classification.journal import Journal, is_begun, journal_path, open_journal
 from fercli.classification.outputs import Output, publishing, suffix_of
 from fercli.classification.records import Outcome, rows
-from fercli.classification.writers import Writer
+from fercli.classification.writers import Rows
 from fercli.errors import FercliError, UsageError
-from fercli.files import Kind, kind_of, refuse_existing, refuse_filled, refuse_missing, shown_name, write_atomically
+from fercli.files import (
+    Kind,
+    Opening,
+    claimed,
+    exclusive,
+    kind_of,
+    refuse_existing,
+    refuse_filled,
+    refuse_missing,
+    shown_name,
+    write_atomically,
+)
 from fercli.photos.walk import COPIES, Walk
+from fercli.remote import RemotePath
 
 if TYPE_CHECKING:
     from fercli.models.inference import Labels
@@ -29,6 +42,7 @@ _COPIES_AHEAD = 8  # annotated copies on their way
 class Run:
     """Photos, and folders of photos, to label as `job` says; iterating does the work and yields an `Outcome` a photo.
 
+    What is `listed` is labelled after the `inputs`, each in its place; a name there that leads nowhere is rejected, not refused.
     `output` gets rows, `annotate` copies with the faces marked, `report` a page; each may be left out. Rows and page appear only
     when the last outcome was taken. A run stopped before leaves a journal, from which one with `resume` goes on; where the `output`
     is there already, such a run is `complete` and yields nothing. `overwrite` replaces what exists. In all outputs a label less
@@ -52,6 +66,7 @@ class Run:
     overwrite: bool = False
     workers: Workers | None = None
     address: str | None = None
+    listed: Sequence[Path] = ()
     complete: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -68,6 +83,7 @@ class Run:
             from fercli.classification.cluster import refuse_missing_ray
 
             refuse_missing_ray()
+        self.inputs = [*self.inputs, *self.listed]
         self.walk = Walk(self.inputs)  # the latest, which knows what it passed over
 
     @cached_property
@@ -79,7 +95,6 @@ class Run:
         """Return a walk through the photos that passes the annotated copies by."""
         walk = Walk(self.inputs)
         if self.annotate:
-            write_atomically(self.annotate / COPIES, b"")
             walk.leave_out(self.annotate)
         return walk
 
@@ -92,6 +107,7 @@ class Run:
         self.walk, summary = self.new_walk(), Report(self.min_confidence)
         with contextlib.ExitStack() as stack:
             journal = stack.enter_context(self._journal(settings))
+            page = self._claim_others(stack)
             writer = stack.enter_context(self._writer())
             # Closed before the journal and the output are, so that no thread is still at work for them when the run is stopped.
             outcomes = stack.enter_context(contextlib.closing(self._labelled(journal)))
@@ -109,19 +125,37 @@ class Run:
                         f"{shown_name(outcome.path)} was rejected and --strict allows none, so that no results were published; "
                         "take it away or leave --strict away, and go on with --resume."
                     )
+            if self.strict and self.walk.unreadable:
+                raise FercliError(f"{self._first_unreadable} and --strict allows no reject; no results were published.")
             if writer:
                 self._refuse_empty(summary.photos)
                 writer.close()
-            if self.report:
-                summary.write(self.report, settings | {"min_confidence": self.min_confidence}, self.job.options.max_pixels)
+            if page:
+                with page() as handle:
+                    summary.write(handle, settings | {"min_confidence": self.min_confidence}, self.job.options.max_pixels)
 
     def _journal(self, settings: dict[str, Any]) -> AbstractContextManager[Journal | None]:
         if self.output is None or self.output.stream:
             return contextlib.nullcontext()
         return open_journal(journal_path(self.output.path), settings, resume=self.resume, keep=self._replacing)
 
-    def _writer(self) -> AbstractContextManager[Writer | None]:
-        return publishing(self.output) if self.output else contextlib.nullcontext()
+    def _claim_others(self, stack: contextlib.ExitStack) -> Opening | None:
+        """Hold the outputs besides the rows, and look again at what is there: another run may have come first."""
+        if self.output and self.output.parts:
+            refuse_filled(self.output.path, overwrite=self.overwrite or self.resume)  # held by the journal
+        if self.annotate:
+            if not isinstance(self.annotate, RemotePath):
+                stack.enter_context(exclusive(self.annotate))
+            self._refuse_copies(self.annotate)
+            write_atomically(self.annotate / COPIES, b"")
+        if not self.report:
+            return None
+        return stack.enter_context(claimed(self.report, overwrite=self.overwrite or self.resume, inputs=self.inputs))
+
+    def _writer(self) -> AbstractContextManager[Rows | None]:
+        if self.output is None:
+            return contextlib.nullcontext()
+        return publishing(self.output, overwrite=self.overwrite or self._replacing, inputs=self.inputs)
 
     def _labelled(self, journal: Journal | None) -> Generator[Outcome, None, None]:
         known = journal.find if journal else lambda _: None
@@ -146,7 +180,7 @@ class Run:
 
         return ahead(drawn, outcomes, _COPIES_AHEAD)
 
-    def _write(self, outcome: Outcome, writer: Writer) -> None:
+    def _write(self, outcome: Outcome, writer: Rows) -> None:
         if self.skip_no_face and outcome.status == "no_face":
             return
         for row in rows(outcome, self.labeller.title, self.min_confidence):
@@ -159,9 +193,16 @@ class Run:
             raise FercliError(f"None of the {photos.total()} photos could be read; no results were published.")
         if not photos:
             found = f"only {self.walk.passed_over} of other kinds" if self.walk.passed_over else "no files"
+            if self.walk.unreadable:
+                found = self._first_unreadable
             raise FercliError(
-                f"There are no photos in {', '.join(map(shown_name, self.inputs))}: {found}; no results were published."
+                f"There are no photos in {', '.join(map(shown_name, self.inputs[:5]))}: {found}; no results were published."
             )
+
+    @property
+    def _first_unreadable(self) -> str:
+        path, reason = self.walk.unreadable[0]
+        return f"{shown_name(path)} cannot be read ({reason})"
 
     def _refuse_outputs(self) -> None:
         overwrite = self.overwrite or self.resume
@@ -176,14 +217,25 @@ class Run:
                 refuse_filled(path, overwrite=overwrite)
             else:
                 refuse_existing(path, overwrite=overwrite, inputs=self.inputs)
-            if kind_of(journal_path(path)) is not Kind.MISSING and not overwrite:
+            if is_begun(journal_path(path)) and not overwrite:
                 raise UsageError(f"A run that was stopped has begun {path}; add --resume to go on, or --overwrite to begin anew.")
         if self.annotate:
-            refuse_filled(self.annotate, overwrite=overwrite)
+            self._refuse_copies(self.annotate)
         if self.report:
             if self.output and self.report.resolve() == self.output.path.resolve():
                 raise UsageError(f"{self.report} cannot be both the results and the report; name two files.")
             refuse_existing(self.report, overwrite=overwrite, inputs=self.inputs)
+
+    def _refuse_copies(self, folder: Path) -> None:
+        """Raise UsageError if annotated copies in this folder would take the place of photos, or be labelled as such."""
+        real = os.path.realpath(folder)
+        for path in self.inputs:
+            if Path(os.path.realpath(path)).is_relative_to(real):
+                raise UsageError(f"{folder} holds the photos themselves; name a folder for the annotated copies alone.")
+        if kind_of(folder / COPIES) is Kind.MISSING:
+            refuse_filled(folder, overwrite=False)
+        elif any(path.name != COPIES for path in folder.iterdir()):
+            refuse_filled(folder, overwrite=self.overwrite or self.resume)
 
     def _refuse_more_outputs(self, output: Output) -> None:
         """Raise UsageError where a complete run has others of its outputs to write, for which all work were to be done again."""

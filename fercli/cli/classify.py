@@ -35,16 +35,14 @@ if TYPE_CHECKING:
     from fercli.classification.records import Outcome
 
 
+_STANDARD_INPUT = Path("-")  # told by identity: the file ./- is an equal path
+
+
+def _input(text: str) -> Path:
+    return _STANDARD_INPUT if text == "-" else place(text)
+
+
 def classify(
-    inputs: Annotated[
-        list[Path],
-        typer.Argument(
-            parser=place,
-            metavar="PHOTOS",
-            help="Photos, and folders of photos with all their subfolders; s3://, gs:// and hdfs:// too.",
-            show_default=False,
-        ),
-    ],
     output: Annotated[
         Output,
         typer.Option(
@@ -56,6 +54,25 @@ def classify(
             show_default=False,
         ),
     ],
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            parser=_input,
+            metavar="PHOTOS",
+            help="Photos, and folders of photos with all their subfolders; s3://, gs:// and hdfs:// too; - for a list on standard "
+            "input, such as of find … -print0.",
+            show_default=False,
+        ),
+    ] = None,
+    from_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-file",
+            metavar="FILE",
+            help="A list of more photos: names ended by lines or NUL, or a .csv with a column path.",
+            show_default=False,
+        ),
+    ] = None,
     deep: DeepOption = False,
     shallow: ShallowOption = False,
     hog: HogOption = None,
@@ -110,8 +127,14 @@ def classify(
     pool = Workers(workers, worker_cpus, worker_gpus)
     if engine is EngineName.local and (ray_address or pool != Workers()):
         raise UsageError("--ray-address and the options of workers go with --engine ray; add it, or leave them away.")
+    if not inputs and not from_file:
+        raise UsageError("There is nothing to label; give photos, folders of them, or a list with --from-file.")
+    from fercli.classification.lists import read_list
+
+    listed = read_list(None) if any(path is _STANDARD_INPUT for path in inputs or ()) else []
+    listed += read_list(from_file) if from_file else []
     run = interface.classify(
-        inputs,
+        [path for path in inputs or () if path is not _STANDARD_INPUT],
         model=name,
         weights=weights,
         tta=tta,
@@ -130,6 +153,7 @@ def classify(
         overwrite=overwrite,
         workers=pool if engine is EngineName.ray else None,
         ray_address=ray_address,
+        listed=listed,
     )
     if run.complete:
         console.say(
