@@ -1,14 +1,20 @@
 """README's facts are the code's facts."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+from PIL import Image
+
 from fercli.classification.records import COLUMNS
 from fercli.cli import app
 from fercli.errors import EXIT_CODES, REJECT_CODES
-from fercli.models.registry import MODELS
+from fercli.models.inference import Labeller, shipped_weights
+from fercli.models.registry import MODELS, weights_path
 from fercli.preparation.classes import ORDERS
 from tests.promises import promises_of
 
@@ -76,3 +82,17 @@ def run(example: str, folder: Path) -> str:
 def test_the_example_of_classify() -> None:
     (example,) = [example for example in EXAMPLES if "fercli.classify" in example]
     assert re.search(r"^astronaut\.jpg happy \d+% Box\(x=1\d\d, y=\d+, width=\d+, height=\d+\)$", run(example, ROOT), re.M)
+
+
+@pytest.mark.parametrize("way", ["onnxruntime", "cv2"])
+def test_the_examples_of_the_weights_elsewhere(way: str, tmp_path: Path) -> None:
+    """Where neither fercli nor Keras nor TensorFlow can be imported they give fercli's probabilities."""
+    python, opencv = [example for example in EXAMPLES if "onnx" in example]
+    face = Image.open(ROOT / "tests" / "photos" / "astronaut.jpg").convert("L").crop((170, 59, 279, 168)).resize((48, 48))
+    face.save(tmp_path / "face.png")
+    shutil.copy(weights_path("compact"), tmp_path)
+    alone = "import sys\nfor name in ('fercli', 'keras', 'tensorflow'):\n    sys.modules[name] = None\n"
+    printed = run(alone + python + ("import cv2\n" + opencv if way == "cv2" else ""), tmp_path)
+    given = [float(number) for number in re.findall(r"\d\.\d+(?:e-\d+)?", printed[printed.rindex("[[") :])]
+    ours = Labeller(shipped_weights("compact")).label(np.asarray(face)[None])
+    assert np.allclose(given, ours[0], atol=1e-5)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,11 +22,11 @@ from fercli.files import Kind, identity_of, kind_of, move, remove
 from fercli.remote import RemotePath
 
 _COMMIT_EVERY = 1.0  # seconds; what is newer is lost with the process
-_EMPTY = ("DROP TABLE IF EXISTS run", "DROP TABLE IF EXISTS photo")
-_SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS run (settings TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS photo (path BLOB PRIMARY KEY, outcome TEXT NOT NULL) WITHOUT ROWID",
-)
+_LONGEST = 64 << 20  # bytes of a photo's outcome
+_TABLES = {
+    "run": "CREATE TABLE run (settings TEXT NOT NULL)",
+    "photo": "CREATE TABLE photo (path BLOB PRIMARY KEY, outcome TEXT NOT NULL) WITHOUT ROWID",
+}
 
 
 def journal_path(output: Path) -> Path:
@@ -41,6 +42,14 @@ def finished_path(output: Path) -> Path:
     return journal_path(output).with_suffix(".fercli-finished")
 
 
+def is_begun(path: Path) -> bool:
+    """Whether there is a journal; a file without bytes is none, such as a run leaves that was killed as it began."""
+    try:
+        return path.lstat().st_size > 0
+    except OSError:
+        return False
+
+
 class Journal:
     """Outcomes by path, of one run; see `open_journal`. `changed` names the settings that it was begun with and are others now."""
 
@@ -50,10 +59,10 @@ class Journal:
         # Transactions are ours to begin; the file stays locked between them, so that two runs never share it.
         self._database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
+            self._database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._database.execute("BEGIN EXCLUSIVE")
-            for statement in _SCHEMA if resume else (*_EMPTY, *_SCHEMA):
-                self._database.execute(statement)
+            self._make_tables(resume=resume)
             self.changed = self._changed(settings)
         except BaseException:
             self._database.close()
@@ -70,7 +79,7 @@ class Journal:
             return None
         try:
             outcome = decoded(path, row[0])
-        except (KeyError, TypeError, ValueError) as error:
+        except (TypeError, ValueError) as error:
             raise _no_journal(self._path, error) from error
         return outcome if outcome.identity is not None and outcome.identity == identity_of(path) else None
 
@@ -104,12 +113,29 @@ class Journal:
                     self._failure = error
                     return
 
+    def _make_tables(self, *, resume: bool) -> None:
+        """Make the tables, anew unless to `resume`; IntegrityError if there are others, or views or triggers in their place."""
+        found = dict(self._database.execute("SELECT name, sql FROM sqlite_master").fetchall())
+        if found and found != _TABLES:
+            raise IntegrityError(f"{self._path} is a database of something else, not fercli's journal; move it away.")
+        if found and not resume:
+            for name in _TABLES:
+                self._database.execute(f"DROP TABLE {name}")
+        if not found or not resume:
+            for statement in _TABLES.values():
+                self._database.execute(statement)
+
     def _changed(self, settings: dict[str, Any]) -> list[str]:
         row = self._database.execute("SELECT settings FROM run").fetchone()
         if row is None:
             self._database.execute("INSERT INTO run VALUES (?)", (json.dumps(settings),))
             return []
-        before = json.loads(row[0])
+        try:
+            before = json.loads(row[0])
+        except (TypeError, RecursionError) as error:
+            raise _no_journal(self._path, error) from error
+        if not isinstance(before, dict):
+            raise _no_journal(self._path, TypeError("no settings"))
         return [f"{name} {before.get(name)}" for name in settings if settings[name] != before.get(name)]
 
 
@@ -126,6 +152,7 @@ def open_journal(
     """
     try:
         _make_folder(path.parent)
+        _refuse_links(path)
         journal = _opened(path, settings, resume=resume, anew=anew)
         done = False
         try:
@@ -138,7 +165,7 @@ def open_journal(
             elif done or not (holds_work or keep):
                 _remove(path)
     except sqlite3.OperationalError as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+        if _is_busy(error):
             raise FercliError(f"{path} is in use by another run of fercli; wait for it or name another output.") from error
         raise FercliError(f"{path} cannot be written ({error}); free some space, or write the results elsewhere.") from error
     except sqlite3.DatabaseError as error:
@@ -146,9 +173,12 @@ def open_journal(
 
 
 def _opened(path: Path, settings: dict[str, Any], *, resume: bool, anew: bool) -> Journal:
+    begun = is_begun(path)
     try:
         journal = Journal(path, settings, resume=resume)
-    except sqlite3.OperationalError:  # in use, or the disk is full
+    except sqlite3.OperationalError as error:  # in use, or the disk is full
+        if not begun and not _is_busy(error):
+            _remove(path)
         raise
     except (sqlite3.DatabaseError, ValueError) as error:
         if resume and not anew:
@@ -172,14 +202,28 @@ def open_finished(path: Path, settings: dict[str, Any]) -> Iterator[Journal | st
         yield f"{path}, which knows what the results were made of, is not there"
         return
     try:
+        _refuse_links(path)
         journal = Journal(path, settings, resume=True)
-    except (sqlite3.Error, ValueError) as error:
+    except (sqlite3.Error, ValueError, IntegrityError) as error:
         yield f"{path} cannot be read ({error})"
         return
     try:
         yield f"the results were made with {', '.join(journal.changed)}" if journal.changed else journal
     finally:
         journal.close(keep=False)
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+
+
+def _refuse_links(path: Path) -> None:
+    """SQLite would follow them, and write into whatever they lead to."""
+    for name in _files(path):
+        with contextlib.suppress(FileNotFoundError):
+            status = name.lstat()
+            if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+                raise IntegrityError(f"{name} is a link, or no file, where fercli keeps its journal; take it away.")
 
 
 def _make_folder(folder: Path) -> None:
@@ -193,6 +237,11 @@ def _no_journal(path: Path, error: Exception) -> IntegrityError:
     return IntegrityError(f"{path} is no journal that fercli can read ({error}); begin anew with --overwrite.")
 
 
+def _files(path: Path) -> tuple[Path, Path]:
+    """Return a journal's files: itself, and SQLite's own, of a transaction that was killed."""
+    return path, path.with_name(f"{path.name}-journal")
+
+
 def _remove(path: Path) -> None:
-    for name in (path, path.with_name(f"{path.name}-journal")):  # the second is SQLite's own, of a transaction that was killed
+    for name in _files(path):
         remove(name)

@@ -3,7 +3,7 @@
 import contextlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -72,7 +72,9 @@ def refuse_missing_extra(suffix: str) -> None:
 
 
 @contextlib.contextmanager
-def publishing(output: Output, stream: BinaryIO | None = None) -> Iterator[Rows]:
+def publishing(
+    output: Output, stream: BinaryIO | None = None, *, overwrite: bool = True, inputs: Iterable[Path] = ()
+) -> Iterator[Rows]:
     """Open the output for rows, `stream` in place of standard output; what is written appears when the block ends well.
 
     A file appears whole, as by `atomic_write`; of a folder each part does as soon as it is full, and `COMPLETE` at the end, when
@@ -85,7 +87,10 @@ def publishing(output: Output, stream: BinaryIO | None = None) -> Iterator[Rows]
             yield parts
         parts.complete()
         return
-    with contextlib.nullcontext(stream or sys.stdout.buffer) if output.stream else atomic_write(output.path) as handle:
+    target: contextlib.AbstractContextManager[BinaryIO] = contextlib.nullcontext(stream or sys.stdout.buffer)
+    if not output.stream:
+        target = atomic_write(output.path, overwrite=overwrite, inputs=inputs)
+    with target as handle:
         with ended(WRITERS[suffix](handle)) as writer:
             yield writer
         handle.flush()

@@ -1,6 +1,7 @@
 """One run of `classify`: what to label, and where the results go."""
 
 import contextlib
+import os
 import sys
 import threading
 from collections import Counter
@@ -12,13 +13,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fercli.classification.job import Job, Workers
-from fercli.classification.journal import Journal, finished_path, journal_path, open_finished, open_journal
+from fercli.classification.journal import Journal, finished_path, is_begun, journal_path, open_finished, open_journal
 from fercli.classification.outputs import Output, publishing, suffix_of
 from fercli.classification.records import Outcome, rows
 from fercli.classification.writers import Rows
 from fercli.errors import FercliError, UsageError
-from fercli.files import Kind, kind_of, refuse_existing, refuse_filled, refuse_missing, shown_name, write_atomically
+from fercli.files import (
+    Kind,
+    Opening,
+    claimed,
+    exclusive,
+    kind_of,
+    refuse_existing,
+    refuse_filled,
+    refuse_missing,
+    shown_name,
+    write_atomically,
+)
 from fercli.photos.walk import COPIES, Walk
+from fercli.remote import RemotePath
 
 if TYPE_CHECKING:
     from fercli.models.inference import Labels
@@ -88,7 +101,6 @@ class Run:
         """Return a walk through the photos that passes the annotated copies by."""
         walk = Walk(self.inputs)
         if self.annotate:
-            write_atomically(self.annotate / COPIES, b"")
             walk.leave_out(self.annotate)
         return walk
 
@@ -102,6 +114,7 @@ class Run:
         with contextlib.ExitStack() as stack:
             journal = stack.enter_context(self._journal(settings))
             earlier = stack.enter_context(self._earlier(settings))
+            page = self._claim_others(stack)
             writer = stack.enter_context(self._writer())
             # Closed before the journal and the output are, so that no thread is still at work for them when the run is stopped.
             outcomes = stack.enter_context(contextlib.closing(self._labelled([earlier, journal])))
@@ -119,11 +132,14 @@ class Run:
                         f"{shown_name(outcome.path)} was rejected and --strict allows none, so that no results were published; "
                         "take it away or leave --strict away, and go on with --resume."
                     )
+            if self.strict and self.walk.unreadable:
+                raise FercliError(f"{self._first_unreadable} and --strict allows no reject; no results were published.")
             if writer:
                 self._refuse_empty(summary.photos)
                 writer.close()
-            if self.report:
-                summary.write(self.report, settings | {"min_confidence": self.min_confidence}, self.job.options.max_pixels)
+            if page:
+                with page() as handle:
+                    summary.write(handle, settings | {"min_confidence": self.min_confidence}, self.job.options.max_pixels)
 
     def _journal(self, settings: dict[str, Any]) -> AbstractContextManager[Journal | None]:
         if self.output is None or self.output.stream:
@@ -147,8 +163,23 @@ class Run:
                 self.redone = found
             yield None if isinstance(found, str) else found
 
+    def _claim_others(self, stack: contextlib.ExitStack) -> Opening | None:
+        """Hold the outputs besides the rows, and look again at what is there: another run may have come first."""
+        if self.output and self.output.parts:
+            refuse_filled(self.output.path, overwrite=self._may_replace)  # held by the journal
+        if self.annotate:
+            if not isinstance(self.annotate, RemotePath):
+                stack.enter_context(exclusive(self.annotate))
+            self._refuse_copies(self.annotate)
+            write_atomically(self.annotate / COPIES, b"")
+        if not self.report:
+            return None
+        return stack.enter_context(claimed(self.report, overwrite=self._may_replace, inputs=self.inputs))
+
     def _writer(self) -> AbstractContextManager[Rows | None]:
-        return publishing(self.output) if self.output else contextlib.nullcontext()
+        if self.output is None:
+            return contextlib.nullcontext()
+        return publishing(self.output, overwrite=self.overwrite or self._replacing, inputs=self.inputs)
 
     def _labelled(self, journals: Iterable[Journal | None]) -> Generator[Outcome, None, None]:
         finds = [journal.find for journal in journals if journal]
@@ -194,12 +225,23 @@ class Run:
             raise FercliError(f"None of the {photos.total()} photos could be read; no results were published.")
         if not photos:
             found = f"only {self.walk.passed_over} of other kinds" if self.walk.passed_over else "no files"
+            if self.walk.unreadable:
+                found = self._first_unreadable
             raise FercliError(
                 f"There are no photos in {', '.join(map(shown_name, self.inputs[:5]))}: {found}; no results were published."
             )
 
+    @property
+    def _may_replace(self) -> bool:
+        return self.overwrite or self.resume or self.update
+
+    @property
+    def _first_unreadable(self) -> str:
+        path, reason = self.walk.unreadable[0]
+        return f"{shown_name(path)} cannot be read ({reason})"
+
     def _refuse_outputs(self) -> None:
-        overwrite = self.overwrite or self.resume or self.update
+        overwrite = self._may_replace
         if self.update and (self.overwrite or not self.output):
             raise UsageError("--update goes with an output, and without --overwrite, which does everything again.")
         if self.output and self.output.stream:
@@ -209,7 +251,7 @@ class Run:
                 raise UsageError("Standard output takes no bytes here; name a file to write.")
         elif self.output:
             path = self.output.path
-            stopped = kind_of(journal_path(path)) is not Kind.MISSING
+            stopped = is_begun(journal_path(path))
             if self.output.published and not (overwrite or stopped):
                 raise UsageError(
                     f"{path} exists already; add --update to label what was added or changed since, --overwrite to do everything "
@@ -222,11 +264,22 @@ class Run:
             if stopped and not overwrite:
                 raise UsageError(f"A run that was stopped has begun {path}; add --resume to go on, or --overwrite to begin anew.")
         if self.annotate:
-            refuse_filled(self.annotate, overwrite=overwrite)
+            self._refuse_copies(self.annotate)
         if self.report:
             if self.output and self.report.resolve() == self.output.path.resolve():
                 raise UsageError(f"{self.report} cannot be both the results and the report; name two files.")
             refuse_existing(self.report, overwrite=overwrite, inputs=self.inputs)
+
+    def _refuse_copies(self, folder: Path) -> None:
+        """Raise UsageError if annotated copies in this folder would take the place of photos, or be labelled as such."""
+        real = os.path.realpath(folder)
+        for path in self.inputs:
+            if Path(os.path.realpath(path)).is_relative_to(real):
+                raise UsageError(f"{folder} holds the photos themselves; name a folder for the annotated copies alone.")
+        if kind_of(folder / COPIES) is Kind.MISSING:
+            refuse_filled(folder, overwrite=False)
+        elif any(path.name != COPIES for path in folder.iterdir()):
+            refuse_filled(folder, overwrite=self._may_replace)
 
     def _refuse_more_outputs(self, output: Output) -> None:
         """Raise UsageError where a complete run has others of its outputs to write, for which all work were to be done again."""

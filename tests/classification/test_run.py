@@ -1,5 +1,6 @@
 import io
 import itertools
+import os
 from pathlib import Path
 from typing import Any
 
@@ -153,3 +154,85 @@ def test_parts_are_updated(photos: Path, tmp_path: Path) -> None:
     (photos / "4.png").unlink()
     run = Run([photos], JOB, output, update=True)
     assert (len(list(run)), run.kept, run.redone) == (4, 4, "")
+
+
+@pytest.mark.parametrize("name", ["r.csv", "parts/"])
+def test_promise_23_a_run_that_began_before_another_was_done_does_not_replace_it(photos: Path, tmp_path: Path, name: str) -> None:
+    output = Output(tmp_path / name, parts=name.endswith("/"))
+    late = Run([photos], JOB, output)
+    assert len(list(Run([photos / "0.png"], JOB, output))) == 1
+    first = [path.read_bytes() for path in sorted(tmp_path.rglob("*.csv"))]
+    with pytest.raises(UsageError, match="add --overwrite"):
+        list(late)
+    assert [path.read_bytes() for path in sorted(tmp_path.rglob("*.csv"))] == first
+    assert len(list(Run([photos], JOB, output, overwrite=True))) == 5
+
+
+@pytest.mark.parametrize("others", [{"report": "page.html"}, {"annotate": "copies"}])
+def test_promise_23_outputs_beside_the_rows_are_held_too(photos: Path, tmp_path: Path, others: dict[str, str]) -> None:
+    paths = {option: tmp_path / name for option, name in others.items()}
+    late = Run([photos], JOB, Output(tmp_path / "late.csv"), **paths)  # type: ignore[arg-type]
+    busy = iter(Run([photos], JOB, Output(tmp_path / "first.csv"), **paths))  # type: ignore[arg-type]
+    next(busy)
+    with pytest.raises(FercliError, match="by another run"):
+        list(late)
+    assert len(list(busy)) == 4
+    with pytest.raises(UsageError, match="--overwrite"):
+        list(Run([photos], JOB, Output(tmp_path / "later.csv"), **paths))  # type: ignore[arg-type]
+    assert not (tmp_path / "late.csv").exists()
+
+
+def test_promise_20_a_page_that_another_program_puts_there_meanwhile_stays(photos: Path, tmp_path: Path) -> None:
+    run = iter(Run([photos], JOB, Output(tmp_path / "r.csv")))
+    next(run)
+    (tmp_path / "r.csv").write_text("mine")
+    with pytest.raises(UsageError, match="exists already"):
+        list(run)
+    assert (tmp_path / "r.csv").read_text() == "mine"
+
+
+@pytest.mark.parametrize("folder", [".", "photos", "photos/..", "link"])
+def test_promise_20_copies_do_not_go_where_the_photos_are(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("link").symlink_to("photos")
+    for inputs in ([photos], [Path("photos/0.png")]):
+        with pytest.raises(UsageError, match="holds the photos themselves"):
+            Run(inputs, JOB, Output(Path("r.csv")), annotate=Path(folder), overwrite=True)
+    assert not list(tmp_path.rglob(".fercli*"))
+
+
+def test_promise_20_a_folder_of_other_photos_never_becomes_one_of_copies(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.jpg").write_bytes(b"x")
+    with pytest.raises(UsageError, match="holds files already"):
+        Run([photos], JOB, Output(tmp_path / "r.csv"), annotate=tmp_path / "mine", overwrite=True)
+
+
+def test_promise_17_strict_takes_a_folder_that_cannot_be_listed_for_a_reject(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.listdir
+
+    def listdir(folder: Path) -> list[str]:
+        if folder.name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return real(folder)
+
+    (photos / "locked").mkdir()
+    monkeypatch.setattr("fercli.photos.walk.os.listdir", listdir)
+    with pytest.raises(FercliError, match=r"locked cannot be read \(Permission denied\) and --strict"):
+        list(Run([photos], JOB, Output(tmp_path / "r.csv"), strict=True))
+    run = Run([photos], JOB, Output(tmp_path / "r.csv"), resume=True)
+    assert len(list(run)) == 5
+    assert [reason for _, reason in run.walk.unreadable] == ["Permission denied"]
+    with pytest.raises(FercliError, match=r"locked cannot be read"):
+        list(Run([photos / "locked"], JOB, Output(tmp_path / "s.csv")))
+
+
+def test_promise_10_a_journal_without_bytes_is_no_run(photos: Path, tmp_path: Path) -> None:
+    """As a full disk leaves it, or a kill at the very beginning."""
+    (tmp_path / ".r.csv.fercli-journal").touch()
+    assert len(list(Run([photos], JOB, Output(tmp_path / "r.csv")))) == 5
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".r.csv.fercli-finished", "photos", "r.csv"]
