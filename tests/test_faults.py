@@ -19,8 +19,9 @@ from PIL import Image
 from fercli.dataset import Dataset, write_dataset
 from fercli.errors import FercliError
 from fercli.files import write_atomically
+from fercli.models.architectures.residual import ResidualNetwork
 from fercli.models.history import Epoch
-from fercli.models.registry import MODELS, ResidualNetwork
+from fercli.models.registry import MODELS
 from fercli.training.trainer import Trainer
 from tests.conftest import Ran, csv_text, synthetic_faces
 from tests.promises import Did
@@ -103,9 +104,7 @@ def test_promise_9_and_11_the_nth_operation_of_training(
     network = ResidualNetwork(stem=2, stages=((2, 1),), squeeze=0, head_dropout=0.1)
     model = replace(MODELS["compact"], network=network)
     recipe = replace(model.recipe, epochs=1, batch_size=16)
-    monkeypatch.setattr(
-        "fercli.training.trainer.plot_curves", lambda _, path: write_atomically(path, b"curves")
-    )  # drawing takes long
+    monkeypatch.setattr("fercli.training.run.plot_curves", lambda _, path: write_atomically(path, b"curves"))  # drawing takes long
     monkeypatch.setattr(Trainer, "_train_epoch", lambda _, number: Epoch(number, 2 / number, 0.2, 2.0, 0.1 * number, 0.1, 1.0))
     monkeypatch.setattr(Trainer, "_validate", lambda self: np.eye(7, dtype=np.float32)[self.dataset.validation.labels])
     list(Trainer(model, recipe, dataset, tmp_path / "whole"))

@@ -1,14 +1,22 @@
 """README's facts are the code's facts."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
+import pytest
+from PIL import Image
+
 from fercli.classification.records import COLUMNS
 from fercli.cli import app
 from fercli.errors import EXIT_CODES, REJECT_CODES
-from fercli.models.registry import MODELS
+from fercli.models.inference import Labeller, shipped_weights
+from fercli.models.registry import MODELS, weights_path
+from fercli.preparation.classes import ORDERS
 from tests.promises import promises_of
 
 ROOT = Path(__file__).parents[1]
@@ -29,6 +37,11 @@ def test_reject_codes() -> None:
     assert table("### Why a file is rejected") == REJECT_CODES
 
 
+def test_orders_of_classes() -> None:
+    rows = re.findall(r"^  \| ([a-z0-9+]+) \| (\d .*) \|$", README, re.M)
+    assert dict(rows) == {name: ", ".join(f"{number} {word}" for number, word in order.items()) for name, order in ORDERS.items()}
+
+
 def test_columns() -> None:
     assert ",".join(COLUMNS) in README
 
@@ -36,7 +49,7 @@ def test_columns() -> None:
 def test_models() -> None:
     for model in MODELS.values():
         (line,) = [line for line in README.splitlines() if line.startswith(f"| {model.name} |")]
-        assert f"{model.parameters:,}" in line
+        assert f"{model.parameters:,}" in line if model.parameters else "shipped" not in line
         assert ("shipped" in line) == bool(model.sha256)
 
 
@@ -62,7 +75,9 @@ def test_promises() -> None:
 
 def run(example: str, folder: Path) -> str:
     """Run one of README's examples as it stands, as a program of its own in `folder`; return what it printed."""
-    child = subprocess.run([sys.executable, "-c", example], cwd=folder, capture_output=True, text=True, check=False)
+    places = {"PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, "-c", example]
+    child = subprocess.run(command, cwd=folder, env=os.environ | places, capture_output=True, text=True, check=False)
     assert child.returncode == 0, child.stderr
     return child.stdout
 
@@ -70,3 +85,25 @@ def run(example: str, folder: Path) -> str:
 def test_the_example_of_classify() -> None:
     (example,) = [example for example in EXAMPLES if "fercli.classify" in example]
     assert re.search(r"^astronaut\.jpg happy \d+% Box\(x=1\d\d, y=\d+, width=\d+, height=\d+\)$", run(example, ROOT), re.M)
+
+
+def test_the_example_of_a_network(data: Path, tmp_path: Path) -> None:
+    (example,) = [example for example in EXAMPLES if "Network" in example]
+    assert len([line for line in example.splitlines() if line]) <= 15
+    data.rename(tmp_path / "fer2013.npz")
+    assert 0 <= float(run(example, tmp_path)) <= 1
+    assert (tmp_path / "runs" / "tiny" / "history.csv").read_text().count("\n") == 3
+
+
+@pytest.mark.parametrize("way", ["onnxruntime", "cv2"])
+def test_the_examples_of_the_weights_elsewhere(way: str, tmp_path: Path) -> None:
+    """Where neither fercli nor Keras nor TensorFlow can be imported they give fercli's probabilities."""
+    python, opencv = [example for example in EXAMPLES if "onnx" in example]
+    face = Image.open(ROOT / "tests" / "photos" / "astronaut.jpg").convert("L").crop((170, 59, 279, 168)).resize((48, 48))
+    face.save(tmp_path / "face.png")
+    shutil.copy(weights_path("compact"), tmp_path)
+    alone = "import sys\nfor name in ('fercli', 'keras', 'tensorflow'):\n    sys.modules[name] = None\n"
+    printed = run(alone + python + ("import cv2\n" + opencv if way == "cv2" else ""), tmp_path)
+    given = [float(number) for number in re.findall(r"\d\.\d+(?:e-\d+)?", printed[printed.rindex("[[") :])]
+    ours = Labeller(shipped_weights("compact")).label(np.asarray(face)[None])
+    assert np.allclose(given, ours[0], atol=1e-5)

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -28,6 +28,7 @@ Result = TypeVar("Result")
 WORK_SIDE = 2560  # photos are held at most this large: a face found at 1/4 of it still has the 48 pixels that a network sees
 PHOTOS_AHEAD = 16  # read, and as many searched, before they are wanted
 PHOTOS_IN_FLIGHT = 64  # what a stop may cost
+_PATIENCE = 0.5  # seconds for threads to end when a run is stopped
 READERS = 16  # threads for remote photos, which wait for their servers most of the time
 
 
@@ -92,11 +93,14 @@ def ahead(
         for item in items:
             waiting.append(pool.submit(work, item))
             if len(waiting) >= limit:
-                yield waiting.popleft().result()
+                yield waiting[0].result()
+                waiting.popleft()
         while waiting:
-            yield waiting.popleft().result()
-    finally:  # also when the consumer stops early
-        pool.shutdown(wait=True, cancel_futures=True)
+            yield waiting[0].result()
+            waiting.popleft()
+    finally:  # also when the consumer stops early; a stop does not wait for a photo that takes long
+        pool.shutdown(wait=False, cancel_futures=True)
+        wait([future for future in waiting if not future.cancelled()], _PATIENCE)
 
 
 def _load(path: Path, known: Callable[[Path], Outcome | None], max_pixels: int) -> _Work:

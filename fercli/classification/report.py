@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from fercli.classification.pictures import thumbnail
 from fercli.classification.records import REMARKS, Outcome
-from fercli.files import shown_name, write_atomically
+from fercli.files import shown_name
 from fercli.labels import LABELS
 from fercli.photos.geometry import Box
 
@@ -59,9 +60,9 @@ class Report:
             if len(best) > FACES_SHOWN:
                 heapq.heappop(best)
 
-    def write(self, path: Path, settings: Mapping[str, object], max_pixels: int) -> None:
-        """Write the page; `settings` are shown as they are. Faces are read again from their photos."""
-        write_atomically(path, "\n".join(self._page(settings, max_pixels)).encode("utf-8", "replace"))
+    def write(self, handle: BinaryIO, settings: Mapping[str, object], max_pixels: int) -> None:
+        """Write the page to an open file; `settings` are shown as they are. Faces are read again from their photos."""
+        handle.write("\n".join(self._page(settings, max_pixels)).encode("utf-8", "replace"))
 
     def _page(self, settings: Mapping[str, object], max_pixels: int) -> list[str]:
         faces = self.counts.total() + self.unsure

@@ -14,7 +14,7 @@ from fercli.models.inference import CLASS_MIX, Labels
 def class_mix(labels: Labels) -> NDArray[np.float32]:
     """Return the mean target (7,) that a network was trained on, as stored with its weights.
 
-    Raises UsageError where that is not told, IntegrityError where it is no mix.
+    Raises UsageError where that is not told, or lacks a label, IntegrityError where it is no mix.
     """
     stored: Any = labels.metadata.get(CLASS_MIX)
     if stored is None:
@@ -23,8 +23,13 @@ def class_mix(labels: Labels) -> NDArray[np.float32]:
             "leave --prior away, or train it again."
         )
     numbers = isinstance(stored, list) and len(stored) == len(LABELS) and all(isinstance(share, float) for share in stored)
-    if not numbers or not all(share > 0 for share in stored) or not math.isclose(sum(stored), 1, abs_tol=1e-3):
+    if not numbers or not all(share >= 0 for share in stored) or not math.isclose(sum(stored), 1, abs_tol=1e-3):
         raise IntegrityError(f"{labels.title} has the class mix {stored!r}, not seven shares of 1; train it again.")
+    unseen = [name for name, share in zip(LABELS, stored, strict=True) if share == 0]
+    if unseen:
+        raise UsageError(
+            f"{labels.title} was trained without {', '.join(unseen)}, so its labels cannot be made even; leave --prior away."
+        )
     return np.array(stored, np.float32)
 
 

@@ -1,12 +1,13 @@
 """Where faces come from: the FER2013 CSV and those like it, or folders of images; every bad row or file is listed."""
 
 import csv
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from fercli.errors import FercliError, UsageError
 from fercli.files import Kind, kind_of
-from fercli.photos.walk import Walk
+from fercli.photos.walk import COPIES, Walk
 from fercli.preparation.archives import LINES_LIMIT, CsvLines
 from fercli.preparation.classes import Classes
 from fercli.preparation.faces import NO_SPLIT, Collector, Faces, Row
@@ -20,31 +21,48 @@ _EVERY = 64  # rows between two reports of progress
 
 
 def read_faces(
-    source: Path, on_row: Callable[[int], None] = lambda _: None, classes: Classes | None = None, person: str | None = None
+    source: Path,
+    on_row: Callable[[int], None] = lambda _: None,
+    classes: Classes | None = None,
+    person: str | None = None,
+    *,
+    splits: bool = True,
 ) -> Faces:
     """Read a CSV, an archive with one, or a folder of images, which may be zipped; `on_row` receives the number of rows done.
 
     `person` names the column that tells whose face it is, or is a pattern of file names that does; without it, columns called
-    person, subject and the like do, and folders beside those of splits and classes.
+    person, subject and the like do, and folders beside those of splits and classes. Without `splits` a CSV's column Usage is not
+    looked at.
 
     Raises UsageError if `source` or the column is missing, FercliError if it is none of these or is broken as a whole.
     """
     kind = kind_of(source)
     classes = classes or Classes()
     if kind is Kind.FOLDER:
-        walk = Walk([source])
-        images = [(path.relative_to(source), path) for path in walk]
-        unreadable = [(folder.relative_to(source), reason) for folder, reason in walk.unreadable]
-        return read_images(source, images, unreadable, classes, person, on_row)
+        return _read_folder(source, classes, person, on_row)
     if kind is not Kind.FILE:
         raise UsageError(f"{source} does not exist; give FER2013's CSV, an archive that holds it, or a folder of images.")
     with packed_images(source) as packed:
         if packed:
             return read_images(source, [(path, path) for path in packed], [], classes, person, on_row)
-    return _read_csv(source, classes, person, on_row)
+    return _read_csv(source, classes, person, on_row, splits=splits)
 
 
-def _read_csv(source: Path, classes: Classes, person: str | None, on_row: Callable[[int], None]) -> Faces:
+def _read_folder(source: Path, classes: Classes, person: str | None, on_row: Callable[[int], None]) -> Faces:
+    walk = Walk([source])
+    paths = list(walk)
+    left = [(path.relative_to(source), reason) for path, reason in walk.unreadable]
+    left += [(path.relative_to(source), f"it holds {COPIES}, as folders of annotated copies do") for path in walk.copies]
+    for path in walk.second_names:  # of an image: it is one of the set under each name, and leaks if these are in two splits
+        if kind_of(path) is Kind.FOLDER:
+            left.append((path.relative_to(source), "it leads to a folder that was read before"))
+        else:
+            paths.append(path)
+    images = sorted(((path.relative_to(source), path) for path in paths), key=lambda item: [*map(os.fsencode, item[0].parts)])
+    return read_images(source, images, left, classes, person, on_row)
+
+
+def _read_csv(source: Path, classes: Classes, person: str | None, on_row: Callable[[int], None], *, splits: bool) -> Faces:
     lines = CsvLines(source)
     reader = csv.reader(lines, strict=True)  # without strict, a stray quote swallows the rows behind it
     collector = Collector()
@@ -68,7 +86,7 @@ def _read_csv(source: Path, classes: Classes, person: str | None, on_row: Callab
             values = dict(zip(columns, cells, strict=True))
             try:
                 label = classes.of_row(values["emotion"])
-                split = parse_usage(values["usage"]) if "usage" in values else NO_SPLIT
+                split = parse_usage(values["usage"]) if splits and "usage" in values else NO_SPLIT
             except BadRow as error:
                 collector.reject(number, place, str(error))
                 continue

@@ -1,17 +1,33 @@
-"""The files of a run."""
+"""The files of a run: the checkpoint that it resumes from, the weights of its best epoch, its history, curves and metrics."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from fercli.errors import UsageError
+from fercli.errors import IntegrityError, UsageError
+from fercli.files import Kind, kind_of, write_json
 from fercli.models.checkpoints import Checkpoint, read_checkpoint
+from fercli.models.history import Epoch, write_lines
+from fercli.models.inference import RUN_HISTORY, RUN_WEIGHTS
 from fercli.models.recipes import Recipe, known_recipe
+from fercli.plots import NotDrawn, plot_curves
 
 CHECKPOINT = "checkpoint.safetensors"
+CURVES = "curves.png"
+METRICS = "metrics.json"
 
 
-def stored_recipe(folder: Path) -> Recipe:
-    """Return the recipe of the run in `folder`, so that `--resume` need not repeat it; errors as in `read_checkpoint`."""
-    return known_recipe(read_to_resume(folder).metadata, folder / CHECKPOINT)
+def best_of(history: Sequence[Epoch]) -> Epoch:
+    """Return the epoch with the highest validation accuracy, the earliest of equals; its weights are the ones kept."""
+    return max(history, key=lambda epoch: epoch.val_accuracy)
+
+
+def refuse_other_run(folder: Path) -> None:
+    """Raise UsageError if the folder holds a run."""
+    names = (CHECKPOINT, RUN_WEIGHTS, RUN_HISTORY, CURVES, METRICS)
+    if any(kind_of(folder / name) is not Kind.MISSING for name in names):
+        raise UsageError(f"{folder} holds a run already; add --resume to go on, --overwrite to start anew, or another --out.")
 
 
 def read_to_resume(folder: Path) -> Checkpoint:
@@ -20,3 +36,50 @@ def read_to_resume(folder: Path) -> Checkpoint:
     if not path.exists():
         raise UsageError(f"{path} does not exist, so there is nothing to resume; leave --resume away.")
     return read_checkpoint(path)
+
+
+def stored_recipe(folder: Path) -> Recipe:
+    """Return the recipe of the run in `folder`, so that `--resume` need not repeat it; errors as in `read_to_resume`."""
+    return known_recipe(read_to_resume(folder).metadata, folder / CHECKPOINT)
+
+
+def stored_history(stored: dict[str, Any], now: dict[str, Any], recipe: Recipe, folder: Path) -> list[Epoch]:
+    """Return the epochs that the checkpoint in `folder` tells of in its metadata, if that is of a run such as `now` tells of.
+
+    Raises IntegrityError if it is of another model, data set or votes, or tells no epochs; UsageError if it had another recipe.
+    """
+    path = folder / CHECKPOINT
+    if stored.get("model") != now["model"] or stored.get("dataset") != now["dataset"]:
+        raise IntegrityError(
+            f"{path} belongs to another model or data set ({stored.get('model')}); start anew with --overwrite or another --out."
+        )
+    if stored.get("votes") != now["votes"]:
+        raise IntegrityError(f"{path} was trained with other votes of the crowd; prepare the data set with the same FER+ file.")
+    before = asdict(known_recipe(stored, path))
+    changed = [name for name, value in asdict(recipe).items() if before[name] != value]
+    if changed:
+        was = ", ".join(f"{name} {before[name]}" for name in changed)
+        raise UsageError(
+            f"{path} was trained with {was}; resume with the same values, or start anew with --overwrite "
+            "or, from its weights and in another folder, with --start."
+        )
+    try:
+        return [Epoch(**line) for line in stored["history"]]
+    except (KeyError, TypeError) as error:
+        raise IntegrityError(f"{path} holds no history that this version knows ({error}).") from error
+
+
+def write_report(folder: Path, history: Sequence[Epoch], metadata: dict[str, Any]) -> str:
+    """Write the history, its curves, and the metrics: what the weights say of themselves, in `metadata`, and how far the run is.
+
+    Return why there are no curves, if they could not be drawn: hours of training are worth more.
+    """
+    write_lines(Epoch, history, folder / RUN_HISTORY)
+    not_drawn = ""
+    try:
+        plot_curves({metadata["model"]: history}, folder / CURVES)
+    except NotDrawn as error:
+        not_drawn = str(error)
+    summary = metadata | {"epochs_done": len(history), "seconds": round(sum(epoch.seconds for epoch in history), 1)}
+    write_json(folder / METRICS, summary)
+    return not_drawn

@@ -1,6 +1,5 @@
 """A recipe and a data set to a trained network: one checkpoint an epoch, exact resume, the best epoch kept."""
 
-import contextlib
 import math
 import platform
 import time
@@ -15,40 +14,22 @@ from numpy.typing import NDArray
 
 from fercli.dataset import Dataset
 from fercli.errors import IntegrityError, TrainingDiverged, UsageError
-from fercli.files import Kind, exclusive, kind_of, write_json
+from fercli.files import exclusive
 from fercli.models.calibration import cross_entropy, fit_temperature
-from fercli.models.checkpoints import (
-    Checkpoint,
-    Tensors,
-    assign,
-    read_checkpoint,
-    state_of,
-    tensors_of,
-    weights_of,
-    write_checkpoint,
-)
-from fercli.models.history import Epoch, write_lines
-from fercli.models.inference import CLASS_MIX, RUN_HISTORY, RUN_WEIGHTS, Labels, begun_with, refuse_odd
-from fercli.models.networks import backend_name, build
-from fercli.models.networks.graphs import save_network
-from fercli.models.recipes import Augmentation, Recipe, known_recipe
+from fercli.models.checkpoints import Checkpoint, write_checkpoint
+from fercli.models.history import Epoch
+from fercli.models.inference import CLASS_MIX, RUN_WEIGHTS, Labels, begun_with
+from fercli.models.networks import backend_name
+from fercli.models.recipes import Recipe
 from fercli.models.registry import Model
-from fercli.models.weights import read_weights
-from fercli.plots import plot_curves
-from fercli.training.augmentation import Augment
-from fercli.training.batches import Batches, class_mix, mixed, targets
+from fercli.training.batches import Batches, balanced_weights, class_mix, mixed, targets
 from fercli.training.devices import Devices
-from fercli.training.run import CHECKPOINT, read_to_resume
+from fercli.training.run import CHECKPOINT, best_of, read_to_resume, refuse_other_run, stored_history, write_report
 from fercli.training.teachers import answers, check_teachers, credits_of
+from fercli.training.trainee import Trainee
 from fercli.version import __version__
 
-CURVES = "curves.png"
-METRICS = "metrics.json"
-_ORIGIN = (  # kept of weights that a run began with
-    *("recipe", "input", "dropout", "dataset", "votes", "teachers", "epoch", "start", "device", "versions"),
-)
-_ANSWERS = "teachers/answers"  # among a checkpoint's tensors
-
+ANSWERS = "teachers/answers"  # among a checkpoint's tensors
 _WHAT_TO_DO = "The last good checkpoint was kept; start anew with --overwrite and a lower --learning-rate."
 
 
@@ -109,6 +90,7 @@ class Trainer:
     ) -> None:
         self.model, self.recipe, self.dataset, self.folder = model, recipe, dataset, folder
         self.history: list[Epoch] = []
+        self.not_drawn = ""  # why there are no curves, if they could not be drawn
         self.start: list[dict[str, Any]] = []  # what the weights that training began with say of themselves
         self.teachers = credits_of(teachers)
         self._temperature: float | None = None  # of the best epoch but the last; that of the last follows from the checkpoint
@@ -116,9 +98,13 @@ class Trainer:
         self._on_step = on_step
         if recipe.augmentation and model.uses_hog:
             raise UsageError(f"{model.name} takes HOG, which is of the image as it was; train it without augmentation.")
-        checkpoint = self._found_checkpoint(resume=resume, overwrite=overwrite)
+        checkpoint = read_to_resume(folder) if resume else None
+        self._replaces = resume or overwrite
+        if not self._replaces:
+            refuse_other_run(folder)
         self._images = dataset.originals if recipe.augmentation else dataset.train
         self._targets = targets(self._images, recipe.votes, balanced=recipe.balanced_votes)
+        self._weights = balanced_weights(self._images.labels) if recipe.class_weights else None
         self._answers: NDArray[np.float32] | None = None
         if checkpoint:
             self.model = model.as_trained(checkpoint.metadata)
@@ -127,41 +113,20 @@ class Trainer:
         self._devices = Devices(recipe.batch_size)
         self._steps = math.ceil(self.images / recipe.batch_size)
         with self._devices.together():
-            self._build()
+            self.trainee = Trainee(self.model, recipe, dataset.mean, self._steps, self._devices)
             if checkpoint:
                 self._restore(checkpoint)
             elif start:
-                self._begin_with(start)
+                self.start = self.trainee.begin_with(start)
         if teachers and not checkpoint:
             self._answers = answers(teachers, self._images)
         if self._answers is not None:
             self._targets = mixed(self._targets, self._answers, recipe.teacher_share)
 
-    def _build(self) -> None:
-        recipe = self.recipe
-        keras.utils.set_random_seed(recipe.seed)
-        self.network = build(self.model, l2=recipe.l2, precision=recipe.precision)
-        self.network.get_layer("mean").mean.assign(self.dataset.mean)
-        self._devices.normalise_together(self.network)
-        momentum = recipe.momentum_of_average(recipe.epochs * self._steps)
-        if momentum:  # the statistics that go with averaged weights are averaged as far back
-            for layer in self.network.layers:
-                if isinstance(layer, keras.layers.BatchNormalization):
-                    layer.momentum = momentum
-        # Training on the logits is steadier than on probabilities; the layers, and so the weights, are the same.
-        self._logits = keras.Model(self.network.inputs, self.network.get_layer("logits").output)
-        self._trainee = self._augmented(recipe.augmentation) if recipe.augmentation else self._logits
-        self._optimizer = _optimizer(recipe, self._steps, momentum)
-        self._trainee.compile(
-            optimizer=self._optimizer,
-            loss=keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing),
-            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-            jit_compile="auto" if keras.backend.backend() != "tensorflow" else False,  # XLA on CPU is many times slower here
-        )
-        self._optimizer.build(self._trainee.trainable_variables)
-
     def __iter__(self) -> Iterator[Epoch]:
         with exclusive(self.folder):
+            if not self._replaces:
+                refuse_other_run(self.folder)  # again, for another run may have come first
             if self.history:
                 self._write_outputs()  # a run stopped between its checkpoint and these has them now
             else:
@@ -187,75 +152,27 @@ class Trainer:
 
     @property
     def best(self) -> Epoch:
-        """The epoch with the highest validation accuracy, the earliest of equals; its weights are the ones kept."""
-        return max(self.history, key=lambda epoch: epoch.val_accuracy)
-
-    def _found_checkpoint(self, *, resume: bool, overwrite: bool) -> Checkpoint | None:
-        if resume:
-            return read_to_resume(self.folder)
-        names = (CHECKPOINT, RUN_WEIGHTS, RUN_HISTORY, CURVES, METRICS)
-        if not overwrite and any(kind_of(self.folder / name) is not Kind.MISSING for name in names):
-            raise UsageError(
-                f"{self.folder} holds a run already; add --resume to go on, --overwrite to start anew, or another --out."
-            )
-        return None
+        """The epoch whose weights are kept; see `best_of`."""
+        return best_of(self.history)
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         path, stored = self.folder / CHECKPOINT, checkpoint.metadata
-        if stored.get("model") != self.model.name or stored.get("dataset") != self.dataset.meta["digest"]:
-            raise IntegrityError(
-                f"{path} belongs to another model or data set ({stored.get('model')}); "
-                "start anew with --overwrite or another --out."
-            )
-        if stored.get("votes") != self._votes_digest():
-            raise IntegrityError(f"{path} was trained with other votes of the crowd; prepare the data set with the same FER+ file.")
-        was_recipe = asdict(known_recipe(stored, path))
-        changed = [name for name, value in asdict(self.recipe).items() if was_recipe[name] != value]
-        if changed:
-            was = ", ".join(f"{name} {was_recipe[name]}" for name in changed)
-            raise UsageError(
-                f"{path} was trained with {was}; resume with the same values, or start anew with --overwrite "
-                "or, from its weights and in another folder, with --start."
-            )
-        tensors = dict(checkpoint.tensors)
+        history = stored_history(stored, self._metadata(), self.recipe, self.folder)
+        state = dict(checkpoint.tensors)
         if self.recipe.teacher_share:
-            self._answers = tensors.pop(_ANSWERS, None)
+            self._answers = state.pop(ANSWERS, None)
             if self._answers is None or self._answers.shape != self._targets.shape:
                 raise IntegrityError(f"{path} lacks what the teachers said of the training images; start anew with --overwrite.")
-        assign(state_of(self._trainee, self._optimizer), tensors, path)
-        self.start, self.teachers = begun_with(stored), stored.get("teachers", [])
+        self.trainee.restore(state, path)
+        self.history, self.start, self.teachers = history, begun_with(stored), stored.get("teachers", [])
         self._temperature = stored.get("temperature")
-        try:
-            self.history = [Epoch(**line) for line in stored["history"]]
-        except (KeyError, TypeError) as error:
-            raise IntegrityError(f"{path} holds no history that this version knows ({error}).") from error
-
-    def _begin_with(self, paths: Sequence[Path]) -> None:
-        sums: Tensors = {name: np.zeros(variable.shape) for name, variable in weights_of(self.network).items()}
-        for path in paths:
-            checkpoint = read_checkpoint(path) if path.suffix == ".safetensors" else read_weights(path)
-            stored = checkpoint.metadata
-            refuse_odd(stored, path)
-            if stored.get("model") != self.model.name:
-                raise UsageError(
-                    f"{path} holds a {stored.get('model')} network, not {self.model.name}; start from weights of the same."
-                )
-            assign(weights_of(self.network), checkpoint.tensors, path)  # refuses what does not fit
-            sums = {name: total + checkpoint.tensors[name] for name, total in sums.items()}
-            self.start.append({"sha256": checkpoint.sha256} | {name: stored[name] for name in _ORIGIN if name in stored})
-        assign(weights_of(self.network), {name: total / len(paths) for name, total in sums.items()}, paths[-1])
-
-    def _augmented(self, augmentation: Augmentation) -> keras.Model:
-        pixels, *others = self.network.inputs
-        return keras.Model(self.network.inputs, self._logits([Augment(augmentation)(pixels), *others]))
 
     def _train_epoch(self, number: int) -> Epoch:
         started = time.monotonic()
-        recipe = self.recipe
-        order = np.random.default_rng([recipe.seed, number]).permutation(len(self._images))[: self.images]
+        seed, size = self.recipe.seed, self.recipe.batch_size
+        order = np.random.default_rng([seed, number]).permutation(len(self._images))[: self.images]
         watch = _Watch(number, self._steps, self._on_step)
-        batches = Batches(self._images, self._targets, order, recipe.batch_size)
-        logs = self._trainee.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[watch]).history
+        loss, accuracy = self.trainee.fit(Batches(self._images, self._targets, order, size, self._weights), watch)
         logits, labels = self._validate(), self.dataset.validation.labels
         self._validation_logits = logits
         val_loss = cross_entropy(logits, labels)
@@ -263,11 +180,11 @@ class Trainer:
             raise TrainingDiverged(f"The validation loss became {val_loss} after epoch {number}. {_WHAT_TO_DO}")
         return Epoch(
             epoch=number,
-            loss=logs["loss"][0],
-            accuracy=logs["accuracy"][0],
+            loss=loss,
+            accuracy=accuracy,
             val_loss=val_loss,
             val_accuracy=float((logits.argmax(axis=1) == labels).mean()),
-            learning_rate=float(keras.ops.convert_to_numpy(self._optimizer.learning_rate)),
+            learning_rate=self.trainee.learning_rate,
             seconds=round(time.monotonic() - started, 2),
         )
 
@@ -275,27 +192,8 @@ class Trainer:
         """Return the validation images' logits (N,7) from the weights that would be kept."""
         validation, number = self.dataset.validation, self._devices.number
         order = np.arange(math.ceil(len(validation) / number) * number) % len(validation)  # filled up to what devices share evenly
-        with self._averaged():
-            batches = Batches(validation, targets(validation), order, max(1, 256 // number) * number)
-            logits: NDArray[np.float32] = self._logits.predict(batches, verbose=0)
-        return logits[: len(validation)]
-
-    @contextlib.contextmanager
-    def _averaged(self) -> Iterator[None]:
-        """Inside, the network has the moving averages of its weights, if the recipe keeps any."""
-        if not self.recipe.average:
-            yield
-            return
-        variables = self._trainee.trainable_variables
-        raw = [variable.numpy() for variable in variables]
-        # Keras has no public name for these; its own callback that swaps them does so by sums that round.
-        for variable, average in zip(variables, self._optimizer._model_variables_moving_average, strict=True):
-            variable.assign(average.numpy())  # not the array itself, which JAX would give away with the network's own
-        try:
-            yield
-        finally:
-            for variable, value in zip(variables, raw, strict=True):
-                variable.assign(value)
+        batches = Batches(validation, targets(validation), order, max(1, 256 // number) * number)
+        return self.trainee.predict(batches)[: len(validation)]
 
     def _write_outputs(self) -> None:
         """Write everything but the checkpoint, which comes first: what is missing here follows from it, not the reverse."""
@@ -306,17 +204,13 @@ class Trainer:
         best = {"epoch": self.best.epoch, "validation_accuracy": self.best.val_accuracy, "temperature": self._temperature}
         metadata = self._metadata() | best
         if is_best:
-            with self._averaged():
-                save_network(self.network, metadata, self.folder / RUN_WEIGHTS)
-        write_lines(Epoch, self.history, self.folder / RUN_HISTORY)
-        plot_curves({self.model.name: self.history}, self.folder / CURVES)
-        summary = metadata | {"epochs_done": len(self.history), "seconds": round(sum(epoch.seconds for epoch in self.history), 1)}
-        write_json(self.folder / METRICS, summary)
+            self.trainee.save(metadata, self.folder / RUN_WEIGHTS)
+        self.not_drawn = write_report(self.folder, self.history, metadata)
 
     def _write_checkpoint(self) -> None:
-        tensors = tensors_of(state_of(self._trainee, self._optimizer))
+        tensors = self.trainee.state()
         if self._answers is not None:
-            tensors[_ANSWERS] = self._answers
+            tensors[ANSWERS] = self._answers
         history = [asdict(epoch) for epoch in self.history]
         metadata = self._metadata() | {"history": history, "temperature": self._temperature}
         write_checkpoint(Checkpoint(tensors, metadata), self.folder / CHECKPOINT)
@@ -330,9 +224,9 @@ class Trainer:
             "recipe": asdict(self.recipe),
             "dropout": self.model.network.dropout,
             "dataset": self.dataset.meta["digest"],
-            "votes": self._votes_digest(),
+            "votes": self.dataset.meta["sha256"]["train_votes"] if self.recipe.votes else None,
             "teachers": self.teachers,
-            CLASS_MIX: class_mix(self._targets, self.recipe.label_smoothing),
+            CLASS_MIX: class_mix(self._targets, self.recipe.label_smoothing, self._weights),
             "start": self.start,
             "device": self.device,
             "versions": {
@@ -342,26 +236,3 @@ class Trainer:
                 "python": platform.python_version(),
             },
         }
-
-    def _votes_digest(self) -> str | None:
-        return self.dataset.meta["sha256"]["train_votes"] if self.recipe.votes else None
-
-
-def _optimizer(recipe: Recipe, steps: int, momentum: float) -> keras.optimizers.Optimizer:
-    rate: Any = recipe.learning_rate
-    if recipe.schedule == "cosine":
-        warmup = min(round(recipe.warmup_epochs * steps), recipe.epochs * steps // 2)
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0 if warmup else rate,
-            decay_steps=recipe.epochs * steps - warmup,
-            warmup_target=rate if warmup else None,
-            warmup_steps=warmup,
-        )
-    average = {"use_ema": True, "ema_momentum": momentum} if momentum else {}
-    if recipe.optimizer == "adam":
-        optimizer = keras.optimizers.Adam(rate, **average)
-    else:
-        optimizer = keras.optimizers.SGD(rate, momentum=recipe.momentum, nesterov=True, **average)
-    # At the end of `fit`, that is of each epoch here, Keras would put the averages in place of the weights that train.
-    optimizer.finalize_variable_values = lambda _: None
-    return optimizer

@@ -48,7 +48,8 @@ class Page(HTMLParser):
 
 
 def written(report: Report, path: Path) -> str:
-    report.write(path, SETTINGS, 10**8)
+    with path.open("wb") as handle:
+        report.write(handle, SETTINGS, 10**8)
     return path.read_text("utf-8")
 
 

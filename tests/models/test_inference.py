@@ -6,9 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fercli.dataset import Dataset
 from fercli.errors import IntegrityError, UsageError
+from fercli.models import sessions
+from fercli.models.architectures.residual import ResidualNetwork
 from fercli.models.calibration import tempered
-from fercli.models.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from fercli.models.checkpoints import Checkpoint, assign, read_checkpoint, weights_of, write_checkpoint
 from fercli.models.inference import (
     BATCH,
     Labeller,
@@ -22,9 +25,11 @@ from fercli.models.inference import (
 from fercli.models.networks import build
 from fercli.models.networks.graphs import save_network
 from fercli.models.registry import DEFAULT_MODEL, MODELS
+from fercli.models.sessions import compute, open_session
 from fercli.models.views import VIEWS, views
-from fercli.models.weights import read_weights, write_weights
+from fercli.models.weights import Weights, read_weights, write_weights
 from tests.conftest import synthetic_faces
+from tests.promises import Did
 
 METADATA = {"model": "deep-hog", "labels": list(MODELS["deep-hog"].labels)}
 
@@ -60,14 +65,9 @@ def test_test_time_augmentation_is_the_mean_over_the_views(run: Path) -> None:
 
 
 def test_the_stored_temperature_is_applied(run: Path, tmp_path: Path) -> None:
-    save_network(build(MODELS["deep-hog"]), METADATA | {"temperature": 2.0}, tmp_path / "w.onnx")
-    graph = read_weights(tmp_path / "w.onnx").graph
-    weights = read_weights(run / "model.onnx").graph.tensors
-    write_weights(
-        replace(graph, tensors=graph.tensors | weights | {"temperature": graph.tensors["temperature"]}),
-        read_weights(tmp_path / "w.onnx").metadata,
-        tmp_path / "w.onnx",
-    )
+    stored = read_weights(run / "model.onnx")
+    tensors = stored.graph.tensors | {"temperature": np.array([2], np.float32)}
+    write_weights(replace(stored.graph, tensors=tensors), METADATA | {"temperature": 2.0}, tmp_path / "w.onnx")
     faces = synthetic_faces(4)[0]
     plain, cooler = Labeller(own_weights(run)), Labeller(own_weights(tmp_path / "w.onnx"))
     assert np.allclose(cooler.label(faces), tempered(plain.label(faces), 2.0), atol=1e-6)
@@ -142,7 +142,7 @@ def test_the_shipped_default_labels_real_photos() -> None:
 @pytest.mark.parametrize(
     "odd",
     [
-        {"start": "d1"}, {"start": [1]}, {"start": {}}, {"start": [{"dataset": "abc"}]}, {"start": [{"sha256": []}]},
+        {"start": "d1"}, {"start": [1]}, {"start": [{"dataset": "abc"}]}, {"start": [{"sha256": []}]},
         {"start": [{"sha256": "d1", "start": [{"sha256": "d2", "recipe": 7}]}]}, {"dataset": ["abc"]}, {"dataset": None},
         {"recipe": []}, {"versions": "3.1"}, {"teachers": ["deep"]}, {"teachers": [{"name": "deep"}]}, {"teachers": 3},
     ],
@@ -165,3 +165,54 @@ def test_weights_of_an_older_version_label_alike(run: Path, tmp_path: Path) -> N
     assert labeller.sha256 == read_checkpoint(older).sha256
     shutil.copy(run / "model.onnx", older.parent)
     assert own_weights(older.parent).path == older.parent / "model.onnx"
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Weights:
+    """A network of few channels, with all that `compact` is made of."""
+    network = ResidualNetwork(stem=8, stages=((8, 1), (16, 1)), squeeze=4, head_dropout=0.0, standardize=True)
+    path = tmp_path_factory.mktemp("small") / "w.onnx"
+    save_network(build(replace(MODELS["compact"], network=network)), {}, path)
+    return read_weights(path)
+
+
+def test_promise_22_a_face_has_the_same_bytes_among_any_number_of_others(small: Weights, did: Did) -> None:
+    faces = synthetic_faces(130)[0]
+    together = compute(open_session(small.data), {"pixels": faces})
+    assert len(np.unique(together[:, 0])) > 100
+    for threads in (1, 2, 4):
+        session = open_session(small.data, threads)
+        for number in range(1, len(faces) + 1):
+            first = len(faces) - number  # so that each face has had every place of a batch
+            assert np.array_equal(compute(session, {"pixels": faces[first:]}), together[first:])
+            did(1, "numbers of faces")
+
+
+@pytest.mark.parametrize("name", ["compact", "deep-hog", "shallow"])
+def test_promise_22_a_face_has_the_same_bytes_from_the_shipped_weights(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    faces = synthetic_faces(BATCH + 5)[0]
+    whole = Labeller(shipped_weights(name)).label(faces)
+    for threads in ("1", "2", "4"):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        sessions._pool.cache_clear()
+        labeller = Labeller(shipped_weights(name))
+        for first, last in ((0, 1), (3, 8), (BATCH, BATCH + 5), (1, BATCH + 2)):
+            assert np.array_equal(labeller.label(faces[first:last]), whole[first:last])
+    sessions._pool.cache_clear()
+
+
+@pytest.mark.parametrize("name", [name for name, model in MODELS.items() if model.sha256])
+def test_every_label_of_privatetest_is_the_one_that_keras_gives(name: str, real_dataset: Dataset) -> None:
+    labeller, pixels = Labeller(shipped_weights(name)), real_dataset.test.pixels
+    network = build(labeller.model)
+    assign(weights_of(network), read_weights(labeller.weights.path).tensors, labeller.weights.path)
+    hog = labeller.features(pixels)
+    ours = labeller.label(pixels, hog)
+    theirs = tempered(
+        network.predict([pixels] if hog is None else [pixels, hog], batch_size=BATCH, verbose=0), labeller.temperature
+    )
+    assert np.abs(ours - theirs).max() <= 1e-4
+    ordered = np.sort(theirs, axis=1)
+    sure = ordered[:, -1] - ordered[:, -2] > 2e-4
+    assert sure.mean() > 0.99
+    assert np.array_equal(ours.argmax(axis=1)[sure], theirs.argmax(axis=1)[sure])

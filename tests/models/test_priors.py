@@ -40,8 +40,23 @@ def test_weights_that_do_not_tell_their_mix_are_refused() -> None:
 
 @pytest.mark.parametrize(
     "mix",
-    [[], [1.0], [0.0, *MIX[1:]], [*MIX[:6], 0.9], [float("nan"), *MIX[1:]], "even", 1.0, [1, 0, 0, 0, 0, 0, 0], dict.fromkeys(MIX)],
+    [
+        [],
+        [1.0],
+        [-0.1, *MIX[1:]],
+        [*MIX[:6], 0.9],
+        [float("nan"), *MIX[1:]],
+        "even",
+        1.0,
+        [1, 0, 0, 0, 0, 0, 0],
+        dict.fromkeys(MIX),
+    ],
 )
 def test_a_mix_that_is_none_is_refused(mix: object) -> None:
     with pytest.raises(IntegrityError, match="class mix"):
         class_mix(_fake(mix))
+
+
+def test_a_class_never_seen_has_no_share_to_divide_by() -> None:
+    with pytest.raises(UsageError, match="trained without angry, fear, so"):
+        class_mix(_fake([0.0, 0.1, 0.0, 0.4, 0.2, 0.1, 0.2]))

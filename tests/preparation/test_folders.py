@@ -110,3 +110,20 @@ def test_promise_18_a_reject_is_one_line_whatever_its_name(tmp_path: Path) -> No
     face(tmp_path / "happy" / "x.png")
     (tmp_path / "happy" / "two\nlines.png").write_text("no image")
     assert [reject.place for reject in read_faces(tmp_path).rejected] == ["happy/two\\nlines.png"]
+
+
+def test_promise_17_every_name_of_an_image_is_one_and_a_folder_that_is_not_read_is_named(tmp_path: Path) -> None:
+    face(tmp_path / "train" / "happy" / "x.png")
+    (tmp_path / "test" / "happy").mkdir(parents=True)
+    (tmp_path / "test" / "happy" / "hard.png").hardlink_to(tmp_path / "train" / "happy" / "x.png")
+    (tmp_path / "test" / "happy" / "soft.png").symlink_to("../../train/happy/x.png")
+    (tmp_path / "train" / "joy").symlink_to("happy")
+    (tmp_path / "val").mkdir()
+    (tmp_path / "val" / ".fercli-copies").touch()
+    faces = read_faces(tmp_path)
+    assert faces.names == ["test/happy/hard.png", "test/happy/soft.png", "train/happy/x.png"]
+    assert faces.splits.tolist() == ["test", "test", "train"]
+    assert {reject.place: reject.reason for reject in faces.rejected} == {
+        "train/joy": "it leads to a folder that was read before",
+        "val": "it holds .fercli-copies, as folders of annotated copies do",
+    }

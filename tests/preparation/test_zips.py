@@ -64,7 +64,7 @@ def test_promise_3_a_broken_or_encrypted_member_is_a_reject(tmp_path: Path) -> N
 
 def test_promise_3_bombs_of_images_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = zipped(tmp_path / "x.zip", [], **{"happy/large.bmp": "0" * (1 << 20)})
-    monkeypatch.setattr("fercli.photos.images.FILE_LIMIT", 1 << 19)
+    monkeypatch.setattr("fercli.photos.decoding.FILE_LIMIT", 1 << 19)
     assert [reject.code for reject in read_faces(path).rejected] == ["too_large"]
     monkeypatch.setattr("fercli.preparation.zips.SIZE_LIMIT", 1 << 19)
     with pytest.raises(FercliError, match="unpacks to over"):

@@ -8,12 +8,14 @@ import pytest
 
 from fercli.dataset import Dataset
 from fercli.errors import FercliError, IntegrityError, TrainingDiverged, UsageError
+from fercli.models.architectures.paper import Affine, Convolution, PaperNetwork
+from fercli.models.architectures.residual import ResidualNetwork
 from fercli.models.calibration import cross_entropy, fit_temperature
 from fercli.models.checkpoints import read_checkpoint, write_checkpoint
 from fercli.models.history import Epoch, read_lines
 from fercli.models.inference import Labeller, lineage, own_weights
 from fercli.models.recipes import with_options
-from fercli.models.registry import MODELS, Affine, Convolution, PaperNetwork, ResidualNetwork
+from fercli.models.registry import MODELS
 from fercli.models.weights import read_weights
 from fercli.training.batches import targets
 from fercli.training.run import stored_recipe
@@ -21,7 +23,7 @@ from fercli.training.trainer import Step, Trainer
 
 # The entry's grammar with few filters: a test of the trainer, not of the paper's networks.
 SMALL = PaperNetwork((Convolution(8, 3, True, 0.1), Convolution(8, 3, True, 0.1)), (Affine(16, 0.2),))
-MODEL = replace(MODELS["deep-hog"], network=SMALL, parameters=34_463)
+MODEL = replace(MODELS["deep-hog"], network=SMALL)
 RECIPE = replace(MODEL.recipe, epochs=4, batch_size=16)
 
 
@@ -108,7 +110,7 @@ def test_promise_6_a_loss_that_is_not_finite_stops_and_the_last_good_checkpoint_
     epochs = iter(trainer)
     next(epochs)
     good = (tmp_path / "checkpoint.safetensors").read_bytes()
-    trainer.network.get_layer("logits").kernel.assign(np.full((16, 7), np.nan, np.float32))
+    trainer.trainee.network.get_layer("logits").kernel.assign(np.full((16, 7), np.nan, np.float32))
     with pytest.raises(TrainingDiverged, match="epoch 2, step 1"):
         next(epochs)
     assert (tmp_path / "checkpoint.safetensors").read_bytes() == good
@@ -117,7 +119,7 @@ def test_promise_6_a_loss_that_is_not_finite_stops_and_the_last_good_checkpoint_
 def test_promise_6_weights_broken_by_the_last_step_are_not_published(dataset: Dataset, tmp_path: Path) -> None:
     def poison(step: Step) -> None:
         if (step.epoch, step.step) == (2, step.steps):
-            trainer.network.get_layer("logits").kernel.assign(np.full((16, 7), np.nan, np.float32))
+            trainer.trainee.network.get_layer("logits").kernel.assign(np.full((16, 7), np.nan, np.float32))
 
     trainer = Trainer(MODEL, RECIPE, dataset, tmp_path, on_step=poison)
     with pytest.raises(TrainingDiverged, match="after epoch 2"):
@@ -164,7 +166,7 @@ def test_overwrite_starts_anew(dataset: Dataset, tmp_path: Path) -> None:
 
 # Everything that a recipe can ask for, on a residual network with few filters.
 RICH_NETWORK = ResidualNetwork(stem=4, stages=((4, 1), (8, 1)), squeeze=2, head_dropout=0.1, standardize=True)
-RICH_MODEL = replace(MODELS["compact"], network=RICH_NETWORK, parameters=3_861)
+RICH_MODEL = replace(MODELS["compact"], network=RICH_NETWORK)
 RICH = replace(
     with_options(RICH_MODEL.recipe, epochs=3, batch_size=16, precision="float32", erasing=0.5),
     average=0.9,
@@ -242,7 +244,7 @@ def test_averages_follow_their_rule(dataset: Dataset, tmp_path: Path) -> None:
     raw: list[np.ndarray] = []
 
     def keep(step: Step) -> None:
-        raw.append(keras.ops.convert_to_numpy(trainer.network.get_layer("logits").kernel))
+        raw.append(keras.ops.convert_to_numpy(trainer.trainee.network.get_layer("logits").kernel))
 
     trainer = Trainer(RICH_MODEL, replace(RICH, epochs=2, batch_size=42, average=0.1), dataset, tmp_path, on_step=keep)
     list(trainer)
@@ -258,7 +260,7 @@ def test_a_run_that_starts_with_weights_goes_on_from_them(
     weights = rich_run[0] / "model.onnx"
     begun = Trainer(RICH_MODEL, replace(RICH, epochs=2), dataset, tmp_path, start=[weights])
     tensors = read_weights(weights).tensors
-    for variable in begun.network.weights:
+    for variable in begun.trainee.network.weights:
         assert np.array_equal(variable.numpy(), tensors[variable.path].astype(np.float32))
     next(iter(begun))
     resumed = list(Trainer(RICH_MODEL, replace(RICH, epochs=2), dataset, tmp_path, resume=True))
@@ -277,7 +279,7 @@ def test_a_run_that_starts_with_several_weights_goes_on_from_their_mean(
     second = tmp_path / "second" / "model.onnx"
     both = [read_weights(path).tensors for path in (first, second)]
     begun = Trainer(RICH_MODEL, replace(RICH, epochs=1, learning_rate=1e-8), dataset, tmp_path, start=[first, second])
-    for variable in begun.network.weights:
+    for variable in begun.trainee.network.weights:
         one, other = (tensors[variable.path].astype(np.float64) for tensors in both)
         assert np.allclose(variable.numpy(), (one + other) / 2, atol=1e-7)
         assert variable.path == "mean/mean" or not np.array_equal(one, other)
@@ -301,7 +303,7 @@ def test_weights_tell_whether_tones_are_standardised_and_keep_what_they_learnt_w
     for folder, standardized in ((rich_run[0], True), (tmp_path / "plain", False), (tmp_path / "begun", True)):
         labeller = Labeller(own_weights(folder))
         assert labeller.metadata["input"]["standardized"] == standardized
-        assert labeller.model.network.standardize == standardized  # type: ignore[union-attr]
+        assert labeller.model.network.standardize == standardized
         nodes = read_weights(folder / "model.onnx").graph.nodes
         assert ("tones" in [node.output for node in nodes]) == standardized
     assert begun.start[0]["input"]["standardized"] is False
