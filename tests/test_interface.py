@@ -57,7 +57,7 @@ def photos(tmp_path: Path) -> Path:
 def test_photos_are_a_text_a_path_or_many(photos: Path) -> None:
     many: list[str | Path] = [str(photos / "bright.png"), photos / "dark.png"]
     for given in (str(photos), photos, many, iter(many)):
-        found = list(fercli.classify(given))
+        found = list(fercli.classify(given, detector="none"))
         assert [photo.path for photo in found] == [photos / "bright.png", photos / "dark.png"]
         assert [(face.label, round(face.confidence, 3)) for photo in found for face in photo.faces] == [
             ("neutral", 0.7),
@@ -69,7 +69,7 @@ def test_photos_are_a_text_a_path_or_many(photos: Path) -> None:
 @pytest.mark.usefixtures("fake_labeller")
 def test_a_classification_writes_what_it_is_asked_for(photos: Path, tmp_path: Path) -> None:
     places = {"output": str(tmp_path / "r.jsonl"), "annotate": str(tmp_path / "copies"), "report": tmp_path / "r.html"}
-    assert len(list(fercli.classify(photos, tta=True, **places))) == 2  # type: ignore[arg-type]
+    assert len(list(fercli.classify(photos, tta=True, detector="none", **places))) == 2  # type: ignore[arg-type]
     assert '"label": "neutral"' in (tmp_path / "r.jsonl").read_text()
     assert '"model": "fake+tta"' in (tmp_path / "r.jsonl").read_text()
     assert len(list((tmp_path / "copies").rglob("*.jpg"))) == 2
@@ -84,7 +84,7 @@ def test_a_classification_writes_what_it_is_asked_for(photos: Path, tmp_path: Pa
     ("call", "message"),
     [
         (lambda: fercli.classify("nowhere"), "nowhere does not exist; give image files"),
-        (lambda: fercli.classify([], output="x.xlsx"), "end the name in"),
+        (lambda: fercli.classify([], output="x.pdf"), "end the name in"),
         (lambda: fercli.classify([], on_no_face="leave"), "choose one of row, whole, skip"),
         (lambda: list(fercli.classify(__file__, detector="eyes")), "There is no detector 'eyes'; choose one of auto"),
         (lambda: fercli.prepare("nowhere.csv"), "nowhere.csv does not exist; give FER2013's CSV"),
