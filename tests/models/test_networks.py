@@ -385,3 +385,28 @@ def test_the_fused_normalisation_trains_as_keras_does() -> None:
         seen.append([outputs, *gradients, untrained, layer.moving_mean.value, layer.moving_variance.value])
     for ours, theirs in zip(*seen, strict=True):
         assert np.allclose(ours, theirs, rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("layer", "what"),
+    [
+        (keras.layers.LeakyReLU(name="odd"), "odd is a LeakyReLU"),
+        (keras.layers.Conv2D(2, 3, dilation_rate=2, name="odd"), r"dilation_rate \(2, 2\)"),
+        (keras.layers.Conv2D(2, 3, activation="tanh", name="odd"), "activation tanh"),
+        (keras.layers.ReLU(max_value=6, name="odd"), "max_value 6"),
+    ],
+)
+def test_what_no_graph_can_hold_is_refused_by_name(layer: keras.layers.Layer, what: str) -> None:
+    inputs = keras.Input((8, 8, 1), dtype="float32", name="pixels")
+    with pytest.raises(FercliError, match=what):
+        graph_of(keras.Model(inputs, layer(inputs)))
+
+
+def test_a_network_of_unknown_layers_is_not_even_built(monkeypatch: pytest.MonkeyPatch) -> None:
+    def odd(*_: object, **__: object) -> keras.Model:
+        inputs = keras.Input((8, 8, 1), name="pixels")
+        return keras.Model(inputs, keras.layers.LeakyReLU(name="odd")(inputs))
+
+    monkeypatch.setitem(BUILDERS, ResidualNetwork, odd)
+    with pytest.raises(FercliError, match="odd is a LeakyReLU, for which"):
+        build(MODELS["compact"])
