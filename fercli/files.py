@@ -188,6 +188,12 @@ def write_json(path: Path, value: object, *, overwrite: bool = True) -> None:
     write_atomically(path, json.dumps(value, indent=2).encode() + b"\n", overwrite=overwrite)
 
 
+def move(path: Path, target: Path) -> None:
+    """Give a file of ours another name in its folder, in place of what had it."""
+    os.replace(path, target)
+    _sync_folder(target.parent)
+
+
 def remove(path: Path) -> None:
     """Remove a file of ours, if it is there."""
     path.unlink(missing_ok=True)

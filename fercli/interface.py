@@ -158,6 +158,7 @@ def classify(
     overwrite: bool = False,
     workers: Workers | None = None,
     ray_address: str | None = None,
+    update: bool = False,
     listed: Iterable[Path] = (),
 ) -> "Run":
     """Return what finds and labels every face in `inputs` as it is iterated: an `Outcome` a photo, and one a video's frame.
@@ -190,6 +191,7 @@ def classify(
         overwrite=overwrite,
         workers=workers,
         address=ray_address,
+        update=update,
         listed=list(listed),
     )
 

@@ -132,7 +132,7 @@ class PartsWriter:
             self.close()
         ours = {self._name(number) for number in range(self._number)}
         for path in list(self._folder.iterdir()):
-            if re.fullmatch(r"part-\d{5,}\.(csv|jsonl|parquet|xlsx)", path.name) and path.name not in ours:
+            if re.fullmatch(r"part-\d{5,}", path.stem) and path.suffix in WRITERS and path.name not in ours:
                 remove(path)
         write_atomically(self._folder / COMPLETE, b"")
 

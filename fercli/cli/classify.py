@@ -8,7 +8,9 @@ import typer
 
 from fercli import interface
 from fercli.classification.job import Workers
+from fercli.classification.journal import finished_path
 from fercli.classification.outputs import Output
+from fercli.classification.writers import WRITERS
 from fercli.cli import console
 from fercli.cli.options import (
     DeepOption,
@@ -50,7 +52,7 @@ def classify(
             "-o",
             parser=Output.parse,
             metavar="PLACE",
-            help="Results to write: .csv, .jsonl, .parquet; FOLDER/ for parts; or - for CSV on standard output.",
+            help=f"Results to write: {', '.join(WRITERS)}; FOLDER/ for parts; or - for CSV on standard output.",
             show_default=False,
         ),
     ],
@@ -110,6 +112,12 @@ def classify(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a stopped run with the same output was; a complete one is left as it is.")
     ] = False,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update", help="Bring results up to date: label only photos that were added or changed since, drop what is gone."
+        ),
+    ] = False,
     overwrite: OverwriteOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but rejects and errors.")] = False,
     engine: Annotated[
@@ -157,12 +165,12 @@ def classify(
         overwrite=overwrite,
         workers=pool if engine is EngineName.ray else None,
         ray_address=ray_address,
+        update=update,
         listed=listed,
     )
     if run.complete:
         console.say(
-            f"{console.name(output.path)} is complete, nothing is left to resume; for photos added since, or with other options, "
-            "name another output or add --overwrite."
+            f"{console.name(output.path)} is complete, nothing is left to resume; for photos added or changed since, add --update."
         )
         return
     tally = Tally(min_confidence)
@@ -175,10 +183,16 @@ def classify(
             if not bars.disable:
                 stack.enter_context(counted(run.new_walk(), every, lambda total: bars.update(bar, total=total)))
             for outcome in stack.enter_context(contextlib.closing(iter(run))):
+                if run.redone and not tally.pictures:
+                    console.say(f"Everything is labelled again: {run.redone}.")
                 tally.add(outcome)
                 _say_reject(outcome)
                 bars.update(bar, completed=tally.pictures, description=tally.text())
     tally.say_end(run.walk, output.path, title)
+    if run.kept:
+        console.say(f"of these known from before: {run.kept:,}")
+    if not output.stream:
+        _say_kept(finished_path(output.path))
     if tally.status["rejected"] or run.walk.unreadable:
         raise typer.Exit(3)
 
@@ -186,3 +200,8 @@ def classify(
 def _say_reject(outcome: "Outcome") -> None:
     if outcome.reject:
         console.warn(f"reject: {console.name(outcome.path)}: {outcome.reject.code}: {outcome.reject.reason}")
+
+
+def _say_kept(path: Path) -> None:
+    size = path.stat().st_size / 1e6
+    console.say(f"kept for --update: {console.name(path)} ({size:,.1f} MB); delete it if no photos will be added or changed")

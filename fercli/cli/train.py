@@ -10,7 +10,6 @@ import typer
 from fercli.cli import console
 from fercli.cli.options import DATA_DEFAULT, DataOption, DeepOption, HogOption, ModelOption, OverwriteOption, ShallowOption
 from fercli.models.registry import DEFAULT_TO_TRAIN, name_from_flags
-from fercli.surroundings import refuse_backend
 
 
 class Precision(StrEnum):
@@ -111,7 +110,6 @@ def train(
         precision=precision and precision.value,
     )
     recipe, folder = plan.recipe, plan.folder
-    refuse_backend()
     console.say("Starting Keras …")
     if plan.teachers:
         console.say(f"Asking {', '.join(labels.title for labels in plan.teachers)} about the training images …")
