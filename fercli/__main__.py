@@ -1,35 +1,75 @@
 """The entry point, also of `python -m fercli`: signals first, so that not even a stop during the imports leaves a traceback."""
 
+import contextlib
+import os
 import signal
 import sys
+import threading
 from types import FrameType
 from typing import NoReturn
 
 from fercli.errors import Interrupted
+from fercli.surroundings import complete_streams, set_variables
+
+_STOPS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+_GRACE = 1.5  # seconds in which a stop tidies up; then the process ends as it is, which a resumed run is made for
 
 
-def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
-    for stop in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(stop, signal.SIG_IGN)  # a second Ctrl-C must not break the tidying up
-    raise Interrupted(128 + number)
+class _Stop:
+    """The first signal to stop; further ones must not break the tidying up."""
+
+    def __init__(self) -> None:
+        self._begun = False
+        self._told = threading.Lock()
+
+    def begin(self, number: int, _frame: FrameType | None) -> None:
+        if not self._begun:
+            self._begun = True
+            raise Interrupted(128 + number)
+
+    def tell(self) -> None:
+        """Say how to go on, once."""
+        if self._told.acquire(blocking=False):
+            console = sys.modules.get("fercli.cli.console")
+            farewell = getattr(console, "farewell", "") or "Stopped; nothing was written."
+            with contextlib.suppress(OSError, ValueError):
+                print(f"error: {farewell}", file=sys.stderr, flush=True)  # noqa: T201 (rich may not be there yet)
+
+    def end_in_time(self, signals: int) -> None:
+        """Wait for a signal, and end the process soon after it, whatever the main thread is doing by then.
+
+        Some decoders, computations and file systems do not let go of it for minutes, in which Python runs no handler.
+        """
+        number = os.read(signals, 1)[0]
+        while number not in _STOPS:
+            number = os.read(signals, 1)[0]
+        threading.Event().wait(_GRACE)
+        self.tell()
+        os._exit(128 + number)
 
 
 def main() -> NoReturn:
     """Run the command line and exit with one of `errors.EXIT_CODES`."""
-    farewell = "Stopped; nothing was written."
+    stop = _Stop()
     try:
-        for stop in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(stop, _interrupt)
+        complete_streams()  # before anything else is opened
+        reading, writing = os.pipe()
+        os.set_blocking(writing, False)
+        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        threading.Thread(target=stop.end_in_time, args=(reading,), daemon=True).start()
+        for number in _STOPS:
+            if number is signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:  # as nohup lets SIGHUP be ignored
+                signal.signal(number, stop.begin)
+        set_variables()
         from fercli.cli import console, run
 
         console.silence_libraries()
-        try:
-            code = run()
-        finally:
-            farewell = console.farewell or farewell
+        code = run()
     except Interrupted as stopped:
-        print(f"error: {farewell}", file=sys.stderr)  # noqa: T201 (rich may not be there yet)
-        code = stopped.exit_code
+        stop.tell()
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+        os._exit(stopped.exit_code)  # without waiting for threads, which may be decoding for long
     sys.exit(code)
 
 

@@ -9,6 +9,7 @@ EXIT_CODES: dict[int, str] = {
     2: "usage: the command line asks for something that is not there or does not fit together",
     3: "published, but some inputs were rejected; each is listed",
     4: "refused for integrity: weights, data set or checkpoint are not what they should be",
+    129: "stopped because its terminal was closed (SIGHUP)",
     130: "interrupted (Ctrl-C)",
     143: "terminated (SIGTERM)",
 }

@@ -51,10 +51,15 @@ def kind_of(path: Path) -> Kind:
 
 @dataclass(frozen=True)
 class Identity:
-    """A file's size and time of last change in nanoseconds: another content has, nearly always, another identity."""
+    """A file's size, number, and times in nanoseconds of the last change of its content and of itself, such as a renaming.
+
+    Another content has another identity, also that of a file which was moved into the place of the one before.
+    """
 
     size: int
     changed: int
+    number: int = 0
+    moved: int = 0
 
 
 def identity_of(path: Path) -> Identity | None:
@@ -63,7 +68,7 @@ def identity_of(path: Path) -> Identity | None:
         status = path.stat()
     except (OSError, ValueError):
         return None
-    return Identity(status.st_size, status.st_mtime_ns)
+    return Identity(status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
 
 
 def refuse_existing(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
@@ -178,9 +183,15 @@ def write_atomically(path: Path, data: bytes, *, overwrite: bool = True) -> None
         handle.write(data)
 
 
-def write_json(path: Path, value: object) -> None:
-    """Replace the content of `path` by JSON text for people and programs; errors as in `atomic_write`."""
-    write_atomically(path, json.dumps(value, indent=2).encode() + b"\n")
+def write_json(path: Path, value: object, *, overwrite: bool = True) -> None:
+    """Make the content of `path` JSON text for people and programs; errors as in `atomic_write`."""
+    write_atomically(path, json.dumps(value, indent=2).encode() + b"\n", overwrite=overwrite)
+
+
+def move(path: Path, target: Path) -> None:
+    """Give a file of ours another name in its folder, in place of what had it."""
+    os.replace(path, target)
+    _sync_folder(target.parent)
 
 
 def remove(path: Path) -> None:

@@ -157,6 +157,8 @@ def classify(
     overwrite: bool = False,
     workers: Workers | None = None,
     ray_address: str | None = None,
+    update: bool = False,
+    listed: Iterable[Path] = (),
 ) -> "Run":
     """Return what finds and labels every face in `photos`, files and folders of them, as it is iterated: an `Outcome` a photo.
 
@@ -186,6 +188,8 @@ def classify(
         overwrite=overwrite,
         workers=workers,
         address=ray_address,
+        update=update,
+        listed=list(listed),
     )
 
 

@@ -1,19 +1,48 @@
-"""Learning curves, accuracy per class and confusion matrices as PNG."""
+"""Learning curves, accuracy per class, confusion matrices and summaries of results as PNG."""
 
+import contextlib
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.text import Text
-from matplotlib.ticker import MaxNLocator
-
+from fercli.errors import FercliError
 from fercli.files import write_atomically
 from fercli.models.history import Epoch
 
+# matplotlib reads its settings from the current folder, whoever's they are, and ends at a file that is none; its own have none.
+_spec = find_spec("matplotlib")
+with contextlib.chdir(Path(_spec.origin).parent / "mpl-data") if _spec and _spec.origin else contextlib.nullcontext():
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
 
+
+class NotDrawn(FercliError):
+    """A figure could not be drawn; nothing else is wrong."""
+
+
+@contextlib.contextmanager
+def _plainly() -> Iterator[None]:
+    """Draw with matplotlib's own settings, and `$` as what it is; raise NotDrawn for whatever goes wrong in there."""
+    settings = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")}
+    try:
+        with matplotlib.rc_context(settings | {"text.parse_math": False}):  # a run's folder may be called `a$b$`: no formula
+            yield
+    except FercliError:
+        raise
+    except Exception as error:
+        raise NotDrawn(f"A figure cannot be drawn ({type(error).__name__}: {error}); see that matplotlib is whole.") from error
+
+
+def _label(name: str) -> str:
+    """Return what a legend shows; it would leave out what begins with `_`."""
+    return f" {name}" if name.startswith("_") else name
+
+
+@_plainly()
 def plot_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
     """Draw loss and accuracy by epoch, training dashed (or x) and validation solid (or o), one colour a model.
 
@@ -28,7 +57,7 @@ def plot_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
         loss.plot(epochs, [line.loss for line in history], "--", marker=marks[0], **style)
         loss.plot(epochs, [line.val_loss for line in history], "-", marker=marks[1], **style)
         accuracy.plot(epochs, [100 * line.accuracy for line in history], "--", marker=marks[0], **style)
-        accuracy.plot(epochs, [100 * line.val_accuracy for line in history], "-", marker=marks[1], label=name, **style)
+        accuracy.plot(epochs, [100 * line.val_accuracy for line in history], "-", marker=marks[1], label=_label(name), **style)
     loss.set(xlabel="epoch", ylabel="cross-entropy loss\n(training: with what its recipe adds)")
     accuracy.set(xlabel="epoch", ylabel="accuracy (%)")
     for axes in (loss, accuracy):
@@ -41,6 +70,7 @@ def plot_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
     _save(figure, path)
 
 
+@_plainly()
 def plot_per_class(title: str, columns: Mapping[str, Sequence[float | None]], labels: Sequence[str], path: Path) -> None:
     """Draw bars of accuracy per class, 0 to 1, a group a label and a colour a model; a class without images has no bar.
 
@@ -51,7 +81,7 @@ def plot_per_class(title: str, columns: Mapping[str, Sequence[float | None]], la
     width = 0.8 / len(columns)
     for number, (name, shares) in enumerate(columns.items()):
         places = [position - 0.4 + width * (number + 0.5) for position in range(len(labels))]
-        axes.bar(places, [100 * (share or 0.0) for share in shares], width * 0.9, color=f"C{number}", label=name)
+        axes.bar(places, [100 * (share or 0.0) for share in shares], width * 0.9, color=f"C{number}", label=_label(name))
     axes.set_xticks(range(len(labels)), labels)
     axes.set(ylabel="accuracy (%)", ylim=(0, 100), title=title)
     axes.grid(axis="y", alpha=0.3)
@@ -59,6 +89,7 @@ def plot_per_class(title: str, columns: Mapping[str, Sequence[float | None]], la
     _save(figure, path)
 
 
+@_plainly()
 def plot_confusion(title: str, confusion: Sequence[Sequence[int]], labels: Sequence[str], path: Path) -> None:
     """Draw a confusion matrix (true by row, predicted by column), row percentages and counts (compare the paper's Figures 3, 4)."""
     figure = Figure(figsize=(6.5, 6), layout="constrained")
@@ -77,6 +108,7 @@ def plot_confusion(title: str, confusion: Sequence[Sequence[int]], labels: Seque
     _save(figure, path)
 
 
+@_plainly()
 def plot_reliability(title: str, bins: Sequence[tuple[float, float, float]], path: Path) -> None:
     """Draw accuracy by confidence, 0 to 1, as `calibration.reliability` gives them; a point's area is its share of the images."""
     figure = Figure(figsize=(5, 5), layout="constrained")
@@ -92,10 +124,26 @@ def plot_reliability(title: str, bins: Sequence[tuple[float, float, float]], pat
     _save(figure, path)
 
 
+def plot_means(groups: Mapping[str, Sequence[tuple[float, tuple[float, float] | None]]], labels: Sequence[str], path: Path) -> None:
+    """Draw the mean probability of each label, 0 to 1, with its interval: a panel a label, a point a group, in their order."""
+    figure = Figure(figsize=(10, max(3.0, 1.2 + 0.28 * len(groups))), layout="constrained")
+    panels = figure.subplots(1, len(labels), sharey=True, squeeze=False)[0]
+    for number, (panel, label) in enumerate(zip(panels, labels, strict=True)):
+        for position, means in enumerate(groups.values()):
+            mean, interval = means[number]
+            if interval:
+                panel.plot([100 * bound for bound in interval], [position] * 2, color="C0", alpha=0.6)
+            panel.plot(100 * mean, position, "o", color="C0", markersize=5)
+        panel.set(title=label, xlim=(0, None))
+        panel.grid(alpha=0.3)
+    panels[0].set_yticks(range(len(groups)), [name[-40:] for name in groups])
+    panels[0].invert_yaxis()
+    figure.supxlabel("mean probability (%), with its 95 % interval")
+    _save(figure, path)
+
+
 def _save(figure: Figure, path: Path) -> None:
     FigureCanvasAgg(figure)
-    for text in figure.findobj(Text):
-        text.set_parse_math(False)  # a run's folder may be called `a$b$`, which is no formula
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=110, metadata={"Software": None})
     write_atomically(path, data.getvalue())

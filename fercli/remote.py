@@ -82,7 +82,7 @@ class RemotePath(PosixPath):
         changed = (info.mtime_ns or 0) // 10**9 * 10**9  # a list may tell it finer than a question for one file does
         inode = int.from_bytes(hashlib.sha256(str(self).encode("utf-8", "surrogateescape")).digest()[:8])
         ten = (mode, inode, 0, 1, 0, 0, info.size or 0, *[changed // 10**9] * 3)
-        return os.stat_result(ten, {"st_mtime_ns": changed})
+        return os.stat_result(ten, {"st_mtime_ns": changed, "st_ctime_ns": changed})
 
     def iterdir(self) -> Iterator["RemotePath"]:  # type: ignore[override]
         """Yield what is in the folder; its kind, size and time of change come with it, and are not asked for again."""

@@ -1,12 +1,16 @@
+import subprocess
+import sys
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 import pytest
 from PIL import Image
 
+from fercli.errors import FercliError
 from fercli.labels import LABELS
 from fercli.models.history import Epoch
-from fercli.plots import plot_confusion, plot_curves, plot_per_class, plot_reliability
+from fercli.plots import NotDrawn, plot_confusion, plot_curves, plot_per_class, plot_reliability
 
 
 def colours(path: Path) -> int:
@@ -53,10 +57,33 @@ def test_promise_22_the_same_picture_twice(tmp_path: Path) -> None:
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-def test_promise_18_a_name_is_no_formula(tmp_path: Path) -> None:
-    name = "w$x_{$y"
-    plot_curves({name: [Epoch(n, 2 / n, 0.5, 2.1 / n, 0.4, 0.01, 1.0) for n in (1, 2)]}, tmp_path / "curves.png")
-    plot_per_class(name, {name: [0.5] * 7}, LABELS, tmp_path / "per-class.png")
-    plot_confusion(name, np.eye(7, dtype=int).tolist(), LABELS, tmp_path / "confusion.png")
-    plot_reliability(name, [(0.5, 0.5, 1.0)], tmp_path / "reliability.png")
-    assert len(list(tmp_path.iterdir())) == 4
+def test_promise_22_a_figure_has_matplotlib_s_own_settings(tmp_path: Path) -> None:
+    history = [Epoch(n, 2 / n, 0.5, 2.1 / n, 0.4, 0.01, 1.0) for n in range(1, 4)]
+    plot_curves({"one": history}, tmp_path / "plain.png")
+    with matplotlib.rc_context({"text.usetex": True, "font.size": 30, "axes.facecolor": "red"}):
+        plot_curves({"one": history}, tmp_path / "other.png")
+    assert (tmp_path / "plain.png").read_bytes() == (tmp_path / "other.png").read_bytes()
+
+
+def test_promise_18_any_name_in_a_figure(tmp_path: Path) -> None:
+    history = [Epoch(n, 2 / n, 0.5, 2.1 / n, 0.4, 0.01, 1.0) for n in range(1, 4)]
+    plot_curves({"w$x_{$y": history, "_hidden": history}, tmp_path / "a.png")
+    plot_per_class("$\\frac{$", {"w$x_{$y": [0.5] * 7, "_hidden": [0.5] * 7}, LABELS, tmp_path / "b.png")
+    plot_reliability("$x_{$", [(0.5, 0.4, 0.2)], tmp_path / "c.png")
+    plot_confusion("$x_{$", np.eye(7, dtype=int).tolist(), LABELS, tmp_path / "d.png")
+
+
+def test_a_figure_that_cannot_be_drawn_is_told(tmp_path: Path) -> None:
+    with pytest.raises(NotDrawn, match="cannot be drawn"):
+        plot_reliability("x", [], tmp_path / "c.png")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(FercliError, match="is a folder"):
+        plot_reliability("x", [(0.5, 0.4, 0.2)], tmp_path / "folder")
+
+
+@pytest.mark.parametrize("content", [b"text.usetex: True\n", b"\xff\xfe no settings", b"backend: nonsense\n"])
+def test_promise_22_settings_in_the_current_folder_are_not_read(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "matplotlibrc").write_bytes(content)
+    code = "import os, fercli.plots as p, matplotlib as m; print(m.rcParams['text.usetex'], os.getcwd())"
+    child = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert child.stdout.split() == ["False", str(tmp_path)], child.stderr

@@ -1,4 +1,6 @@
-"""What a run of `classify` has found so far, kept beside its output, so that a stopped run loses nothing: an SQLite database.
+"""What a run of `classify` has found, kept beside its output: so far, that a stopped run loses nothing; then, for an update.
+
+It is an SQLite database.
 
 SQLite rather than lines of our own: its transactions survive kill -9 and power loss, and a look-up needs no memory.
 """
@@ -8,6 +10,7 @@ import hashlib
 import json
 import os
 import sqlite3
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,15 +18,15 @@ from typing import Any
 
 from fercli.classification.records import Outcome, decoded, encoded
 from fercli.errors import FercliError, IntegrityError
-from fercli.files import identity_of, remove
+from fercli.files import Kind, identity_of, kind_of, move, remove
 from fercli.remote import RemotePath
 
 _COMMIT_EVERY = 1.0  # seconds; what is newer is lost with the process
-_EMPTY = ("DROP TABLE IF EXISTS run", "DROP TABLE IF EXISTS photo")
-_SCHEMA = (
-    "CREATE TABLE IF NOT EXISTS run (settings TEXT NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS photo (path BLOB PRIMARY KEY, outcome TEXT NOT NULL) WITHOUT ROWID",
-)
+_LONGEST = 64 << 20  # bytes of a photo's outcome
+_TABLES = {
+    "run": "CREATE TABLE run (settings TEXT NOT NULL)",
+    "photo": "CREATE TABLE photo (path BLOB PRIMARY KEY, outcome TEXT NOT NULL) WITHOUT ROWID",
+}
 
 
 def journal_path(output: Path) -> Path:
@@ -34,8 +37,21 @@ def journal_path(output: Path) -> Path:
     return output.with_name(f".{output.name}.fercli-journal")
 
 
+def finished_path(output: Path) -> Path:
+    """Return where the journal of the run that wrote `output` stays, for a later run that updates it."""
+    return journal_path(output).with_suffix(".fercli-finished")
+
+
+def is_begun(path: Path) -> bool:
+    """Whether there is a journal; a file without bytes is none, such as a run leaves that was killed as it began."""
+    try:
+        return path.lstat().st_size > 0
+    except OSError:
+        return False
+
+
 class Journal:
-    """Outcomes by path, of one run; see `open_journal`."""
+    """Outcomes by path, of one run; see `open_journal`. `changed` names the settings that it was begun with and are others now."""
 
     def __init__(self, path: Path, settings: dict[str, Any], *, resume: bool) -> None:
         self._path = path
@@ -43,11 +59,11 @@ class Journal:
         # Transactions are ours to begin; the file stays locked between them, so that two runs never share it.
         self._database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
+            self._database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._database.execute("BEGIN EXCLUSIVE")
-            for statement in _SCHEMA if resume else (*_EMPTY, *_SCHEMA):
-                self._database.execute(statement)
-            self._refuse_other(settings)
+            self._make_tables(resume=resume)
+            self.changed = self._changed(settings)
         except BaseException:
             self._database.close()
             raise
@@ -63,7 +79,7 @@ class Journal:
             return None
         try:
             outcome = decoded(path, row[0])
-        except (KeyError, TypeError, ValueError) as error:
+        except (TypeError, ValueError) as error:
             raise _no_journal(self._path, error) from error
         return outcome if outcome.identity is not None and outcome.identity == identity_of(path) else None
 
@@ -97,55 +113,117 @@ class Journal:
                     self._failure = error
                     return
 
-    def _refuse_other(self, settings: dict[str, Any]) -> None:
+    def _make_tables(self, *, resume: bool) -> None:
+        """Make the tables, anew unless to `resume`; IntegrityError if there are others, or views or triggers in their place."""
+        found = dict(self._database.execute("SELECT name, sql FROM sqlite_master").fetchall())
+        if found and found != _TABLES:
+            raise IntegrityError(f"{self._path} is a database of something else, not fercli's journal; move it away.")
+        if found and not resume:
+            for name in _TABLES:
+                self._database.execute(f"DROP TABLE {name}")
+        if not found or not resume:
+            for statement in _TABLES.values():
+                self._database.execute(statement)
+
+    def _changed(self, settings: dict[str, Any]) -> list[str]:
         row = self._database.execute("SELECT settings FROM run").fetchone()
         if row is None:
             self._database.execute("INSERT INTO run VALUES (?)", (json.dumps(settings),))
-            return
-        before = json.loads(row[0])
-        changed = [f"{name} {before.get(name)}" for name in settings if settings[name] != before.get(name)]
-        if changed:
-            raise IntegrityError(
-                f"{self._path} is of a run with {', '.join(changed)}; resume with the same, or begin anew with --overwrite."
-            )
+            return []
+        try:
+            before = json.loads(row[0])
+        except (TypeError, RecursionError) as error:
+            raise _no_journal(self._path, error) from error
+        if not isinstance(before, dict):
+            raise _no_journal(self._path, TypeError("no settings"))
+        return [f"{name} {before.get(name)}" for name in settings if settings[name] != before.get(name)]
 
 
 @contextlib.contextmanager
-def open_journal(path: Path, settings: dict[str, Any], *, resume: bool, keep: bool = False) -> Iterator[Journal]:
-    """Open the journal at `path` to go on, or a new one; it outlives the block only if an exception ends that.
+def open_journal(
+    path: Path, settings: dict[str, Any], *, resume: bool, keep: bool = False, anew: bool = False, finished: Path | None = None
+) -> Iterator[Journal]:
+    """Open the journal at `path` to go on, or a new one; it keeps its name only if an exception ends the block.
 
-    Even then it goes if it holds no work, unless `keep` says that its being there tells of the stop.
+    Even then it goes if it holds no work, unless `keep` says that its being there tells of the stop. When the block ends well it
+    moves to `finished`, if given. With `anew` a journal that is not to be gone on with is replaced.
     `settings` is all that an outcome depends on besides the photo, as JSON values. Raises IntegrityError if the journal is of a
     run with others or is none, FercliError if it cannot be written or another run is using it.
     """
     try:
         _make_folder(path.parent)
-        journal = _opened(path, settings, resume=resume)
-        finished = False
+        _refuse_links(path)
+        journal = _opened(path, settings, resume=resume, anew=anew)
+        done = False
         try:
             yield journal
-            finished = True
+            done = True
         finally:
-            if (not journal.close(keep=not finished) and not keep) or finished:
+            holds_work = journal.close(keep=not done or finished is not None)
+            if done and finished:
+                move(path, finished)
+            elif done or not (holds_work or keep):
                 _remove(path)
     except sqlite3.OperationalError as error:
-        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
+        if _is_busy(error):
             raise FercliError(f"{path} is in use by another run of fercli; wait for it or name another output.") from error
         raise FercliError(f"{path} cannot be written ({error}); free some space, or write the results elsewhere.") from error
     except sqlite3.DatabaseError as error:
         raise _no_journal(path, error) from error
 
 
-def _opened(path: Path, settings: dict[str, Any], *, resume: bool) -> Journal:
+def _opened(path: Path, settings: dict[str, Any], *, resume: bool, anew: bool) -> Journal:
+    begun = is_begun(path)
     try:
-        return Journal(path, settings, resume=resume)
-    except sqlite3.OperationalError:  # in use, or the disk is full
+        journal = Journal(path, settings, resume=resume)
+    except sqlite3.OperationalError as error:  # in use, or the disk is full
+        if not begun and not _is_busy(error):
+            _remove(path)
         raise
     except (sqlite3.DatabaseError, ValueError) as error:
-        if resume:
+        if resume and not anew:
             raise _no_journal(path, error) from error
-    _remove(path)  # a broken one is not to be resumed, so that it may go
-    return Journal(path, settings, resume=resume)
+    else:
+        if not journal.changed:
+            return journal
+        journal.close(keep=False)
+        if not anew:
+            raise IntegrityError(
+                f"{path} is of a run with {', '.join(journal.changed)}; resume with the same, or begin anew with --overwrite."
+            )
+    _remove(path)  # what cannot be gone on with may go
+    return Journal(path, settings, resume=False)
+
+
+@contextlib.contextmanager
+def open_finished(path: Path, settings: dict[str, Any]) -> Iterator[Journal | str]:
+    """Open the journal of a finished run to look up what it found, or say why that is of no use now; the file stays as it is."""
+    if kind_of(path) is Kind.MISSING:
+        yield f"{path}, which knows what the results were made of, is not there"
+        return
+    try:
+        _refuse_links(path)
+        journal = Journal(path, settings, resume=True)
+    except (sqlite3.Error, ValueError, IntegrityError) as error:
+        yield f"{path} cannot be read ({error})"
+        return
+    try:
+        yield f"the results were made with {', '.join(journal.changed)}" if journal.changed else journal
+    finally:
+        journal.close(keep=False)
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+
+
+def _refuse_links(path: Path) -> None:
+    """SQLite would follow them, and write into whatever they lead to."""
+    for name in _files(path):
+        with contextlib.suppress(FileNotFoundError):
+            status = name.lstat()
+            if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+                raise IntegrityError(f"{name} is a link, or no file, where fercli keeps its journal; take it away.")
 
 
 def _make_folder(folder: Path) -> None:
@@ -159,6 +237,11 @@ def _no_journal(path: Path, error: Exception) -> IntegrityError:
     return IntegrityError(f"{path} is no journal that fercli can read ({error}); begin anew with --overwrite.")
 
 
+def _files(path: Path) -> tuple[Path, Path]:
+    """Return a journal's files: itself, and SQLite's own, of a transaction that was killed."""
+    return path, path.with_name(f"{path.name}-journal")
+
+
 def _remove(path: Path) -> None:
-    for name in (path, path.with_name(f"{path.name}-journal")):  # the second is SQLite's own, of a transaction that was killed
+    for name in _files(path):
         remove(name)

@@ -3,14 +3,14 @@
 import contextlib
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from fercli.classification.writers import WRITERS, Writer
+from fercli.classification.writers import EXTRAS, WRITERS, Rows, ended
 from fercli.errors import UsageError
 from fercli.files import Kind, atomic_write, kind_of, remove, write_atomically
 from fercli.remote import place
@@ -48,7 +48,7 @@ class Output:
 def suffix_of(output: Output) -> str:
     """Return the suffix, one of `WRITERS`, that tells the format: of the file or the folder; `.csv` for others than files.
 
-    UsageError for a file with another, and for `.parquet` without the extra that writes it.
+    UsageError for a file with another, and for one without the extra that writes it.
     """
     suffix = output.path.suffix.lower()
     if suffix not in WRITERS:
@@ -59,13 +59,22 @@ def suffix_of(output: Output) -> str:
                 "or in / for a folder of parts."
             )
         suffix = ".csv"
-    if suffix == ".parquet" and find_spec("pyarrow") is None:
-        raise UsageError("Parquet needs pyarrow; install it with: pip install 'fercli[parquet]'")
+    refuse_missing_extra(suffix)
     return suffix
 
 
+def refuse_missing_extra(suffix: str) -> None:
+    """Raise UsageError if what writes a format is not installed."""
+    if suffix in EXTRAS:
+        name, package, extra = EXTRAS[suffix]
+        if find_spec(package) is None:
+            raise UsageError(f"{name} needs {package}; install it with: pip install 'fercli[{extra}]'")
+
+
 @contextlib.contextmanager
-def publishing(output: Output, stream: BinaryIO | None = None) -> Iterator[Writer]:
+def publishing(
+    output: Output, stream: BinaryIO | None = None, *, overwrite: bool = True, inputs: Iterable[Path] = ()
+) -> Iterator[Rows]:
     """Open the output for rows, `stream` in place of standard output; what is written appears when the block ends well.
 
     A file appears whole, as by `atomic_write`; of a folder each part does as soon as it is full, and `COMPLETE` at the end, when
@@ -78,12 +87,12 @@ def publishing(output: Output, stream: BinaryIO | None = None) -> Iterator[Write
             yield parts
         parts.complete()
         return
-    with contextlib.nullcontext(stream or sys.stdout.buffer) if output.stream else atomic_write(output.path) as handle:
-        writer = WRITERS[suffix](handle)
-        try:
+    target: contextlib.AbstractContextManager[BinaryIO] = contextlib.nullcontext(stream or sys.stdout.buffer)
+    if not output.stream:
+        target = atomic_write(output.path, overwrite=overwrite, inputs=inputs)
+    with target as handle:
+        with ended(WRITERS[suffix](handle)) as writer:
             yield writer
-        finally:  # before its handle is closed, also when the run is stopped
-            writer.close()
         handle.flush()
 
 
@@ -123,7 +132,7 @@ class PartsWriter:
             self.close()
         ours = {self._name(number) for number in range(self._number)}
         for path in list(self._folder.iterdir()):
-            if re.fullmatch(r"part-\d{5,}\.(csv|jsonl|parquet)", path.name) and path.name not in ours:
+            if re.fullmatch(r"part-\d{5,}", path.stem) and path.suffix in WRITERS and path.name not in ours:
                 remove(path)
         write_atomically(self._folder / COMPLETE, b"")
 
@@ -132,8 +141,7 @@ class PartsWriter:
             handle = stack.enter_context(atomic_write(self._folder / self._name(self._number)))
             if not self._number:
                 stack.push(self._withdraw)
-            self._writer = WRITERS[self._suffix](handle)
-            stack.callback(self._writer.close)
+            self._writer = stack.enter_context(ended(WRITERS[self._suffix](handle)))
             self._part = stack.pop_all()
         self._number, self._rows = self._number + 1, 0
 

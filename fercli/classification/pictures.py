@@ -4,25 +4,29 @@ import base64
 import hashlib
 import io
 import os
+import re
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
 from fercli.classification.records import Face, Outcome
-from fercli.errors import ImageRejected
-from fercli.files import write_atomically
+from fercli.errors import FercliError, ImageRejected
+from fercli.files import Kind, kind_of, write_atomically
 from fercli.photos.geometry import Box
 from fercli.photos.images import read_colour
+from fercli.photos.walk import IMAGE_SUFFIXES
 
 THUMBNAIL_SIDE = 96
 _LONGEST_NAME = 220  # bytes; file systems take 255, and a copy adds a suffix or two
 _LINE = "#ffcc00"
+_JPEG = frozenset((".jpg", ".jpeg", ".jpe", ".jfif"))
 
 
 def annotate(outcome: Outcome, folder: Path, max_pixels: int, min_confidence: float = 0.0) -> Path | None:
     """Write an upright JPEG copy of a photo, faces framed and named, into `folder`; return where, None for a reject.
 
-    A photo keeps its place: `a/b.png` becomes `folder/a/b.png.jpg`; what leads out of the folder gets a name there.
+    A photo keeps its place: `a/b.jpg` stays `folder/a/b.jpg`, `a/b.png` becomes `folder/a/b.png.jpg`; what leads out of the folder
+    gets a name there. FercliError if the copy would be written over the photo itself, as through a link in `folder`.
     """
     if outcome.reject:
         return None
@@ -35,16 +39,41 @@ def annotate(outcome: Outcome, folder: Path, max_pixels: int, min_confidence: fl
     data = io.BytesIO()
     picture.save(data, "JPEG", quality=90)
     target = folder / _place(outcome.path)
+    if kind_of(target) is Kind.FILE and target.samefile(outcome.path):
+        raise FercliError(f"{target} is the photo itself, not a copy; name another folder for the annotated copies.")
     write_atomically(target, data.getvalue())
     return target
 
 
 def _place(path: Path) -> Path:
-    """Return another place for every path, inside whatever folder it is joined to."""
-    *folders, name = ({"..": "__up__", path.anchor: "__root__"}.get(part, part) for part in path.parts)
+    """Return another place for every path, inside whatever folder it is joined to; none is a folder where another is a file.
+
+    A JPEG keeps its name, other photos get `.jpg` behind theirs (`.jpg.jpg` without a photo's suffix). So names that end like
+    `.png.jpg` are of such copies: photos called so get `.jpg`, folders `_`.
+    """
+    *folders, name = path.parts
+    above = [_folder(part, path.anchor) for part in folders]
     if len(os.fsencode(name)) > _LONGEST_NAME:
-        name = f"{name[:40]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}"
-    return Path(*folders, f"{name}.jpg")
+        return Path(*above, f"{name[:40]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}.jpg.jpg")
+    if _suffix(name) in _JPEG and not _is_of_copy(name):
+        return Path(*above, name)
+    return Path(*above, f"{name}.jpg" if _suffix(name) in IMAGE_SUFFIXES else f"{name}.jpg.jpg")
+
+
+def _folder(part: str, anchor: str) -> str:
+    if part in {"..", anchor}:
+        return "__up__" if part == ".." else "__root__"
+    if re.fullmatch("_+(up|root)__", part) and part.startswith("__"):
+        return f"_{part}"
+    return f"{part}_" if _is_of_copy(part.rstrip("_")) else part
+
+
+def _suffix(name: str) -> str:
+    return Path(name).suffix.lower()
+
+
+def _is_of_copy(name: str) -> bool:
+    return _suffix(name) in _JPEG and _suffix(Path(name).stem) in IMAGE_SUFFIXES
 
 
 def _mark(picture: Image.Image, face: Face, label: str) -> None:

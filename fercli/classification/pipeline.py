@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
@@ -17,7 +17,7 @@ from fercli.errors import ImageRejected
 from fercli.files import Identity, identity_of
 from fercli.models.inference import BATCH, Labels
 from fercli.models.sessions import cores
-from fercli.photos.faces import Detector, Found, WholeImage
+from fercli.photos.faces import LARGE_CROP_SIDE, Detector, Found, WholeImage
 from fercli.photos.geometry import Frame
 from fercli.photos.images import Photo, crop, read_photo
 from fercli.remote import RemotePath
@@ -28,6 +28,7 @@ Result = TypeVar("Result")
 WORK_SIDE = 2560  # photos are held at most this large: a face found at 1/4 of it still has the 48 pixels that a network sees
 PHOTOS_AHEAD = 16  # read, and as many searched, before they are wanted
 PHOTOS_IN_FLIGHT = 64  # what a stop may cost
+_PATIENCE = 0.5  # seconds for threads to end when a run is stopped
 READERS = 16  # threads for remote photos, which wait for their servers most of the time
 
 
@@ -40,6 +41,7 @@ class _Work:
     identity: Identity | None = None
     photo: Photo | None = None
     reject: Reject | None = None
+    small: bool = False
     found: list[Found] = field(default_factory=list)
     crops: list[NDArray[np.uint8]] = field(default_factory=list)
 
@@ -91,11 +93,14 @@ def ahead(
         for item in items:
             waiting.append(pool.submit(work, item))
             if len(waiting) >= limit:
-                yield waiting.popleft().result()
+                yield waiting[0].result()
+                waiting.popleft()
         while waiting:
-            yield waiting.popleft().result()
-    finally:  # also when the consumer stops early
-        pool.shutdown(wait=True, cancel_futures=True)
+            yield waiting[0].result()
+            waiting.popleft()
+    finally:  # also when the consumer stops early; a stop does not wait for a photo that takes long
+        pool.shutdown(wait=False, cancel_futures=True)
+        wait([future for future in waiting if not future.cancelled()], _PATIENCE)
 
 
 def _load(path: Path, known: Callable[[Path], Outcome | None], max_pixels: int) -> _Work:
@@ -115,6 +120,7 @@ def _find_faces(work: _Work, detector: Detector, options: Options, side: int) ->
         chosen = _chosen(detector.find(photo.pixels), photo, options)
         work.crops = [crop(photo.pixels, face.frame, side) for face in chosen]
         work.found = [Found(face.frame.scaled(1 / photo.scale), face.score) for face in chosen]
+        work.small = max(photo.pixels.shape) <= LARGE_CROP_SIDE * photo.scale
         work.photo = None
     return work
 
@@ -137,4 +143,4 @@ def _labelled(pending: Sequence[_Work], labeller: Labels) -> Iterator[Outcome]:
     for work in pending:
         work.crops = []
         faces = tuple(Face(found.frame.box, found.score, tuple(next(probabilities))) for found in work.found)
-        yield work.known or Outcome(work.path, faces, work.reject, work.identity)
+        yield work.known or Outcome(work.path, faces, work.reject, work.identity, work.small)

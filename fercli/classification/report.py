@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from fercli.classification.pictures import thumbnail
-from fercli.classification.records import Outcome
-from fercli.files import shown_name, write_atomically
+from fercli.classification.records import REMARKS, Outcome
+from fercli.files import shown_name
 from fercli.labels import LABELS
 from fercli.photos.geometry import Box
 
@@ -36,6 +37,7 @@ class Report:
     unsure: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     photos: Counter[str] = field(default_factory=Counter)
+    remarks: Counter[str] = field(default_factory=Counter)
     no_face: list[Path] = field(default_factory=list)
     rejects: list[tuple[Path, str]] = field(default_factory=list)
     _best: dict[str, list[tuple[float, int, Path, Box]]] = field(default_factory=dict)
@@ -43,6 +45,7 @@ class Report:
     def add(self, outcome: Outcome) -> None:
         """Take one outcome in."""
         self.photos[outcome.status] += 1
+        self.remarks.update(filter(None, [outcome.remark]))
         if outcome.reject and len(self.rejects) < NAMES_SHOWN:
             self.rejects.append((outcome.path, f"{outcome.reject.code}: {outcome.reject.reason}"))
         elif outcome.status == "no_face" and len(self.no_face) < NAMES_SHOWN:
@@ -57,19 +60,20 @@ class Report:
             if len(best) > FACES_SHOWN:
                 heapq.heappop(best)
 
-    def write(self, path: Path, settings: Mapping[str, object], max_pixels: int) -> None:
-        """Write the page; `settings` are shown as they are. Faces are read again from their photos."""
-        write_atomically(path, "\n".join(self._page(settings, max_pixels)).encode("utf-8", "replace"))
+    def write(self, handle: BinaryIO, settings: Mapping[str, object], max_pixels: int) -> None:
+        """Write the page to an open file; `settings` are shown as they are. Faces are read again from their photos."""
+        handle.write("\n".join(self._page(settings, max_pixels)).encode("utf-8", "replace"))
 
     def _page(self, settings: Mapping[str, object], max_pixels: int) -> list[str]:
         faces = self.counts.total() + self.unsure
         facts = f"{self.photos.total():,} photos, {faces:,} faces, {self.photos['no_face']:,} photos without a face, "
+        remarks = "".join(f"; {remark}: {self.remarks[remark]:,}" for remark in filter(self.remarks.__getitem__, REMARKS))
         lines = [
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
             f"<title>Facial expressions</title><style>{_STYLE}</style></head><body>",
             "<h1>Facial expressions</h1>",
-            f'<p class="facts">{facts}{self.photos["rejected"]:,} rejected</p>',
+            f'<p class="facts">{facts}{self.photos["rejected"]:,} rejected{remarks}</p>',
             '<p class="facts">A label says which of seven words fits a picture. It says nothing of what anybody feels.</p>',
             "<h2>Counts</h2>",
         ]

@@ -1,24 +1,47 @@
-"""Rows of results as files: CSV, JSON Lines, Parquet."""
+"""Rows of results as files: CSV, JSON Lines, Parquet, Excel."""
 
+import contextlib
 import csv
+import datetime
 import io
 import json
-from collections.abc import Callable, Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from fercli.classification.records import COLUMNS
 from fercli.labels import LABELS
 
 
-class Writer(Protocol):
-    """Writes rows to a binary stream; `close`, which may be called again, ends the file, but leaves the stream open."""
+class Rows(Protocol):
+    """Takes rows; `close` may be called again, and then does nothing."""
 
     def write(self, row: dict[str, object]) -> None:
-        """Append one row, with the keys `COLUMNS`."""
+        """Append one row, with the columns as keys."""
 
     def close(self) -> None:
         """Write what is still to be written."""
+
+
+class Writer(Rows, Protocol):
+    """Writes rows to a binary stream, which it leaves open."""
+
+    def discard(self) -> None:
+        """Let go at once; nobody will read what was written."""
+
+
+@contextlib.contextmanager
+def ended(writer: Writer) -> Iterator[Writer]:
+    """Close the writer when the block ends well, and discard it otherwise."""
+    try:
+        yield writer
+    except BaseException:
+        writer.discard()
+        raise
+    writer.close()
 
 
 @dataclass
@@ -26,16 +49,19 @@ class CsvWriter:
     """CSV in UTF-8, with a header; text cells that a spreadsheet would run as a formula get a leading apostrophe."""
 
     handle: BinaryIO
+    columns: Sequence[str] = COLUMNS
 
     def __post_init__(self) -> None:
-        self.handle.write(csv_line(COLUMNS))
+        self.handle.write(csv_line(self.columns))
 
     def write(self, row: dict[str, object]) -> None:
         """Append one row."""
-        self.handle.write(csv_line([row[column] for column in COLUMNS]))
+        self.handle.write(csv_line([row[column] for column in self.columns]))
 
     def close(self) -> None:
         """Nothing is left to write."""
+
+    discard = close
 
 
 @dataclass
@@ -43,6 +69,7 @@ class JsonLinesWriter:
     """One JSON object a line, text unchanged."""
 
     handle: BinaryIO
+    columns: Sequence[str] = COLUMNS
 
     def write(self, row: dict[str, object]) -> None:
         """Append one row."""
@@ -50,6 +77,8 @@ class JsonLinesWriter:
 
     def close(self) -> None:
         """Nothing is left to write."""
+
+    discard = close
 
 
 class ParquetWriter:
@@ -85,12 +114,85 @@ class ParquetWriter:
             self._flush()
         self._writer.close()
 
+    discard = close  # pyarrow writes when it is collected, at the latest
+
     def _flush(self) -> None:
         self._writer.write_table(self._table_of(self._rows))
         self._rows = []
 
 
-WRITERS: dict[str, Callable[[BinaryIO], Writer]] = {".csv": CsvWriter, ".jsonl": JsonLinesWriter, ".parquet": ParquetWriter}
+class ExcelWriter:
+    """An Excel workbook: numbers as numbers, text as text whatever it begins with, the header frozen; empty cells stay empty.
+
+    A sheet holds 1,048,576 rows; what is more goes to further sheets. Rows go to a temporary file, so that memory stays bounded.
+    """
+
+    _ROWS = 1_048_576  # of a sheet
+
+    def __init__(self, handle: BinaryIO, columns: Sequence[str] = COLUMNS) -> None:
+        import xlsxwriter  # an extra
+
+        self._handle, self._columns = handle, columns
+        self._temporary = tempfile.TemporaryDirectory(prefix="fercli-")
+        self._path = Path(self._temporary.name, "results.xlsx")
+        self._book = xlsxwriter.Workbook(self._path, {"constant_memory": True, "tmpdir": self._temporary.name})
+        self._book.set_properties({"created": datetime.datetime(1980, 1, 1)})  # the same rows, the same bytes
+        self._bold = self._book.add_format({"bold": True})
+        self._begin_sheet()
+
+    def write(self, row: dict[str, object]) -> None:
+        """Append one row."""
+        if self._row == self._ROWS:
+            self._begin_sheet()
+        for position, column in enumerate(self._columns):
+            value = row[column]
+            if isinstance(value, str):
+                self._sheet.write_string(self._row, position, _no_markup(value))
+            elif value is not None:
+                self._sheet.write_number(self._row, position, value)
+        self._row += 1
+
+    def close(self) -> None:
+        """Put the workbook together, once."""
+        from xlsxwriter.exceptions import FileCreateError
+
+        if self._book.fileclosed:
+            return
+        try:
+            self._book.close()
+            with self._path.open("rb") as whole:
+                shutil.copyfileobj(whole, self._handle)
+        except FileCreateError as error:  # wraps the OSError, such as of a full disk
+            raise error.args[0] from error
+        finally:
+            self.discard()
+
+    def discard(self) -> None:
+        """Let go of the temporary files, without the time that putting the workbook together takes."""
+        self._book.fileclosed = True
+        for sheet in self._book.worksheets():
+            sheet._opt_close()
+        self._temporary.cleanup()
+
+    def _begin_sheet(self) -> None:
+        self._sheet = self._book.add_worksheet()
+        self._sheet.freeze_panes(1, 0)
+        self._sheet.set_column(0, 0, 40)
+        for position, column in enumerate(self._columns):
+            self._sheet.write_string(0, position, column, self._bold)
+        self._row = 1
+
+
+WRITERS: dict[str, Callable[..., Writer]] = {
+    ".csv": CsvWriter,
+    ".jsonl": JsonLinesWriter,
+    ".parquet": ParquetWriter,
+    ".xlsx": ExcelWriter,
+}
+EXTRAS = {
+    ".parquet": ("Parquet", "pyarrow", "parquet"),
+    ".xlsx": ("Excel", "xlsxwriter", "xlsx"),
+}  # what a format needs, and whence
 
 
 def csv_line(cells: Sequence[object]) -> bytes:
@@ -106,3 +208,7 @@ def _without_formula(value: object) -> object:
     if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
         return f"'{value}"
     return value
+
+
+def _no_markup(text: str) -> str:
+    return f"{text} " if text.startswith("<r>") and text.endswith("</r>") else text  # XlsxWriter passes such text on as XML

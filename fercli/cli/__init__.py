@@ -1,12 +1,16 @@
 """The command line: a client of the library, and nothing else. Heavy packages load only inside a command's work."""
 
+import os
+import sys
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from fercli.cli import classify, console, evaluate, models, prepare, train
-from fercli.errors import FercliError
+from fercli.cli import classify, console, evaluate, models, prepare, summary, train
+from fercli.errors import FercliError, UsageError
+from fercli.surroundings import give_up_output
 from fercli.version import __version__
 
 
@@ -40,7 +44,7 @@ app = typer.Typer(
     add_completion=False,  # its two options have no default either
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (prepare.prepare, train.train, evaluate.evaluate, classify.classify, models.models):
+for command in (prepare.prepare, train.train, evaluate.evaluate, classify.classify, summary.summary, models.models):
     app.command(cls=_Command)(command)
 
 
@@ -57,19 +61,42 @@ def _options(
     pass
 
 
+def refuse_empty(arguments: Sequence[str]) -> None:
+    """Raise UsageError for an empty argument, which would stand for the current folder where a script left a variable unset."""
+    for position, argument in enumerate(arguments, start=1):
+        if not argument or (argument.startswith("--") and argument.endswith("=")):
+            raise UsageError(
+                f"Argument {position}{f', {argument}' * bool(argument)} is empty; see that the variable it came from is set."
+            )
+
+
 def run() -> int:
     """Run the command line and return its exit code, one of `errors.EXIT_CODES`."""
     try:
-        app()
+        return _run()
     except FercliError as error:
         console.error(str(error))
         return error.exit_code
     except OSError as error:  # such as standard output closed or full
-        console.error(f"{error.filename or 'standard output'} cannot be read or written ({error.strerror or error}).")
-        return 1
+        give_up_output(error)
+        where = f"{error.filename} cannot be read or written" if error.filename else "The system refuses what fercli needs"
+        console.error(f"{where} ({error.strerror or error}); see that there is room and that you may write there.")
     except MemoryError:
         console.error("The memory is used up; close other programs, or give smaller inputs.")
-        return 1
+    except ImportError as error:
+        console.error(f"A library cannot be loaded ({error}); install fercli again, or see that there is memory.")
+    except Exception as error:
+        if os.environ.get("FERCLI_DEBUG"):
+            raise
+        console.error(f"fercli is at fault, and cannot go on ({type(error).__name__}: {error}); FERCLI_DEBUG=1 shows where.")
+    return 1
+
+
+def _run() -> int:
+    refuse_empty(sys.argv[1:])
+    try:
+        app()
     except SystemExit as end:
+        sys.stdout.flush()
         return end.code if isinstance(end.code, int) else 0
     return 0

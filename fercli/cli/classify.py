@@ -8,6 +8,7 @@ import typer
 
 from fercli import interface
 from fercli.classification.job import Workers
+from fercli.classification.journal import finished_path
 from fercli.classification.outputs import Output
 from fercli.cli import console
 from fercli.cli.options import (
@@ -35,16 +36,14 @@ if TYPE_CHECKING:
     from fercli.classification.records import Outcome
 
 
+_STANDARD_INPUT = Path("-")  # told by identity: the file ./- is an equal path
+
+
+def _input(text: str) -> Path:
+    return _STANDARD_INPUT if text == "-" else place(text)
+
+
 def classify(
-    inputs: Annotated[
-        list[Path],
-        typer.Argument(
-            parser=place,
-            metavar="PHOTOS",
-            help="Photos, and folders of photos with all their subfolders; s3://, gs:// and hdfs:// too.",
-            show_default=False,
-        ),
-    ],
     output: Annotated[
         Output,
         typer.Option(
@@ -56,6 +55,25 @@ def classify(
             show_default=False,
         ),
     ],
+    inputs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            parser=_input,
+            metavar="PHOTOS",
+            help="Photos, and folders of photos with all their subfolders; s3://, gs:// and hdfs:// too; - for a list on standard "
+            "input, such as of find … -print0.",
+            show_default=False,
+        ),
+    ] = None,
+    from_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--from-file",
+            metavar="FILE",
+            help="A list of more photos: names ended by lines or NUL, or a .csv with a column path.",
+            show_default=False,
+        ),
+    ] = None,
     deep: DeepOption = False,
     shallow: ShallowOption = False,
     hog: HogOption = None,
@@ -90,6 +108,12 @@ def classify(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a stopped run with the same output was; a complete one is left as it is.")
     ] = False,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update", help="Bring results up to date: label only photos that were added or changed since, drop what is gone."
+        ),
+    ] = False,
     overwrite: OverwriteOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but rejects and errors.")] = False,
     engine: Annotated[
@@ -110,8 +134,14 @@ def classify(
     pool = Workers(workers, worker_cpus, worker_gpus)
     if engine is EngineName.local and (ray_address or pool != Workers()):
         raise UsageError("--ray-address and the options of workers go with --engine ray; add it, or leave them away.")
+    if not inputs and not from_file:
+        raise UsageError("There is nothing to label; give photos, folders of them, or a list with --from-file.")
+    from fercli.classification.lists import read_list
+
+    listed = read_list(None) if any(path is _STANDARD_INPUT for path in inputs or ()) else []
+    listed += read_list(from_file) if from_file else []
     run = interface.classify(
-        inputs,
+        [path for path in inputs or () if path is not _STANDARD_INPUT],
         model=name,
         weights=weights,
         tta=tta,
@@ -130,11 +160,12 @@ def classify(
         overwrite=overwrite,
         workers=pool if engine is EngineName.ray else None,
         ray_address=ray_address,
+        update=update,
+        listed=listed,
     )
     if run.complete:
         console.say(
-            f"{console.name(output.path)} is complete, nothing is left to resume; for photos added since, or with other options, "
-            "name another output or add --overwrite."
+            f"{console.name(output.path)} is complete, nothing is left to resume; for photos added or changed since, add --update."
         )
         return
     tally = Tally(min_confidence)
@@ -147,10 +178,16 @@ def classify(
             if not bars.disable:
                 stack.enter_context(counted(run.new_walk(), lambda total: bars.update(bar, total=total)))
             for outcome in stack.enter_context(contextlib.closing(iter(run))):
+                if run.redone and not tally.photos:
+                    console.say(f"Everything is labelled again: {run.redone}.")
                 tally.add(outcome)
                 _say_reject(outcome)
                 bars.update(bar, completed=tally.photos, description=tally.text())
     tally.say_end(run.walk, output.path, title)
+    if run.kept:
+        console.say(f"of these known from before: {run.kept:,}")
+    if not output.stream:
+        _say_kept(finished_path(output.path))
     if tally.status["rejected"] or run.walk.unreadable:
         raise typer.Exit(3)
 
@@ -158,3 +195,8 @@ def classify(
 def _say_reject(outcome: "Outcome") -> None:
     if outcome.reject:
         console.warn(f"reject: {console.name(outcome.path)}: {outcome.reject.code}: {outcome.reject.reason}")
+
+
+def _say_kept(path: Path) -> None:
+    size = path.stat().st_size / 1e6
+    console.say(f"kept for --update: {console.name(path)} ({size:,.1f} MB); delete it if no photos will be added or changed")

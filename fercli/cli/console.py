@@ -8,6 +8,7 @@ import logging
 import os
 import shutil
 import sys
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,7 +57,7 @@ def silence_libraries() -> None:
     if os.environ.get("FERCLI_DEBUG"):
         return
     logging.getLogger().addHandler(logging.NullHandler())  # without any, Python prints warnings
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    warnings.simplefilter("ignore")
     sys.stderr.flush()
     sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
     with Path(os.devnull).open("wb") as sink:
@@ -136,13 +137,13 @@ def table(title: str, columns: Sequence[str]) -> "Table":
     from rich.table import Table
 
     result = Table(
-        title=title,
+        title=safe(title),
         box=SIMPLE_HEAD,
         padding=(0, 0, 0, 1),
         pad_edge=False,
     )
     for position, column in enumerate(columns):
-        result.add_column(column, justify="left" if position == 0 else "right", no_wrap=position == 0)
+        result.add_column(safe(column), justify="left" if position == 0 else "right", no_wrap=position == 0)
     return result
 
 

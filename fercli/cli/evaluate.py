@@ -1,5 +1,6 @@
 """`fercli evaluate`."""
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +22,7 @@ from fercli.cli.options import (
     WeightsOption,
 )
 from fercli.errors import FercliError, UsageError
-from fercli.files import refuse_existing, refuse_filled
+from fercli.files import exclusive, refuse_existing, refuse_filled
 from fercli.models.registry import ENSEMBLES, find_entry, name_from_flags
 
 if TYPE_CHECKING:
@@ -97,13 +98,17 @@ def evaluate(
     from fercli.cli.tables import show_tables
 
     if json_file:
-        exports.write_report(results, comparisons, published, dataset, json_file)
+        exports.write_report(results, comparisons, published, dataset, json_file, overwrite=overwrite)
     if predictions:
-        exports.write_predictions(results, dataset, predictions)
-    if plots:
-        exports.write_plots(results, published, labellers, dataset.split(split).labels, plots)
-    if card:
-        exports.write_card(labellers[0], dataset, card, tta=tta, shifts=shifts, measured=results)
+        exports.write_predictions(results, dataset, predictions, overwrite=overwrite)
+    with contextlib.ExitStack() as held:
+        for folder in {folder for folder in (plots, card) if folder}:
+            held.enter_context(exclusive(folder))
+            refuse_filled(folder, overwrite=overwrite)  # again, for another run may have come first
+        if plots:
+            exports.write_plots(results, published, labellers, dataset.split(split).labels, plots)
+        if card:
+            exports.write_card(labellers[0], dataset, card, tta=tta, shifts=shifts, measured=results)
     show_tables(results, comparisons, published, split)
     if rejected:
         raise typer.Exit(3)

@@ -26,7 +26,13 @@ _FIGURES = {"confusion matrix, test": "confusion", "learning curves": "curves", 
 
 
 def write_report(
-    results: Sequence[Evaluation], comparisons: Sequence[Comparison], published: Sequence[Published], dataset: Dataset, path: Path
+    results: Sequence[Evaluation],
+    comparisons: Sequence[Comparison],
+    published: Sequence[Published],
+    dataset: Dataset,
+    path: Path,
+    *,
+    overwrite: bool,
 ) -> None:
     """Write every number that the tables show."""
     report = {
@@ -35,10 +41,10 @@ def write_report(
         "hog": [asdict(comparison) for comparison in comparisons],
         "published": [vars(item) for item in published],
     }
-    write_json(path, report)
+    write_json(path, report, overwrite=overwrite)
 
 
-def write_predictions(results: Sequence[Evaluation], dataset: Dataset, path: Path) -> None:
+def write_predictions(results: Sequence[Evaluation], dataset: Dataset, path: Path, *, overwrite: bool) -> None:
     """Write a row an image and model: true and predicted label, probabilities."""
     lines = [csv_line(["model", "split", "row", "name", "leaked", "true", "predicted", *LABELS])]
     names = dataset.meta.get("names") or []
@@ -48,7 +54,7 @@ def write_predictions(results: Sequence[Evaluation], dataset: Dataset, path: Pat
             where = names[row] if names else ""
             told = [LABELS[label], LABELS[values.argmax()], *(f"{value:.4f}" for value in values)]
             lines.append(csv_line([result.title, result.split, row, where, int(leaked), *told]))
-    write_atomically(path, b"".join(lines))
+    write_atomically(path, b"".join(lines), overwrite=overwrite)
 
 
 def write_plots(

@@ -14,7 +14,7 @@ def models() -> None:
         recipe = model.recipe
         table.add_row(
             model.name,
-            f"{model.parameters:,}",
+            f"{model.parameters:,}" if model.parameters else "–",
             f"{recipe.learning_rate:g}",
             f"{recipe.l2:g}",
             str(recipe.epochs),

@@ -7,14 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from fercli.classification.records import REMARKS, SMALL_WITHOUT, Outcome
 from fercli.cli import console
 from fercli.labels import LABELS
 from fercli.photos.walk import COPIES, Walk
-
-if TYPE_CHECKING:
-    from fercli.classification.records import Outcome
 
 UNSURE = "(unsure)"
 
@@ -26,11 +23,13 @@ class Tally:
     min_confidence: float = 0.0
     status: Counter[str] = field(default_factory=Counter)
     expressions: Counter[str] = field(default_factory=Counter)
+    remarks: Counter[str] = field(default_factory=Counter)
     started: float = field(default_factory=time.monotonic)
 
-    def add(self, outcome: "Outcome") -> None:
+    def add(self, outcome: Outcome) -> None:
         """Count one outcome."""
         self.status[outcome.status] += 1
+        self.remarks.update(filter(None, [outcome.remark]))
         self.expressions.update(face.sure_label(self.min_confidence) or UNSURE for face in outcome.faces)
 
     @property
@@ -52,6 +51,9 @@ class Tally:
             count = self.expressions[label]
             table.add_row(label, f"{count:,}", f"{count / faces:.1%}" if faces else "–")
         console.show(table)
+        for remark in filter(self.remarks.__getitem__, REMARKS):
+            hint = "; to label them whole: --detector none" if remark == SMALL_WITHOUT else ""
+            console.say(f"{remark}: {self.remarks[remark]:,}{hint}")
         if walk.passed_over:
             console.say(f"passed over, no photos: {walk.passed_over:,}")
         for path in walk.second_names:

@@ -19,6 +19,12 @@ class Precision(StrEnum):
     mixed_bfloat16 = "mixed_bfloat16"
 
 
+class ClassWeights(StrEnum):
+    """How much the images of each class count."""
+
+    balanced = "balanced"
+
+
 def train(
     deep: DeepOption = False,
     shallow: ShallowOption = False,
@@ -43,7 +49,9 @@ def train(
         float | None, typer.Option(min=1e-8, help="Learning rate at the start.", show_default="recipe")
     ] = None,
     l2: Annotated[float | None, typer.Option(min=0, help="Weight of the squared kernels.", show_default="recipe")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random.", show_default="recipe")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.", show_default="recipe")
+    ] = None,
     votes: Annotated[
         float | None, typer.Option(min=0, max=1, help="Share of the crowd's votes (FER+) in the targets.", show_default="recipe")
     ] = None,
@@ -54,6 +62,10 @@ def train(
             help="Weigh each class's votes so that they are as many as its labels.",
             show_default="recipe",
         ),
+    ] = None,
+    class_weights: Annotated[
+        ClassWeights | None,
+        typer.Option(help="Let all classes count alike in the loss, however many images each has.", show_default="recipe"),
     ] = None,
     teacher: Annotated[
         list[Path] | None,
@@ -92,6 +104,7 @@ def train(
         seed=seed,
         votes=votes,
         balanced_votes=balanced_votes,
+        class_weights=class_weights and class_weights.value,
         teacher_share=teacher_share,
         erasing=erasing,
         precision=precision and precision.value,
@@ -138,6 +151,8 @@ def train(
                 f"epoch {epoch.epoch}/{recipe.epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.2%}  "
                 f"val_loss {epoch.val_loss:.4f}  val_accuracy {epoch.val_accuracy:.2%}  {epoch.seconds:.0f} s{mark}"
             )
+    if trainer.not_drawn:
+        console.say(f"note: there are no curves. {trainer.not_drawn}")
     console.say(
         f"Best: epoch {trainer.best.epoch}, validation accuracy {trainer.best.val_accuracy:.2%} ({console.name(folder / METRICS)})"
     )

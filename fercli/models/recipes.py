@@ -48,7 +48,8 @@ class Recipe:
     An image's target is its label, of which a share `votes` is given to what the crowd voted (FER+, Barsoum et al. 2016); if
     `balanced_votes`, each class's votes weigh as much more as labels of it are more frequent than votes for it. A share
     `teacher_share` of the outcome is given to what other networks say (Hinton et al. 2015), and a share `label_smoothing` of that
-    to all classes alike.
+    to all classes alike. With `class_weights`, which may be `balanced`, an image counts in the loss as much more as its class has
+    fewer images than others.
 
     `average`, if not 0, is the momentum of the moving average of the weights, which is what is kept; see `momentum_of_average`.
     With an `augmentation`, the original images are shown, without the mirrored copies.
@@ -67,6 +68,7 @@ class Recipe:
     label_smoothing: float = 0.0
     votes: float = 0.0
     balanced_votes: bool = False
+    class_weights: str = ""
     teacher_share: float = 0.0
     average: float = 0.0
     augmentation: Augmentation | None = None
@@ -109,7 +111,7 @@ def known_recipe(metadata: dict[str, Any], where: object) -> Recipe:
 
 OPTIONS = (  # of `train`, beside `erasing`
     *("epochs", "batch_size", "learning_rate", "l2", "seed", "precision"),
-    *("votes", "balanced_votes", "teacher_share"),
+    *("votes", "balanced_votes", "class_weights", "teacher_share"),
 )
 
 

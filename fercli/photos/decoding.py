@@ -76,17 +76,17 @@ class _Source(io.BytesIO):
 
 
 @contextlib.contextmanager
-def decoded(path: Path, max_pixels: int, side: int | None = None) -> Iterator[tuple[Image.Image, Header]]:
+def decoded(path: Path, max_pixels: int, *, luma: bool = False, side: int | None = None) -> Iterator[tuple[Image.Image, Header]]:
     """Give an image file's first picture, as it is stored, and its header; what fails in the block is a reject, too.
 
-    With `side`, a JPEG is decoded at the half, quarter or eighth of its size whose longer side is no shorter, in grey. Threads
-    share a budget of bytes and of pixels, which the picture has until the block ends.
+    With `luma`, of a JPEG in colour only that is decoded and, with `side`, at the half, quarter or eighth of its size whose longer
+    side is no shorter. Threads share a budget of bytes and of pixels, which the picture has until the block ends.
 
     Raises ImageRejected for anything that is not a whole image within the limits, or is of a kind whose pixels would be wrong.
     """
     with _content(path) as data:
         header = read_header(data)
-        with _decoder(header, max_pixels, side) as image:
+        with _decoder(header, max_pixels, luma, side) as image:
             yield image, header
 
 
@@ -115,7 +115,7 @@ def _content(path: Path) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def _decoder(header: Header, max_pixels: int, side: int | None = None) -> Iterator[Image.Image]:
+def _decoder(header: Header, max_pixels: int, luma: bool, side: int | None) -> Iterator[Image.Image]:
     """Give the decoded picture, as it is stored; what fails in the block is a reject."""
     pixels = max(header.width * header.height, header.pixels)
     if pixels > max_pixels or max(header.width, header.height) > _SIDE_LIMIT:
@@ -127,7 +127,7 @@ def _decoder(header: Header, max_pixels: int, side: int | None = None) -> Iterat
                 stack.enter_context(_pixels.taken(pixels))
                 stack.enter_context(_guard_lifted(pixels))
             image = _DECODERS[header.format](_Source(header.data))
-            if header.format == "JPEG" and image.mode in {"RGB", "L"}:
+            if luma and header.format == "JPEG" and image.mode in {"RGB", "L"}:
                 _set_draft(image, side)
             if not header.at_once:
                 stack.enter_context(_pixels.taken(image.width * image.height))

@@ -44,7 +44,7 @@ def read_photo(path: Path, max_pixels: int = MAX_PIXELS, side: int | None = None
     content. With `side`, neither side of the result is longer, and a large JPEG is read at a fraction of the time. Errors as from
     `decoding.decoded`.
     """
-    with decoded(path, max_pixels, side) as (image, header):
+    with decoded(path, max_pixels, luma=True, side=side) as (image, header):
         scale = image.width / header.width
         upright = _turned(_to_gray(image, header, side), header)
         smaller = _shrunk(upright, side) if side else upright

@@ -3,8 +3,11 @@
 import contextlib
 import hashlib
 import multiprocessing
+import os
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -103,7 +106,7 @@ def prepare(
     """
     with ThreadPoolExecutor(1) as hasher:  # hashing lets go of Python's lock: it costs no time beside the reading
         source_digest = hasher.submit(_file_digest, source)
-        faces = read_faces(source, lambda row: on_progress("rows", row, None), classes, person)
+        faces = read_faces(source, lambda row: on_progress("rows", row, None), classes, person, splits=split is None)
     _refuse_rejects(faces, source, strict=strict)
     if ferplus:
         faces.votes = votes_of(faces, ferplus)
@@ -146,8 +149,8 @@ def _refuse_rejects(faces: Faces, source: Path, *, strict: bool) -> None:
         allowed = "--strict allows none" if strict else f"at most {REJECT_SHARE:.0%} may be bad"
         raise FercliError(
             f"{source}: {bad} of {total} rows are bad, and {allowed}. The first:\n{first}\n"
-            "Mend or get the file again; where classes are others than FER2013's, say which with --classes, or leave some out with "
-            "--leave-out."
+            "Mend or get the file again; where its words are others than FER2013's, name classes with --classes, leave some out "
+            "with --leave-out, and draw splits with --split 80/10/10."
         )
     if not len(faces.labels):
         raise FercliError(f"{source} holds no images at all.")
@@ -244,11 +247,31 @@ def _mapper(processes: int) -> Iterator[Callable[..., Iterable[Any]]]:
         yield map
         return
     # Spawned, not forked: TensorFlow's threads, if the caller has it loaded, do not survive a fork.
-    pool = ProcessPoolExecutor(processes, mp_context=multiprocessing.get_context("spawn"))
+    spawned = multiprocessing.get_context("spawn")
+    try:
+        pool = ProcessPoolExecutor(processes, mp_context=spawned, initializer=_end_with_parent)
+    except OSError:  # processes speak through shared memory, which not every machine gives
+        yield map
+        return
     try:
         yield pool.map
+    except BrokenProcessPool as error:
+        raise FercliError(
+            "A process that computed HOG features was ended, as for want of memory; close other programs, or add --no-hog."
+        ) from error
     finally:
         pool.shutdown(cancel_futures=True)  # a stop does not wait for chunks that nobody will read
+
+
+def _end_with_parent() -> None:
+    """Let a process of ours end when the one that began it does, however that ends: else it would wait for work for ever."""
+
+    def end() -> None:
+        if parent := multiprocessing.parent_process():
+            parent.join()
+        os._exit(1)
+
+    threading.Thread(target=end, daemon=True).start()
 
 
 def _file_digest(path: Path) -> str | None:

@@ -43,24 +43,47 @@ def mixed(first: NDArray[np.float32], second: NDArray[np.float32], share: float)
     return result
 
 
-def class_mix(targets: NDArray[np.float32], smoothing: float) -> list[float]:
-    """Return the mean of what a network learns to answer: of targets (N,7) of which a share `smoothing` is spread evenly."""
-    mean = targets.mean(axis=0, dtype=np.float64)
+def balanced_weights(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Return what each image (N,) counts so that all classes that there are count alike; the mean is 1."""
+    counts = np.bincount(labels)
+    weights: NDArray[np.float32] = (len(labels) / (np.count_nonzero(counts) * counts[labels])).astype(np.float32)
+    return weights
+
+
+def class_mix(targets: NDArray[np.float32], smoothing: float, weights: NDArray[np.float32] | None = None) -> list[float]:
+    """Return the mean of what a network learns to answer: of targets (N,7) of which a share `smoothing` is spread evenly.
+
+    `weights` (N,) are what the images count; without them, all count alike.
+    """
+    mean = np.average(targets.astype(np.float64), axis=0, weights=weights)
     mix: list[float] = ((1 - smoothing) * mean + smoothing / len(mean)).round(6).tolist()
     return mix
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """The images of a split and their targets (N,7) in a given order, batch by batch, as the network takes them."""
+    """The images of a split and their targets (N,7) in a given order, batch by batch, as the network takes them.
 
-    def __init__(self, split: Split, targets: NDArray[np.float32], order: NDArray[np.int64], batch_size: int) -> None:
+    `weights` (N,) are what the images count in the loss, if not all alike.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        targets: NDArray[np.float32],
+        order: NDArray[np.int64],
+        batch_size: int,
+        weights: NDArray[np.float32] | None = None,
+    ) -> None:
         super().__init__()
         self._split, self._targets, self._order, self._batch_size = split, targets, order, batch_size
+        self._weights = weights
 
     def __len__(self) -> int:
         return math.ceil(len(self._order) / self._batch_size)
 
-    def __getitem__(self, number: int) -> tuple[dict[str, Any], Any]:
+    def __getitem__(self, number: int) -> tuple[Any, ...]:
         chosen = self._order[number * self._batch_size : (number + 1) * self._batch_size]
         batch = self._split.take(chosen)
-        return {"pixels": batch.pixels} | ({} if batch.hog is None else {"hog": batch.hog}), self._targets[chosen]
+        inputs = {"pixels": batch.pixels} | ({} if batch.hog is None else {"hog": batch.hog})
+        weights = () if self._weights is None else (self._weights[chosen],)
+        return inputs, self._targets[chosen], *weights

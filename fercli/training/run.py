@@ -11,7 +11,7 @@ from fercli.models.checkpoints import Checkpoint, read_checkpoint
 from fercli.models.history import Epoch, write_lines
 from fercli.models.inference import RUN_HISTORY, RUN_WEIGHTS
 from fercli.models.recipes import Recipe, known_recipe
-from fercli.plots import plot_curves
+from fercli.plots import NotDrawn, plot_curves
 
 CHECKPOINT = "checkpoint.safetensors"
 CURVES = "curves.png"
@@ -69,9 +69,17 @@ def stored_history(stored: dict[str, Any], now: dict[str, Any], recipe: Recipe, 
         raise IntegrityError(f"{path} holds no history that this version knows ({error}).") from error
 
 
-def write_report(folder: Path, history: Sequence[Epoch], metadata: dict[str, Any]) -> None:
-    """Write the history, its curves, and the metrics: what the weights say of themselves, in `metadata`, and how far the run is."""
+def write_report(folder: Path, history: Sequence[Epoch], metadata: dict[str, Any]) -> str:
+    """Write the history, its curves, and the metrics: what the weights say of themselves, in `metadata`, and how far the run is.
+
+    Return why there are no curves, if they could not be drawn: hours of training are worth more.
+    """
     write_lines(Epoch, history, folder / RUN_HISTORY)
-    plot_curves({metadata["model"]: history}, folder / CURVES)
+    not_drawn = ""
+    try:
+        plot_curves({metadata["model"]: history}, folder / CURVES)
+    except NotDrawn as error:
+        not_drawn = str(error)
     summary = metadata | {"epochs_done": len(history), "seconds": round(sum(epoch.seconds for epoch in history), 1)}
     write_json(folder / METRICS, summary)
+    return not_drawn

@@ -22,14 +22,14 @@ from fercli.models.inference import CLASS_MIX, RUN_WEIGHTS, Labels, begun_with
 from fercli.models.networks import backend_name
 from fercli.models.recipes import Recipe
 from fercli.models.registry import Model
-from fercli.training.batches import Batches, class_mix, mixed, targets
+from fercli.training.batches import Batches, balanced_weights, class_mix, mixed, targets
 from fercli.training.devices import Devices
 from fercli.training.run import CHECKPOINT, best_of, read_to_resume, refuse_other_run, stored_history, write_report
 from fercli.training.teachers import answers, check_teachers, credits_of
 from fercli.training.trainee import Trainee
 from fercli.version import __version__
 
-_ANSWERS = "teachers/answers"  # among a checkpoint's tensors
+ANSWERS = "teachers/answers"  # among a checkpoint's tensors
 _WHAT_TO_DO = "The last good checkpoint was kept; start anew with --overwrite and a lower --learning-rate."
 
 
@@ -90,6 +90,7 @@ class Trainer:
     ) -> None:
         self.model, self.recipe, self.dataset, self.folder = model, recipe, dataset, folder
         self.history: list[Epoch] = []
+        self.not_drawn = ""  # why there are no curves, if they could not be drawn
         self.start: list[dict[str, Any]] = []  # what the weights that training began with say of themselves
         self.teachers = credits_of(teachers)
         self._temperature: float | None = None  # of the best epoch but the last; that of the last follows from the checkpoint
@@ -98,10 +99,12 @@ class Trainer:
         if recipe.augmentation and model.uses_hog:
             raise UsageError(f"{model.name} takes HOG, which is of the image as it was; train it without augmentation.")
         checkpoint = read_to_resume(folder) if resume else None
-        if not (resume or overwrite):
+        self._replaces = resume or overwrite
+        if not self._replaces:
             refuse_other_run(folder)
         self._images = dataset.originals if recipe.augmentation else dataset.train
         self._targets = targets(self._images, recipe.votes, balanced=recipe.balanced_votes)
+        self._weights = balanced_weights(self._images.labels) if recipe.class_weights else None
         self._answers: NDArray[np.float32] | None = None
         if checkpoint:
             self.model = model.as_trained(checkpoint.metadata)
@@ -122,6 +125,8 @@ class Trainer:
 
     def __iter__(self) -> Iterator[Epoch]:
         with exclusive(self.folder):
+            if not self._replaces:
+                refuse_other_run(self.folder)  # again, for another run may have come first
             if self.history:
                 self._write_outputs()  # a run stopped between its checkpoint and these has them now
             else:
@@ -155,7 +160,7 @@ class Trainer:
         history = stored_history(stored, self._metadata(), self.recipe, self.folder)
         state = dict(checkpoint.tensors)
         if self.recipe.teacher_share:
-            self._answers = state.pop(_ANSWERS, None)
+            self._answers = state.pop(ANSWERS, None)
             if self._answers is None or self._answers.shape != self._targets.shape:
                 raise IntegrityError(f"{path} lacks what the teachers said of the training images; start anew with --overwrite.")
         self.trainee.restore(state, path)
@@ -167,7 +172,7 @@ class Trainer:
         seed, size = self.recipe.seed, self.recipe.batch_size
         order = np.random.default_rng([seed, number]).permutation(len(self._images))[: self.images]
         watch = _Watch(number, self._steps, self._on_step)
-        loss, accuracy = self.trainee.fit(Batches(self._images, self._targets, order, size), watch)
+        loss, accuracy = self.trainee.fit(Batches(self._images, self._targets, order, size, self._weights), watch)
         logits, labels = self._validate(), self.dataset.validation.labels
         self._validation_logits = logits
         val_loss = cross_entropy(logits, labels)
@@ -200,12 +205,12 @@ class Trainer:
         metadata = self._metadata() | best
         if is_best:
             self.trainee.save(metadata, self.folder / RUN_WEIGHTS)
-        write_report(self.folder, self.history, metadata)
+        self.not_drawn = write_report(self.folder, self.history, metadata)
 
     def _write_checkpoint(self) -> None:
         tensors = self.trainee.state()
         if self._answers is not None:
-            tensors[_ANSWERS] = self._answers
+            tensors[ANSWERS] = self._answers
         history = [asdict(epoch) for epoch in self.history]
         metadata = self._metadata() | {"history": history, "temperature": self._temperature}
         write_checkpoint(Checkpoint(tensors, metadata), self.folder / CHECKPOINT)
@@ -221,7 +226,7 @@ class Trainer:
             "dataset": self.dataset.meta["digest"],
             "votes": self.dataset.meta["sha256"]["train_votes"] if self.recipe.votes else None,
             "teachers": self.teachers,
-            CLASS_MIX: class_mix(self._targets, self.recipe.label_smoothing),
+            CLASS_MIX: class_mix(self._targets, self.recipe.label_smoothing, self._weights),
             "start": self.start,
             "device": self.device,
             "versions": {

@@ -25,17 +25,18 @@ from fercli.classification.run import Run
 from fercli.evaluation.measures import area_under_curve, wilson_interval
 from fercli.labels import LABELS
 from fercli.models.history import Portraits, read_lines, write_lines
+from fercli.models.inference import Labels
 
 NEUTRAL = LABELS.index("neutral")
 MOST_GROUPS = 8
 Row = dict[str, str]
 
 
-def probabilities(paths: Sequence[Path], job: Job) -> tuple[str, NDArray[np.float64]]:
+def probabilities(paths: Sequence[Path], job: Job) -> tuple[Labels, NDArray[np.float64]]:
     """Return who labelled, and the probabilities (N,7) of each photo's largest face: zeros where there is none."""
     run = Run(paths, job)
     found = {outcome.path: outcome.faces[0].probabilities for outcome in run if outcome.faces}
-    return run.labeller.title, np.array([found.get(path, (0.0,) * len(LABELS)) for path in paths])
+    return run.labeller, np.array([found.get(path, (0.0,) * len(LABELS)) for path in paths])
 
 
 def measured(name: str, source: str, group: str, labels: NDArray[np.intp], seen: NDArray[np.float64]) -> list[Portraits]:
@@ -76,22 +77,29 @@ def main() -> None:
     parser.add_argument("--record", type=Path)
     parser.add_argument("--source", default="")
     arguments = parser.parse_args()
+    if arguments.record and (arguments.tta or arguments.prior == "even"):
+        parser.error("cards tell how a model labels by default; leave --tta and --prior away with --record")
     with arguments.labels.open(newline="", encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))
     job = Job(arguments.model, arguments.weights, arguments.tta, arguments.prior == "even", options=Options(largest=True))
-    title, seen = probabilities([arguments.folder / row["path"] for row in rows], job)
+    labeller, seen = probabilities([arguments.folder / row["path"] for row in rows], job)
     labels = np.array([LABELS.index(row["label"]) for row in rows])
     chosen = groups(rows, arguments.by).items()
-    lines = [line for group, inside in chosen for line in measured(title, arguments.source, group, labels[inside], seen[inside])]
-    right = int(((seen.argmax(axis=1) == labels) & seen.any(axis=1)).sum())
-    print(f"{title}: {right} of {len(rows)} right ({right / len(rows):.1%}); without a face: {int((~seen.any(axis=1)).sum())}")
+    lines = [
+        line for group, inside in chosen for line in measured(labeller.name, arguments.source, group, labels[inside], seen[inside])
+    ]
+    faced = seen.any(axis=1)
+    right = int((seen.argmax(axis=1) == labels)[faced].sum())
+    print(f"{labeller.title}: {right} of {len(rows)} right ({right / len(rows):.1%}); without a face: {int((~faced).sum())}")
     print(f"{'group':26} {'label':9} {'right':>10}  95 % interval      area")
     for line in lines:
         low, high = wilson_interval(line.right, line.faces)
         print(f"{line.group:26} {line.label:9} {line.right:4} of {line.faces:3}  {low:6.1%} to {high:6.1%}  {line.area:.3f}")
     if arguments.record:
         others = [
-            line for line in read_lines(Portraits, arguments.record) if (line.model, line.source) != (title, arguments.source)
+            line
+            for line in read_lines(Portraits, arguments.record)
+            if (line.model, line.source) != (labeller.name, arguments.source)
         ]
         write_lines(Portraits, [*others, *lines], arguments.record)
 

@@ -1,9 +1,11 @@
 import contextlib
+import json
 import os
 import sqlite3
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from fercli.classification.journal import Journal, journal_path, open_journal
-from fercli.classification.records import Face, Outcome, Reject
+from fercli.classification.records import Face, Outcome, Reject, encoded
 from fercli.errors import FercliError, IntegrityError
 from fercli.files import identity_of
 from fercli.photos.geometry import Box
@@ -251,3 +253,103 @@ def test_a_disk_that_fills_up_stops_the_run(tmp_path: Path, photos: list[Path]) 
 
     with pytest.raises(FercliError, match="cannot be written"):
         run()
+
+
+def test_promise_11_another_photo_moved_into_place_is_not_known(tmp_path: Path, photos: list[Path]) -> None:
+    """Not even one of the same size and time, as copies that keep their times often are."""
+    path = journal_path(tmp_path / "r.csv")
+    stopped(path, [Outcome(photo, (FACE,), identity=identity_of(photo)) for photo in photos])
+    before = photos[0].stat()
+    other = tmp_path / "other"
+    other.write_bytes(b"y" * before.st_size)
+    os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
+    other.replace(photos[0])
+    with open_journal(path, SETTINGS, resume=True) as journal:
+        assert journal.find(photos[0]) is None
+        assert journal.find(photos[1]) is not None
+
+
+ODD: dict[str, list[Any]] = {
+    "settings": ["[]", "5", "null", "[" * 100_000, "{", "NaN"],
+    "probabilities": [[0.5], [], ["a"] * 7, [float("nan")] * 7, [1e999] * 7, [-0.1] * 7, [True] * 7, "1234567", None, [2] * 7],
+    "detection_score": ["=1+1", True, float("inf"), [1]],
+    "box": [None, {"x": "=cmd", "y": 1, "width": 1, "height": 1}, {"x": 1}, {"x": 1.5, "y": 1, "width": 1, "height": 1},
+            {"x": 10**400, "y": 1, "width": 1, "height": 1}, {"x": True, "y": 1, "width": 1, "height": 1}],
+    "faces": [None, 5, "ab", {"a": 1}, [[]], [5]],
+    "identity": [5, {"size": "1", "changed": 1}, {"size": 1}, []],
+    "reject": [5, {"code": "none such", "reason": "x"}, {"code": "empty", "reason": 5}, {"code": ["empty"], "reason": "x"}],
+    "outcome": ["[" * 200_000, "{}", "5", "null", '"x"', b"\xff\xfe", 7, "[{}]"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_promise_11_odd_values_in_a_journal_are_a_sentence(tmp_path: Path, photos: list[Path], kind: str, did: Did) -> None:
+    good = json.loads(encoded(Outcome(photos[0], (FACE,), identity=identity_of(photos[0]))))
+    for value in ODD[kind]:
+        path = journal_path(tmp_path / "r.csv")
+        stopped(path, [Outcome(photos[0], (FACE,), identity=identity_of(photos[0]))])
+        face = good["faces"][0]
+        texts = {"settings": value, "outcome": value}
+        if kind in {"probabilities", "detection_score", "box"}:
+            texts["outcome"] = json.dumps(good | {"faces": [face | {kind: value}]})
+        elif kind in good:
+            texts["outcome"] = json.dumps(good | {kind: value})
+        with contextlib.closing(sqlite3.connect(path)) as database, database:
+            if kind == "settings":
+                database.execute("UPDATE run SET settings = ?", (value,))
+            else:
+                database.execute("UPDATE photo SET outcome = ?", (texts["outcome"],))
+        with pytest.raises(FercliError, match="journal"), open_journal(path, SETTINGS, resume=True) as journal:
+            journal.find(photos[0])
+        did(1, "odd values")
+        path.unlink()
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE VIEW run AS WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT x AS settings FROM c WHERE x<0",
+        "CREATE TABLE run (settings TEXT NOT NULL, more TEXT)",
+        "CREATE TABLE accounts (name TEXT)",
+    ],
+)
+@pytest.mark.parametrize("resume", [False, True])
+def test_promise_11_a_database_of_something_else_is_left_as_it_is(tmp_path: Path, statement: str, resume: bool) -> None:
+    path = journal_path(tmp_path / "r.csv")
+    with contextlib.closing(sqlite3.connect(path)) as database, database:
+        database.execute(statement)
+    before = path.read_bytes()
+    with pytest.raises(IntegrityError, match="database of something else"), open_journal(path, SETTINGS, resume=resume):
+        pass
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("resume", [False, True])
+@pytest.mark.parametrize("link", ["symbolic", "hard", "broken", "behind"])
+def test_promise_9_a_link_in_the_journal_s_place_is_not_followed(tmp_path: Path, resume: bool, link: str) -> None:
+    path, target = journal_path(tmp_path / "r.csv"), tmp_path / "precious.db"
+    with contextlib.closing(sqlite3.connect(target)) as database, database:
+        database.execute("CREATE TABLE photo (path TEXT)")
+    before = target.read_bytes()
+    if link == "hard":
+        path.hardlink_to(target)
+    elif link == "behind":
+        path.with_name(f"{path.name}-journal").symlink_to(target)
+    else:
+        path.symlink_to(target if link == "symbolic" else tmp_path / "nothing")
+    with pytest.raises(IntegrityError, match="take it away"), open_journal(path, SETTINGS, resume=resume):
+        pass
+    assert target.read_bytes() == before
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_promise_10_a_journal_that_finds_no_room_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Journal, "_changed", full)
+    path = journal_path(tmp_path / "r.csv")
+    with pytest.raises(FercliError, match="cannot be written"), open_journal(path, SETTINGS, resume=False):
+        pass
+    assert list(tmp_path.iterdir()) == []

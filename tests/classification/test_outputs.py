@@ -53,8 +53,8 @@ def test_what_a_text_stands_for() -> None:
     for text in ("./", "/"):
         with pytest.raises(UsageError, match="without a name of its own"):
             Output.parse(text)
-    with pytest.raises(UsageError, match=r"end the name in \.csv, \.jsonl or \.parquet, or in / for a folder"):
-        suffix_of(Output.parse("x.xlsx"))
+    with pytest.raises(UsageError, match=r"end the name in \.csv, \.jsonl, \.parquet or \.xlsx, or in / for a folder"):
+        suffix_of(Output.parse("x.txt"))
 
 
 def test_parquet_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

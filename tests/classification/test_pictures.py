@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from fercli.classification.pictures import annotate, thumbnail
+from fercli.classification.pictures import _place, annotate, thumbnail
 from fercli.classification.records import Face, Outcome, Reject
+from fercli.errors import FercliError
 from fercli.labels import LABELS
 from fercli.photos.geometry import Box
 from tests.conftest import PHOTOS
@@ -48,12 +49,34 @@ def test_copies_stay_inside_the_folder_and_rejects_have_none(tmp_path: Path, mon
     (tmp_path / "photo.jpg").write_bytes((PHOTOS / "astronaut.jpg").read_bytes())
     monkeypatch.chdir(tmp_path / "in")
     marked = annotate(Outcome(Path("../photo.jpg")), Path("out"), LIMIT)
-    assert marked == Path("out/__up__/photo.jpg.jpg")
+    assert marked == Path("out/__up__/photo.jpg")
     absolute = annotate(Outcome(tmp_path / "photo.jpg"), Path("out"), LIMIT)
     assert absolute
     assert absolute.resolve().is_relative_to(tmp_path / "in" / "out")
     assert annotate(Outcome(Path("../photo.jpg"), reject=Reject("empty", "no bytes")), Path("out"), LIMIT) is None
     assert annotate(Outcome(Path("gone.jpg")), Path("out"), LIMIT) is None
+
+
+def test_promise_20_every_photo_has_a_copy_of_its_own() -> None:
+    names = ("a.png", "a.png.jpg", "a.png.jpg.jpg", "a.jpg", "a.JPG", "a.jpeg", "a", "a.jpg.jpg", "a.dat", "a.dat.jpg", "a.gif")
+    folders = ("", "..", "__up__", "___up__", "__root__", "/", "a.png.jpg", "a.png.jpg_", "a.jpg.jpg", "a.png", "../__up__")
+    paths = {Path(folder) / name for folder in folders for name in names}
+    places = {_place(path) for path in paths}
+    assert len(places) == len(paths)
+    assert not places & {above for place in places for above in place.parents}
+    assert all(".." not in place.parts and not place.is_absolute() for place in places)
+    assert [str(_place(Path(name))) for name in ("IMG.JPG", "p/a.png", "b.jpeg")] == ["IMG.JPG", "p/a.png.jpg", "b.jpeg"]
+
+
+def test_promise_20_a_copy_is_never_written_over_its_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("photos").mkdir()
+    Path("out").mkdir()
+    Path("photos/a.jpg").write_bytes((PHOTOS / "astronaut.jpg").read_bytes())
+    Path("out/photos").symlink_to(tmp_path / "photos")
+    with pytest.raises(FercliError, match="is the photo itself"):
+        annotate(Outcome(Path("photos/a.jpg")), Path("out"), LIMIT)
+    assert Path("photos/a.jpg").read_bytes() == (PHOTOS / "astronaut.jpg").read_bytes()
 
 
 def test_long_names_are_shortened_and_stay_distinct(tmp_path: Path) -> None:

@@ -3,13 +3,14 @@ import io
 import json
 from pathlib import Path
 
+import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
 from fercli.classification.records import COLUMNS, Face, Outcome, Reject, rows
-from fercli.classification.writers import CsvWriter, JsonLinesWriter, ParquetWriter
+from fercli.classification.writers import CsvWriter, ExcelWriter, JsonLinesWriter, ParquetWriter, ended
 from fercli.labels import LABELS
 from fercli.photos.geometry import Box
 from tests.promises import Did
@@ -92,3 +93,63 @@ def test_parquet_of_no_rows_can_be_read() -> None:
     data = io.BytesIO()
     ParquetWriter(data).close()
     assert parquet.read_table(data).num_rows == 0
+
+
+def workbook(*outcomes: Outcome) -> io.BytesIO:
+    data = io.BytesIO()
+    with ended(ExcelWriter(data)) as writer:
+        for outcome in outcomes:
+            for row in rows(outcome, "deep"):
+                writer.write(row)
+    data.seek(0)
+    return data
+
+
+def test_promise_19_a_workbook_has_typed_cells_and_no_formula() -> None:
+    names = ["=1+1", "@x", "https://example.org/x.jpg", "a\x08\r\n_x0041_.jpg", "<r>x</r>", " 007 ", "{=1}"]
+    book = openpyxl.load_workbook(workbook(*(Outcome(Path(name), (HAPPY, SAD)) for name in names), Outcome(Path("b"))))
+    (sheet,) = book.worksheets
+    assert sheet.freeze_panes == "A2"
+    header, *lines = sheet.iter_rows()
+    assert [cell.value for cell in header] == list(COLUMNS)
+    assert {cell.data_type for line in lines for cell in line} <= {"s", "n", "inlineStr"}
+    assert [openpyxl.utils.escape.unescape(line[0].value).rstrip() for line in lines[:-1:2]] == [
+        str(Path(name)).rstrip() for name in names
+    ]
+    first = dict(zip(COLUMNS, [cell.value for cell in lines[0]], strict=True))
+    assert (first["face"], first["happy"], first["label"], first["reason"]) == (1, 0.9, "happy", None)
+
+
+def test_promise_22_a_workbook_of_the_same_rows_has_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = workbook(Outcome(Path("a"), (HAPPY,)))
+    monkeypatch.setattr("time.time", lambda: 2e9)
+    assert workbook(Outcome(Path("a"), (HAPPY,))).getvalue() == first.getvalue()
+
+
+def test_more_rows_than_a_sheet_holds_go_to_further_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ExcelWriter, "_ROWS", 3)
+    sheets = openpyxl.load_workbook(workbook(*(Outcome(Path(f"{number}.jpg")) for number in range(5)))).worksheets
+    assert [[row[0] for row in sheet.values] for sheet in sheets] == [
+        ["path", "0.jpg", "1.jpg"],
+        ["path", "2.jpg", "3.jpg"],
+        ["path", "4.jpg"],
+    ]
+
+
+def test_a_workbook_that_is_given_up_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    data = io.BytesIO()
+    writer = ExcelWriter(data)
+    assert list(tmp_path.iterdir())
+    with pytest.raises(KeyboardInterrupt), ended(writer):
+        raise KeyboardInterrupt
+    assert (list(tmp_path.iterdir()), data.getvalue()) == ([], b"")
+
+
+def test_promise_10_a_full_disk_is_told_by_a_workbook_too() -> None:
+    class Full(io.BytesIO):
+        def write(self, _: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"), ended(ExcelWriter(Full())) as writer:
+        writer.write(next(rows(Outcome(Path("a")), "deep")))

@@ -103,7 +103,7 @@ def test_the_output_inside_the_input_is_not_read_back(fercli: Run, photos: Path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-o", "r.xlsx"], "end the name in .csv, .jsonl or .parquet"),
+        (["-o", "r.ods"], "end the name in .csv, .jsonl, .parquet or .xlsx"),
         (["-o", "r.csv", "--model", "vgg"], "There is no model 'vgg'; choose one of"),
         (["-o", "r.csv", "--model", "deep", "--hog"], "--model already names the network"),
         (["-o", "r.csv", "--detector", "dlib"], "'dlib' is not one of"),
@@ -300,3 +300,27 @@ def test_a_stopped_parquet_run_is_quiet(fercli: Run, photos: Path, tmp_path: Pat
 def test_the_help_names_the_extra_to_install(fercli: Run) -> None:
     """Brackets are markup to whoever draws the help."""
     assert "fercli[ray]" in "".join(fercli("classify", "--help").stdout.replace("│", "").split())
+
+
+def test_a_list_keeps_its_order_and_has_a_row_for_each_name(fercli: Run, photos: Path, tmp_path: Path) -> None:
+    names = [photos / "sub" / "dark.png", tmp_path / "gone.png", photos / "bright.png"]
+    (tmp_path / "list").write_bytes(b"\0".join(map(bytes, names)))
+    ran = fercli("classify", "--from-file", tmp_path / "list", "-o", tmp_path / "r.csv", "--detector", "none")
+    assert ran.code == 3
+    assert [(line["path"], line["status"]) for line in read(tmp_path / "r.csv")] == [
+        (str(name), status) for name, status in zip(names, ("ok", "rejected", "ok"), strict=True)
+    ]
+    ran = fercli("classify", "--from-file", tmp_path / "r.csv", "-o", tmp_path / "again.csv", "--detector", "none")
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "r.csv").read_bytes()
+    assert "nothing to label" in fercli("classify", "-o", tmp_path / "s.csv").talk
+
+
+def test_a_list_on_standard_input(fercli: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = [photos / "sub" / "dark.png"]
+    monkeypatch.setattr("fercli.classification.lists.read_list", lambda path: [] if path else listed)
+    assert fercli("classify", "-", "-o", tmp_path / "r.csv", "--detector", "none").code == 0
+    assert [line["path"] for line in read(tmp_path / "r.csv")] == [str(listed[0])]
+    monkeypatch.chdir(tmp_path)
+    Path("-").write_bytes((photos / "bright.png").read_bytes())
+    assert fercli("classify", "./-", "-o", "s.csv", "--detector", "none").code == 0
+    assert [line["path"] for line in read(tmp_path / "s.csv")] == ["'-"]

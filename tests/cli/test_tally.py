@@ -2,6 +2,7 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from fercli.classification.records import Face, Outcome, Reject
@@ -18,6 +19,29 @@ def test_faces_rejects_and_unsure_ones_are_counted() -> None:
         tally.add(outcome)
     assert (tally.photos, tally.expressions[UNSURE], tally.status["rejected"]) == (3, 2, 1)
     assert tally.text() == "classify  2 faces, 1 rejected"
+
+
+def test_groups_and_small_images_are_told_of_with_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tally = Tally()
+    found = Face(FACE.box, 0.9, FACE.probabilities)
+    for number, outcome in enumerate(
+        [
+            Outcome(Path("group"), (found, found, found)),
+            Outcome(Path("portrait"), (found,), small=True),
+            Outcome(Path("crop"), (FACE,), small=True),
+            Outcome(Path("wall"), small=True),
+            Outcome(Path("landscape")),
+            Outcome(Path("broken"), reject=Reject("damaged", "cut off"), small=True),
+            Outcome(Path("whole"), (FACE,)),
+        ]
+    ):
+        tally.add(outcome)
+        assert tally.photos == number + 1
+    tally.say_end(Walk([tmp_path]), Path("results.csv"), "compact")
+    said = capsys.readouterr().err
+    assert "photos with several faces: 1\n" in said
+    assert "small images taken whole: 1\n" in said
+    assert "small images without a face: 1; to label them whole: --detector none\n" in said
 
 
 def test_photos_are_counted_beside_the_work(tmp_path: Path) -> None:

@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from fercli.dataset import SPLITS, Dataset, write_dataset
-from fercli.models.registry import MODELS, Affine, Convolution, PaperNetwork, ResidualNetwork
+from fercli.models.architectures.paper import Affine, Convolution, PaperNetwork
+from fercli.models.architectures.residual import ResidualNetwork
+from fercli.models.history import Epoch, read_lines
+from fercli.models.inference import own_weights
+from fercli.models.registry import MODELS
+from fercli.models.weights import read_weights
 from fercli.preparation.prepare import prepare
 from tests.conftest import Ran, csv_text
 
@@ -138,6 +143,21 @@ def test_balanced_votes_can_be_asked_for(fercli: Run, folder: Path) -> None:
     options = ["train", "--model", "shallow-hog", "--epochs", "1", "--batch-size", "16", "--votes", "0.4"]
     assert "balanced votes True" in " ".join(fercli(*options, "--balanced-votes", "--out", "balanced").talk.split())
     assert "balanced votes" not in fercli(*options, "--no-balanced-votes", "--out", "plain").talk
+
+
+def test_class_weights_can_be_asked_for(fercli: Run, folder: Path, csv_file: Path) -> None:
+    kept = [line for number, line in enumerate(csv_file.read_text().splitlines()) if number % 2 or not line.startswith("3,")]
+    Path("rare.csv").write_text("\n".join(kept) + "\n")
+    assert fercli("prepare", "rare.csv", "-o", "rare.npz").code == 0
+    options = ["train", "--model", "shallow-hog", "--data", "rare.npz", "--epochs", "1", "--batch-size", "16"]
+    assert "class weights balanced" in " ".join(fercli(*options, "--class-weights", "balanced", "--out", "balanced").talk.split())
+    assert "class weights" not in fercli(*options, "--out", "plain").talk
+    mixes = [own_weights(Path(name)) for name in ("balanced", "plain")]
+    balanced, plain = (read_weights(mix.path).metadata["class_mix"] for mix in mixes)
+    assert balanced == pytest.approx([1 / 7] * 7, abs=1e-5)
+    assert plain[3] < 0.1
+    histories = [read_lines(Epoch, mix.history) for mix in mixes]
+    assert histories[0][0].loss != histories[1][0].loss
 
 
 def test_deep_and_shallow_together_is_a_usage_error(fercli: Run) -> None:

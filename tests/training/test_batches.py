@@ -5,7 +5,7 @@ import pytest
 
 from fercli.dataset import Dataset, Split
 from fercli.errors import UsageError
-from fercli.training.batches import Batches, class_mix, mixed, targets
+from fercli.training.batches import Batches, balanced_weights, class_mix, mixed, targets
 
 
 @pytest.fixture
@@ -24,6 +24,18 @@ def test_the_class_mix_is_what_the_network_learns_on_the_average() -> None:
     wanted = np.eye(7, dtype=np.float32)[[0, 0, 3, 6]]
     assert class_mix(wanted, 0.0) == [0.5, 0, 0, 0.25, 0, 0, 0.25]
     assert class_mix(wanted, 0.7) == pytest.approx([0.25, 0.1, 0.1, 0.175, 0.1, 0.1, 0.175])
+
+
+def test_balanced_weights_let_all_classes_count_alike(split: Split) -> None:
+    labels = np.array([0, 0, 0, 3, 3, 6], np.uint8)
+    weights = balanced_weights(labels)
+    assert [weights[labels == label].sum() for label in (0, 3, 6)] == pytest.approx([2, 2, 2])
+    assert class_mix(np.eye(7, dtype=np.float32)[labels], 0.0, weights) == pytest.approx(
+        [1 / 3, 0, 0, 1 / 3, 0, 0, 1 / 3], abs=1e-5
+    )
+    every = np.arange(len(split), dtype=np.float32)
+    inputs, wanted, counted = Batches(split, targets(split), np.array([5, 2, 9]), 2, every)[0]
+    assert (len(inputs["pixels"]), len(wanted), counted.tolist()) == (2, 2, [5.0, 2.0])
 
 
 def test_votes_are_mixed_into_the_target() -> None:

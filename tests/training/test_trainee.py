@@ -6,12 +6,13 @@ import pytest
 
 from fercli.dataset import Dataset
 from fercli.errors import IntegrityError, UsageError
-from fercli.models.registry import MODELS, ResidualNetwork
+from fercli.models.architectures.residual import ResidualNetwork
+from fercli.models.registry import MODELS
 from fercli.training.devices import Devices
 from fercli.training.trainee import Trainee
 
 MODEL = replace(MODELS["compact"], network=ResidualNetwork(stem=2, stages=((2, 1),), squeeze=0, head_dropout=0.1))
-RECIPE = replace(MODEL.recipe, batch_size=16)
+RECIPE = replace(MODEL.recipe, batch_size=16, average=0.0)
 
 
 def trainee(dataset: Dataset, **changes: object) -> Trainee:

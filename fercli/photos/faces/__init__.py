@@ -11,6 +11,8 @@ from fercli.errors import UsageError
 from fercli.photos.geometry import Frame
 from fercli.photos.images import square_around
 
+CROP_SIDE = 128  # an image no larger on either side is a face already: FER2013's own have 48, CK+ and RAF-DB crops 48 to 100
+LARGE_CROP_SIDE = 256  # one no larger may be a face: AffectNet's crops have 224
 _SAME_FACE = 0.4  # of the two squares' union lies in both
 
 

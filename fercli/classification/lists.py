@@ -1,0 +1,46 @@
+"""Lists of photos: the names that `find`, a file or an earlier run's results give."""
+
+import os
+import sys
+from pathlib import Path
+
+from fercli.classification.results import READERS, read_results
+from fercli.errors import FercliError, UsageError
+from fercli.files import refuse_missing
+from fercli.remote import place
+
+
+def read_list(path: Path | None) -> list[Path]:
+    """Return the names that a file holds, or standard input if `path` is None, in their order.
+
+    Names end in NUL where there is one (`find -print0`), and in line ends otherwise; empty ones are left out. A file whose suffix
+    is one of results has them in its column `path`, one after the other taken once. Raises UsageError for a file that is missing or
+    an empty list, FercliError for one that cannot be read.
+    """
+    shown = "standard input" if path is None else str(path)
+    if path and path.suffix.lower() in READERS:
+        names = dict.fromkeys(os.fsencode(row["path"]) for row in read_results(path) if row["path"])
+    else:
+        names = dict.fromkeys(_names(_content(path)))
+    if not names:
+        raise UsageError(f"{shown} lists no photos; give a name a line, or the output of find … -print0.")
+    return [place(os.fsdecode(name)) for name in names]
+
+
+def _content(path: Path | None) -> bytes:
+    if path is None:
+        if not hasattr(sys.stdin, "buffer"):  # closed, or as in a notebook
+            raise UsageError("Standard input gives no list here; name a file with --from-file.")
+        return sys.stdin.buffer.read()
+    refuse_missing([path], "give a file with a name a line")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FercliError(f"{path} cannot be read ({error.strerror or error}); give a file with a name a line.") from error
+
+
+def _names(content: bytes) -> list[bytes]:
+    if b"\0" in content:
+        return [name for name in content.split(b"\0") if name]
+    # A byte order mark and carriage returns are what Windows' editors add.
+    return [name for line in content.removeprefix(b"\xef\xbb\xbf").split(b"\n") if (name := line.removesuffix(b"\r"))]

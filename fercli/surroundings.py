@@ -1,0 +1,68 @@
+"""What a machine has set for other programs, made neutral for this one before the first heavy import: streams and variables."""
+
+import io
+import os
+import sys
+from importlib.util import find_spec
+from typing import Any
+
+from fercli.errors import UsageError
+
+BACKENDS = ("tensorflow", "jax", "torch")
+_OUTPUT = "standard output"
+
+
+class _Output(io.FileIO):
+    """Standard output, whose errors say that they are its own."""
+
+    def write(self, data: Any) -> int | None:  # type: ignore[override]
+        try:
+            return super().write(data)
+        except OSError as error:
+            error.filename = _OUTPUT
+            raise
+
+
+def complete_streams() -> None:
+    """Open the standard streams that are closed, so that no file of ours gets their numbers; one that is written to then fails.
+
+    What an encoding cannot hold is written as an escape.
+    """
+    for number, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, flags)  # takes the lowest number that is free: this one
+    encoding = sys.stdout.encoding if sys.stdout else "utf-8"
+    output = io.BufferedWriter(_Output(1, "w", closefd=False))
+    sys.stdout = io.TextIOWrapper(output, encoding, "backslashreplace", line_buffering=output.isatty())
+    if sys.stderr is None:
+        talk = io.BufferedWriter(io.FileIO(2, "w", closefd=False))
+        sys.stderr = io.TextIOWrapper(talk, "utf-8", "backslashreplace", line_buffering=True)
+
+
+def give_up_output(error: OSError) -> None:
+    """If standard output failed, let what is left for it go nowhere, or Python tells of that as it ends."""
+    if error.filename == _OUTPUT:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def set_variables() -> None:
+    """Set what libraries read: no file or variable that is meant for another program changes what this one does.
+
+    A backend of Keras that is named stays.
+    """
+    for name in ("MATPLOTLIBRC", "TF_USE_LEGACY_KERAS", "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED"):
+        os.environ.pop(name, None)
+    os.environ["MPLBACKEND"] = "agg"  # a notebook names one that only it has
+    os.environ["KERAS_HOME"] = os.devnull  # where there is no keras.json, and none can be made
+    os.environ.setdefault("KERAS_BACKEND", BACKENDS[0])
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+def refuse_backend() -> None:
+    """Raise UsageError if Keras cannot train with the backend that KERAS_BACKEND names."""
+    name = os.environ.get("KERAS_BACKEND", BACKENDS[0])
+    if name not in BACKENDS or find_spec(name) is None:
+        fault = "is not installed" if name in BACKENDS else f"is none of {', '.join(BACKENDS)}"
+        raise UsageError(f"KERAS_BACKEND names {name!r}, which {fault}; install it, or call fercli without that variable.")

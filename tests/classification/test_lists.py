@@ -1,0 +1,44 @@
+import io
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from fercli.classification.lists import read_list
+from fercli.errors import FercliError, UsageError
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (b"b.jpg\na b.jpg\n\nb.jpg\nc", [b"b.jpg", b"a b.jpg", b"c"]),
+        (b"b\r\na\r\n", [b"b", b"a"]),
+        (b"\xef\xbb\xbfb\na", [b"b", b"a"]),
+        (b"b\nx\0 a\0\xff\0", [b"b\nx", b" a", b"\xff"]),
+    ],
+)
+def test_names_come_in_their_order(tmp_path: Path, content: bytes, names: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "list.txt").write_bytes(content)
+    assert [bytes(path) for path in read_list(tmp_path / "list.txt")] == names
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(content)))
+    assert [bytes(path) for path in read_list(None)] == names
+
+
+def test_a_table_gives_its_column_path(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_bytes(b"id,path\n1,z.jpg\n2,'=a.jpg\n3,\n4,caf\xe9.jpg\n5,z.jpg\n")
+    assert [bytes(path) for path in read_list(tmp_path / "r.csv")] == [b"z.jpg", b"=a.jpg", b"caf\xe9.jpg"]
+    (tmp_path / "r.csv").write_text("id,name\n1,z.jpg\n")
+    with pytest.raises(FercliError, match="has no column path"):
+        read_list(tmp_path / "r.csv")
+
+
+def test_no_list_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "empty.txt").write_text("\n")
+    for path, message in ((tmp_path / "empty.txt", "lists no photos"), (tmp_path / "no.txt", "does not exist")):
+        with pytest.raises(UsageError, match=message):
+            read_list(path)
+    with pytest.raises(FercliError, match="cannot be read"):
+        read_list(tmp_path)
+    monkeypatch.setattr("sys.stdin", None)
+    with pytest.raises(UsageError, match="gives no list here"):
+        read_list(None)

@@ -1,0 +1,213 @@
+import io
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pyarrow import Table, parquet
+
+from fercli.classification.records import Face, Outcome, Reject, rows
+from fercli.classification.results import read_results
+from fercli.classification.summary import summarise
+from fercli.classification.writers import CsvWriter, JsonLinesWriter, Writer
+from fercli.errors import FercliError, UsageError
+from fercli.labels import LABELS
+from fercli.photos.geometry import Box
+
+
+def face(happy: float) -> Face:
+    rest = (1 - happy) / 6
+    return Face(Box(0, 0, 9, 9), None, tuple(happy if label == "happy" else rest for label in LABELS))
+
+
+STUDY = [
+    Outcome(Path("p2/w1/a.jpg"), (face(0.9), face(0.9), face(0.9))),
+    Outcome(Path("p2/w1/b.jpg"), (face(0.1),)),
+    Outcome(Path("p2/w2/c.jpg")),
+    Outcome(Path("p10/w1/d.jpg"), (face(0.4),)),
+    Outcome(Path("p10/w1/e.jpg"), reject=Reject("empty", "it has no bytes")),
+]
+
+
+def table(outcomes: list[Outcome] = STUDY, min_confidence: float = 0.0) -> Iterator[dict[str, Any]]:
+    for outcome in outcomes:
+        yield from rows(outcome, "compact", min_confidence)
+
+
+def test_groups_count_photos_and_faces_and_what_has_none() -> None:
+    summary = summarise(table(min_confidence=0.5))
+    assert summary.columns == ("folder",)
+    counts = [
+        (row["folder"], row["photos"], row["faces"], row["no_face"], row["rejected"], row["unlabelled"]) for row in summary.table()
+    ]
+    assert counts == [("p2/w1", 2, 4, 0, 0, 1), ("p2/w2", 1, 0, 1, 0, 0), ("p10/w1", 2, 1, 0, 1, 1)]
+    first, second, _ = summary.table()
+    assert (first["share_happy"], first["mean_happy"]) == (0.75, 0.7)
+    assert second["share_happy"] is second["mean_happy"] is second["low_happy"] is None
+    assert summary.everything.photos == 5
+
+
+def test_the_interval_takes_a_photo_for_one_draw_however_many_faces_it_has() -> None:
+    """Compared with the linearised ratio written out by its definition, over photos of 0 to 4 faces."""
+    generator = np.random.default_rng(1)
+    photos = [[float(value) for value in generator.random(generator.integers(0, 5))] for _ in range(40)]
+    outcomes = [Outcome(Path(f"{number}.jpg"), tuple(map(face, values))) for number, values in enumerate(photos)]
+    (group,) = summarise(table(outcomes)).groups
+    mean = group.means[LABELS.index("happy")]
+    assert mean.interval
+    seen = [values for values in photos if values]
+    faces = sum(map(len, seen))
+    ratio = sum(map(sum, seen)) / faces
+    residuals = [sum(values) - ratio * len(values) for values in seen]
+    error = math.sqrt(len(seen) / (len(seen) - 1) * sum(residual**2 for residual in residuals)) / faces
+    from scipy import stats
+
+    assert mean.value == pytest.approx(ratio, abs=1e-4)
+    half = stats.t.ppf(0.975, len(seen) - 1) * error
+    assert mean.interval == pytest.approx((ratio - half, ratio + half), abs=2e-4)
+
+
+def test_copies_of_a_face_within_photos_make_the_interval_no_narrower() -> None:
+    def width(copies: int) -> float:
+        outcomes = [Outcome(Path(f"{number}.jpg"), (face(number / 10),) * copies) for number in range(10)]
+        (group,) = summarise(table(outcomes)).groups
+        interval = group.means[3].interval
+        assert interval
+        return interval[1] - interval[0]
+
+    assert width(20) == pytest.approx(width(1))
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
+    """Photos whose faces share a mood: of 400 studies about 95 % hold the true mean; counting faces alone would give far less."""
+    generator = np.random.default_rng(0)
+    held = 0
+    for _ in range(400):
+        outcomes = []
+        for number in range(25):
+            mood = generator.normal(0.5, 0.1)
+            values = np.clip(mood + generator.normal(0, 0.02, 8), 0, 1)
+            outcomes.append(Outcome(Path(f"{number}.jpg"), tuple(face(float(value)) for value in values)))
+        (group,) = summarise(table(outcomes)).groups
+        low, high = group.means[3].interval or (1.0, 0.0)
+        held += low <= 0.5 <= high
+    assert 0.91 <= held / 400 <= 0.985
+
+
+def test_a_single_photo_has_no_interval() -> None:
+    (group,) = summarise(table(STUDY[:1])).groups
+    assert [mean.interval for mean in group.means] == [None] * 7
+
+
+def test_by_columns_expressions_and_videos() -> None:
+    assert [group.names for group in summarise(table(), ["status"]).groups] == [("no_face",), ("ok",), ("rejected",)]
+    named = summarise(table(), [r"(?P<person>p\d+)/w(?P<week>\d)"])
+    assert named.columns == ("person", "week")
+    assert [group.names for group in named.groups] == [("p2", "1"), ("p2", "2"), ("p10", "1")]
+    assert [group.names for group in summarise(table(), [r"w(\d)"]).groups] == [("1",), ("2",)]
+    partly = summarise(table(), ["p2"])
+    assert ([group.names for group in partly.groups], partly.unmatched, partly.everything.photos) == ([("p2",)], 2, 5)
+    video = [
+        row | {"path": "v.mp4", "time": time, "person": 1 + (time > 70)}
+        for row, time in zip(table(STUDY[:1] * 2), (0, 59.9, 60, 61, 80, 190), strict=True)
+    ]
+    by_minute = summarise(video, ["minute"])
+    assert [(*group.names, group.faces) for group in by_minute.groups] == [("v.mp4", "0", 2), ("v.mp4", "1", 3), ("v.mp4", "3", 1)]
+    both = summarise(video, ["person", "minute"])
+    assert both.columns == ("path", "person", "minute")
+    assert [(*group.names[1:], group.faces) for group in both.groups] == [
+        ("1", "0", 2),
+        ("1", "1", 2),
+        ("2", "1", 1),
+        ("2", "3", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("by", "message"),
+    [
+        ("person", "only results of videos have"),
+        ("participant", "matches no path, such as p2/w1/a.jpg"),
+        ("p(", "neither a column nor a regular expression"),
+    ],
+)
+def test_what_makes_no_group_is_refused(by: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        summarise(table(), [by])
+
+
+def test_rows_that_are_no_results_are_refused() -> None:
+    with pytest.raises(FercliError, match="There are no rows"):
+        summarise([])
+    with pytest.raises(FercliError, match="do not stand together"):
+        summarise(table([*STUDY, STUDY[0]]))
+    for change in ({"happy": "many"}, {"happy": "nan"}, {"happy": "1.5"}, {"sad": None}):
+        (row,) = table(STUDY[1:2])
+        with pytest.raises(FercliError, match="Row 1 "):
+            summarise([row | change])
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+def test_every_format_gives_the_same_summary(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"r{suffix}"
+    outcomes = [Outcome(Path("=odd/x.jpg"), (face(0.5),)), *STUDY]
+    if suffix == ".parquet":
+        parquet.write_table(Table.from_pylist(list(table(outcomes))), path)
+    else:
+        data = io.BytesIO()
+        writer: Writer = CsvWriter(data) if suffix == ".csv" else JsonLinesWriter(data)
+        for row in table(outcomes):
+            writer.write(row)
+        path.write_bytes(data.getvalue())
+    assert list(summarise(read_results(path)).table()) == list(summarise(table(outcomes)).table())
+    folder = tmp_path / f"r{suffix}.d"
+    folder.mkdir()
+    path.rename(folder / f"part-00000{suffix}")
+    assert len(list(read_results(folder))) == 8
+
+
+def test_broken_results_are_refused_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"
+    for text, message in (
+        ("a,b\n1,2\n", "has no column path"),
+        ("path,face\nx,1\ny\n", "after row 1 .line 3 has 1 cells"),
+        ('path,face\n"x,1\n', "cannot be read after row 0"),
+    ):
+        path.write_text(text)
+        with pytest.raises(FercliError, match=message):
+            list(read_results(path))
+    (tmp_path / "r.jsonl").write_text('{"path": "x"}\n{"pa')
+    with pytest.raises(FercliError, match="after row 1"):
+        list(read_results(tmp_path / "r.jsonl"))
+    (tmp_path / "r.parquet").write_text("no")
+    (tmp_path / "r.txt").write_text("no")
+    (tmp_path / "r").mkdir()
+    for name, message in (
+        ("r.parquet", "after row 0"),
+        ("r.txt", "not of a format"),
+        ("r", "no parts"),
+        ("no.csv", "does not exist"),
+    ):
+        with pytest.raises(FercliError, match=message):
+            list(read_results(tmp_path / name))
+
+
+def test_a_large_file_is_read_in_bounded_memory(tmp_path: Path) -> None:
+    """60,000 photos take 8 bytes each; a list of them would take a hundred times that."""
+    import tracemalloc
+
+    row = next(table(STUDY[1:2]))
+
+    def many() -> Iterator[dict[str, Any]]:
+        for number in range(60_000):
+            yield row | {"path": f"f{number % 3}/{number}.jpg"}
+
+    summarise(table())
+    tracemalloc.start()
+    summary = summarise(many())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [group.photos for group in summary.groups] == [20_000] * 3
+    assert peak < 3e6

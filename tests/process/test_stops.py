@@ -1,0 +1,74 @@
+"""A stop ends the process within two seconds, whatever it is doing, and however many signals come."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.promises import Did
+
+CODE = """
+import hashlib, time
+import fercli.cli
+from fercli.__main__ import main
+
+def long():
+    print("begun", flush=True)
+    {work}
+
+fercli.cli._run = long
+main()
+"""
+IN_PYTHON = "time.sleep(60)"
+IN_C = "hashlib.pbkdf2_hmac('sha256', b'x', b'y', 10**9)"  # which lets no handler run
+
+
+def begin(work: str, *, nohup: bool = False) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", CODE.format(work=work)]
+    ignore = (lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) if nohup else None  # as nohup does
+    child = subprocess.Popen(
+        command,
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=ignore,  # noqa: PLW1509 (no threads here)
+    )
+    assert child.stdout
+    assert child.stdout.readline() == "begun\n"
+    return child
+
+
+@pytest.mark.parametrize("work", [IN_PYTHON, IN_C])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_promise_12_a_stop_waits_for_nothing(work: str, number: int, did: Did) -> None:
+    with begin(work) as child:
+        started = time.monotonic()
+        os.kill(child.pid, number)
+        talk = child.communicate(timeout=30)[1]
+        assert time.monotonic() - started < (5 if work == IN_C else 3)
+    assert child.returncode == 128 + number
+    assert talk == "error: Stopped; nothing was written.\n"
+    did(1, "signals to stop")
+
+
+@pytest.mark.parametrize("work", [IN_PYTHON, IN_C])
+def test_promise_12_many_signals_at_once_are_one_stop(work: str, did: Did) -> None:
+    with begin(work) as child:
+        for number in (signal.SIGHUP, signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
+            os.kill(child.pid, number)
+        talk = child.communicate(timeout=30)[1]
+    assert child.returncode in {129, 130, 143}
+    assert talk == "error: Stopped; nothing was written.\n"
+    did(4, "signals to stop")
+
+
+def test_promise_12_what_nohup_began_outlives_its_terminal() -> None:
+    with begin("time.sleep(1.5)", nohup=True) as child:
+        os.kill(child.pid, signal.SIGHUP)
+        talk = child.communicate(timeout=30)[1]
+    assert talk == ""

@@ -1,0 +1,115 @@
+"""Streams that are closed or full, encodings, variables of other programs: the same result, or one sentence."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fercli import surroundings
+from fercli.errors import UsageError
+from fercli.surroundings import refuse_backend, set_variables
+
+ROOT = Path(__file__).parents[1]
+FERCLI = f"exec {sys.executable} -m fercli"
+
+
+def shell(command: str, **variables: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(["bash", "-c", command], cwd=ROOT, env=os.environ | variables, capture_output=True, check=False)
+
+
+def test_promise_22_a_closed_error_stream_or_input_changes_nothing(tmp_path: Path) -> None:
+    plain = shell(f"{FERCLI} models")
+    assert plain.returncode == 0
+    for closed in ("2>&-", "<&-", "<&- 2>&-"):
+        child = shell(f"{FERCLI} models {closed}")
+        assert (child.returncode, child.stdout) == (0, plain.stdout), closed
+        failed = shell(f"{FERCLI} classify nowhere -o {tmp_path}/r.csv {closed}")
+        assert failed.returncode == 2, closed
+    assert shell(f"{FERCLI} classify nowhere -o {tmp_path}/r.csv <&- >&- 2>&-").returncode == 2
+
+
+@pytest.mark.parametrize("output", [">&-", ">/dev/full", "| true"])
+def test_promise_10_standard_output_that_takes_nothing_is_a_sentence(output: str) -> None:
+    child = shell(f"set -o pipefail; {sys.executable} -m fercli models {output}")
+    talk = child.stderr.decode()
+    # A pipe may take it all before it closes; after that, typer says nothing, as is the custom with `head`.
+    assert (child.returncode, talk.count("\n")) in ({(1, 0), (0, 0)} if output == "| true" else {(1, 1)}), talk
+    if output != "| true":
+        assert "standard output cannot be read or written" in talk
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp932", "utf-16"])
+def test_promise_18_any_encoding_takes_the_tables(encoding: str) -> None:
+    child = shell(f"{FERCLI} models; {FERCLI} classify 'é中' -o x.csv", PYTHONIOENCODING=encoding)
+    assert child.returncode == 0
+    assert "deep-hog" in child.stdout.decode(encoding)
+    assert b"Traceback" not in child.stderr
+
+
+@pytest.mark.parametrize("arguments", ['classify ""', 'classify photos -o ""', "prepare x.csv --output=", 'evaluate --data ""'])
+def test_promise_20_an_empty_argument_is_refused(tmp_path: Path, arguments: str) -> None:
+    child = shell(f"cd {tmp_path}; PYTHONPATH={ROOT} {FERCLI} {arguments}")
+    assert child.returncode == 2
+    assert b"is empty; see that the variable" in child.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+CODE = """
+import sys
+import fercli.cli
+from fercli.__main__ import main
+
+def fail():
+    raise {error}
+
+fercli.cli._run = fail
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("OSError(30, 'Read-only file system')", "The system refuses what fercli needs (Read-only file system)"),
+        ("OSError(28, 'No space left on device', 'x.csv')", "x.csv cannot be read or written (No space left on device)"),
+        ("FileNotFoundError(2, 'No usable temporary directory found in []')", "No usable temporary directory"),
+        ("MemoryError", "The memory is used up"),
+        ("ImportError('no such library')", "A library cannot be loaded (no such library)"),
+        ("RuntimeError('can\\'t start new thread')", "fercli is at fault, and cannot go on (RuntimeError: can't start new thread)"),
+    ],
+)
+def test_promise_10_whatever_fails_is_a_sentence(error: str, words: str) -> None:
+    child = subprocess.run([sys.executable, "-c", CODE.format(error=error)], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert child.returncode == 1
+    assert child.stderr.count("\n") == 1
+    assert words in child.stderr
+    assert "standard output" not in child.stderr
+
+
+def test_promise_22_what_is_set_for_other_programs_is_not_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    hostile = {
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "MATPLOTLIBRC": "/nowhere",
+        "KERAS_HOME": "/somebody's",
+        "TF_USE_LEGACY_KERAS": "1",
+        "KERAS_MAX_EPOCHS": "1",
+    }
+    environment = {"KERAS_BACKEND": "jax"} | hostile
+    monkeypatch.setattr("fercli.surroundings.os.environ", environment)
+    set_variables()
+    assert environment["KERAS_BACKEND"] == "jax"
+    assert not set(hostile.items()) & set(environment.items())
+
+
+@pytest.mark.parametrize("name", ["theano", "", "numpy"])
+def test_a_backend_that_does_not_train_is_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", name)
+    with pytest.raises(UsageError, match="KERAS_BACKEND names"):
+        refuse_backend()
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    refuse_backend()
+    monkeypatch.setattr(surroundings, "find_spec", lambda _: None)
+    with pytest.raises(UsageError, match="which is not installed"):
+        refuse_backend()
