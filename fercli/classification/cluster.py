@@ -136,8 +136,7 @@ class _Worker:
         self._job, self._folder, self._sha256, self._version, self._threads = job, folder, sha256, version, threads
         self._attempts = attempts
         self._tools: tuple[Labels, Detector] | None = None
-        for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):  # TensorFlow would take every core for each worker
-            os.environ[name] = str(threads)
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # see `sessions.cores`; each worker would take every core
 
     def __call__(self, block: "pyarrow.Table") -> "pyarrow.Table":
         paths, outcomes = block["path"].to_pylist(), block["outcome"].to_pylist()

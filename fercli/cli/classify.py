@@ -10,6 +10,7 @@ from fercli import interface
 from fercli.classification.job import Workers
 from fercli.classification.journal import finished_path
 from fercli.classification.outputs import Output
+from fercli.classification.writers import WRITERS
 from fercli.cli import console
 from fercli.cli.options import (
     DeepOption,
@@ -57,7 +58,7 @@ def classify(
             "-o",
             parser=Output.parse,
             metavar="PLACE",
-            help="Results to write: .csv, .jsonl, .parquet; FOLDER/ for parts; or - for CSV on standard output.",
+            help=f"Results to write: {', '.join(WRITERS)}; FOLDER/ for parts; or - for CSV on standard output.",
             show_default=False,
             rich_help_panel="Output",
         ),

@@ -17,7 +17,7 @@ _LONG = 1.6  # no crop's sides are so unequal
 _FLAT = 32
 _EMPTY = 8  # grey levels between any pixels of a photo that shows nothing at all
 # Faces are sought down to these parts of the longer side, one after the other.
-_LARGE, _MEDIUM, _SMALL = 1 / 20, 1 / 32, 1 / 100
+_LARGE, _MEDIUM, _SMALL = 1 / 10, 1 / 32, 1 / 100
 _QUICK_FACE = 36  # pixels; smaller ones are not sought at first
 _ALONE = 1 / 5  # of the longer side: a face so large has seldom a smaller one beside it
 _CROWD = 1 / 16  # where faces are so small, smaller ones may be there
