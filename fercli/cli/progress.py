@@ -25,7 +25,7 @@ class _RateColumn(ProgressColumn):
 
 @contextlib.contextmanager
 def bars_on(console: Console, unit: str, *, hidden: bool) -> Iterator[Progress]:
-    """Show bars that count `unit`s while the block runs; only on a terminal, unless `hidden`, and wiped at the end."""
+    """Show bars that count `unit`s while the block runs; wiped at the end, unless `hidden` or on no terminal, or a dumb one."""
     with Progress(
         SpinnerColumn(),
         TextColumn("{task.description}", markup=False),
@@ -37,6 +37,6 @@ def bars_on(console: Console, unit: str, *, hidden: bool) -> Iterator[Progress]:
         TimeRemainingColumn(),
         console=console,
         transient=True,
-        disable=hidden or not console.is_terminal,
+        disable=hidden or not console.is_terminal or console.is_dumb_terminal,
     ) as bars:
         yield bars
