@@ -235,18 +235,17 @@ def classify(
     tally = Tally(min_confidence)
     title = run.labeller.title
     if not output.stream:
-        console.say_on_stop("Stopped; what was done is kept. Go on with the same command and --resume.")
-    with console.progress("photos") as bars:
-        bar = bars.add_task("classify", total=None)
-        with contextlib.ExitStack() as stack:
-            if not bars.disable:
-                stack.enter_context(counted(run.new_walk(), lambda total: bars.update(bar, total=total)))
-            for outcome in stack.enter_context(contextlib.closing(iter(run))):
-                if run.redone and not tally.photos:
-                    console.say(f"Everything is labelled again: {run.redone}.")
-                tally.add(outcome)
-                _say_reject(outcome)
-                bars.update(bar, completed=tally.photos, description=tally.text())
+        again = "the same command" if update else "the same command and --resume"
+        console.say_on_stop(f"Stopped; what was done is kept. Go on with {again}.")
+    with console.progress("photos") as meter, contextlib.ExitStack() as stack:
+        if not quiet:
+            stack.enter_context(counted(run.new_walk(), meter.expect))
+        for outcome in stack.enter_context(contextlib.closing(iter(run))):
+            if run.redone and not tally.photos:
+                console.say(f"Everything is labelled again: {run.redone}.")
+            tally.add(outcome)
+            _say_reject(outcome)
+            meter.update(tally.photos, known=run.kept, note=tally.text())
     tally.say_end(run.walk, output.path, title)
     if run.kept:
         console.say(f"of these known from before: {run.kept:,}")

@@ -27,6 +27,7 @@ from fercli.models.registry import ENSEMBLES, find_entry, name_from_flags
 
 if TYPE_CHECKING:
     from fercli.dataset import Dataset
+    from fercli.evaluation.measures import Evaluation
     from fercli.models.inference import Labels
 
 EXAMPLES = (
@@ -107,12 +108,14 @@ def evaluate(
     from fercli.evaluation.measures import evaluate as measure
     from fercli.models.priors import as_asked
 
-    results = []
-    for labeller in [as_asked(labeller, tta=tta, even=even) for labeller in labellers]:
-        console.say(f"evaluating {labeller.title} …")
-        if labeller.trained_on != {dataset.meta["digest"]}:
-            console.say(_note(labeller, dataset, data))
-        results.append(measure(labeller, dataset, split, shifts=shifts))
+    results: list[Evaluation] = []
+    with console.progress("models") as meter:
+        for labeller in [as_asked(labeller, tta=tta, even=even) for labeller in labellers]:
+            console.say(f"evaluating {labeller.title} …")
+            meter.update(len(results), total=len(labellers), note=f"at {labeller.title}")
+            if labeller.trained_on != {dataset.meta["digest"]}:
+                console.say(_note(labeller, dataset, data))
+            results.append(measure(labeller, dataset, split, shifts=shifts))
     published = list(dict.fromkeys(item for result in results for item in find_entry(result.model).published))
     comparisons = compare_hog(results, dataset.split(split).labels)
     from fercli.cli import exports

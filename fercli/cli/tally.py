@@ -38,8 +38,8 @@ class Tally:
         return self.status.total()
 
     def text(self) -> str:
-        """Return what stands beside the progress bar."""
-        return f"classify  {self.expressions.total():,} faces, {self.status['rejected']:,} rejected"
+        """Return what stands beside the count of photos."""
+        return f"{self.expressions.total():,} faces, {self.status['rejected']:,} rejected"
 
     def say_end(self, walk: Walk, output: Path, model: str) -> None:
         """Print what the whole run came to."""
