@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -20,14 +21,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module, command in {
+_COMMANDS: dict[ModuleType, Callable[..., None]] = {
     prepare: prepare.prepare,
     train: train.train,
     evaluate: evaluate.evaluate,
     classify: classify.classify,
     summary: summary.summary,
     models: models.models,
-}.items():
+}
+for module, command in _COMMANDS.items():
     app.command(cls=Command, epilog=examples(*module.EXAMPLES))(command)
 
 
