@@ -3,6 +3,8 @@
 Every message is a sentence that names the file concerned and says what to do next; the command line prints it as it is.
 """
 
+from collections.abc import Iterable
+
 EXIT_CODES: dict[int, str] = {
     0: "all done",
     1: "failed; nothing published, earlier outputs untouched",
@@ -69,3 +71,10 @@ class Interrupted(BaseException):
     def __init__(self, exit_code: int) -> None:
         super().__init__(exit_code)
         self.exit_code = exit_code
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the question whether the one of `known` that is spelt most like `name` was meant, after a space; empty if none is."""
+    from difflib import get_close_matches  # only a mistake needs it
+
+    return "".join(f" Did you mean {match!r}?" for match in get_close_matches(name.lower(), list(known), n=1))

@@ -4,13 +4,13 @@ A place is a text or a path. What goes wrong is a `FercliError`, whose message s
 command, `--overwrite`, whose argument has the same name here, `overwrite`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fercli.classification.job import Job, Options, Workers
 from fercli.classification.outputs import Output
-from fercli.errors import FercliError, UsageError
+from fercli.errors import FercliError, UsageError, nearest
 from fercli.files import MAX_PIXELS, claimed, refuse_existing, refuse_missing
 from fercli.models.registry import DEFAULT_TO_TRAIN
 from fercli.remote import place
@@ -210,6 +210,6 @@ def _even(prior: str) -> bool:
     return prior == "even"
 
 
-def _refuse_other(name: str, value: str, known: Iterable[str]) -> None:
+def _refuse_other(name: str, value: str, known: Sequence[str]) -> None:
     if value not in known:
-        raise UsageError(f"{name} is {value!r}; choose one of {', '.join(known)}.")
+        raise UsageError(f"{name} is {value!r}; choose one of {', '.join(known)}.{nearest(value, known)}")

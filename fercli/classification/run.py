@@ -186,14 +186,14 @@ class Run:
         counting = threading.Lock()
 
         def known(path: Path) -> Iterator[Outcome]:
-            found = False
             for find in finds:
+                any_found = False
                 for outcome in find(path):
-                    found = True
+                    any_found = True
                     with counting:
                         self.kept += 1
                     yield outcome
-                if found:
+                if any_found:
                     return
 
         if self.workers:

@@ -5,7 +5,6 @@ import csv
 import datetime
 import io
 import json
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -161,7 +160,8 @@ class ExcelWriter:
         try:
             self._book.close()
             with self._path.open("rb") as whole:
-                shutil.copyfileobj(whole, self._handle)
+                while chunk := whole.read(1 << 20):
+                    self._handle.write(chunk)
         except FileCreateError as error:  # wraps the OSError, such as of a full disk
             raise error.args[0] from error
         finally:

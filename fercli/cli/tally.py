@@ -53,9 +53,9 @@ class Tally:
         return self.status.total()
 
     def text(self) -> str:
-        """Return what stands beside the progress bar."""
+        """Return what stands beside the count of pictures."""
         video = f", {timedelta(seconds=int(self._times_before + self._time))} of video" if self.videos else ""
-        return f"classify  {self.expressions.total():,} faces, {self.status['rejected']:,} rejected{video}"
+        return f"{self.expressions.total():,} faces, {self.status['rejected']:,} rejected{video}"
 
     def say_end(self, walk: Walk, output: Path, model: str) -> None:
         """Print what the whole run came to."""

@@ -19,7 +19,7 @@ def test_faces_rejects_and_unsure_ones_are_counted() -> None:
     for outcome in (Outcome(Path("a"), (FACE, FACE)), Outcome(Path("b")), Outcome(Path("c"), reject=Reject("empty", "no bytes"))):
         tally.add(outcome)
     assert (tally.pictures, tally.expressions[UNSURE], tally.status["rejected"]) == (3, 2, 1)
-    assert tally.text() == "classify  2 faces, 1 rejected"
+    assert tally.text() == "2 faces, 1 rejected"
 
 
 def test_groups_and_small_images_are_told_of_with_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
