@@ -6,6 +6,12 @@ from fercli.models.registry import DEFAULT_MODEL, DEFAULT_TO_TRAIN, ENSEMBLES, M
 _NO_RECIPE = ("–",) * 6
 
 
+EXAMPLES = (
+    "fercli models",
+    "fercli models --help",
+)
+
+
 def models() -> None:
     """List the models of the registry, from its data alone."""
     columns = ["name", "parameters", "rate", "L2", "epochs", "batch", "published,\ntest, %", "weights"]

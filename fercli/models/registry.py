@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fercli.errors import UsageError
+from fercli.errors import UsageError, nearest
 from fercli.labels import LABELS
 from fercli.models.architectures import Network
 from fercli.models.architectures.paper import Affine, Convolution, PaperNetwork
@@ -206,7 +206,8 @@ def find_entry(name: str) -> Model | Ensemble:
     """Return the entry called `name`; UsageError names the known ones."""
     entry = MODELS.get(name) or ENSEMBLES.get(name)
     if entry is None:
-        raise UsageError(f"There is no model {name!r}; choose one of {', '.join([*MODELS, *ENSEMBLES])}.")
+        known = [*MODELS, *ENSEMBLES]
+        raise UsageError(f"There is no model {name!r}; choose one of {', '.join(known)}.{nearest(name, known)}")
     return entry
 
 
