@@ -89,9 +89,9 @@ class ParquetWriter:
         import pyarrow  # an extra
         from pyarrow import parquet
 
-        whole = dict.fromkeys(("face", "x", "y", "width", "height"), pyarrow.int32())
+        whole = dict.fromkeys(("frame", "face", "person", "x", "y", "width", "height"), pyarrow.int32())
         shares = dict.fromkeys(("detection_score", "confidence", *LABELS), pyarrow.float32())
-        types = whole | shares
+        types = whole | shares | {"time": pyarrow.float64()}
         schema = pyarrow.schema([(name, types.get(name, pyarrow.string())) for name in COLUMNS])
         self._table_of: Callable[[list[dict[str, object]]], Any] = lambda rows: pyarrow.Table.from_pylist(rows, schema)
         self._writer = parquet.ParquetWriter(handle, schema, compression="zstd")

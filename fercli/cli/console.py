@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 from fercli.files import shown_name
 
 _ENDLESS = 10_000
+_COLOURLESS = ("dumb", "unknown")
 
 
 @functools.cache
@@ -87,8 +88,13 @@ def warn(text: str) -> None:
 
 def error(text: str) -> None:
     """Print an error."""
-    prefix = "\x1b[1;31merror:\x1b[0m" if sys.stderr.isatty() else "error:"
+    prefix = "\x1b[1;31merror:\x1b[0m" if _in_colour() else "error:"
     print(prefix, safe(text), file=sys.stderr)  # noqa: T201 (without rich: see `_console`)
+
+
+def _in_colour() -> bool:
+    """Whether standard error takes colours, as Rich would say."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "").lower() not in _COLOURLESS
 
 
 def show(table: "Table") -> None:

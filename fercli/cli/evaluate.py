@@ -30,6 +30,11 @@ if TYPE_CHECKING:
     from fercli.evaluation.measures import Evaluation
     from fercli.models.inference import Labels
 
+EXAMPLES = (
+    "fercli evaluate --model compact --tta",
+    "fercli evaluate --weights runs/deep-hog --plots figures --json measures.json",
+)
+
 
 def evaluate(
     deep: DeepOption = False,
@@ -44,16 +49,32 @@ def evaluate(
         bool, typer.Option("--shifts", help="Measure after sixteen changes of the images, too, such as noise, blur and JPEG.")
     ] = False,
     split: Annotated[SplitName, typer.Option(help="PrivateTest or PublicTest.")] = SplitName.test,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write every number as JSON.", show_default=False)] = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write every number as JSON.", show_default=False, rich_help_panel="Output"),
+    ] = None,
     plots: Annotated[
         Path | None,
         typer.Option(
-            help="Write confusion matrices, reliability, accuracy per class and learning curves as PNG.", show_default=False
+            metavar="FOLDER",
+            help="Write confusion matrices, reliability, accuracy per class and learning curves as PNG.",
+            show_default=False,
+            rich_help_panel="Output",
         ),
     ] = None,
-    predictions: Annotated[Path | None, typer.Option(help="Write each image's probabilities as CSV.", show_default=False)] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write each image's probabilities as CSV.", show_default=False, rich_help_panel="Output"),
+    ] = None,
     card: Annotated[
-        Path | None, typer.Option("--card", help="Write the model's card, with figures, into this folder.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--card",
+            metavar="FOLDER",
+            help="Write the model's card, with figures, into this folder.",
+            show_default=False,
+            rich_help_panel="Output",
+        ),
     ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:

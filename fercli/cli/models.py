@@ -6,6 +6,12 @@ from fercli.models.registry import DEFAULT_MODEL, DEFAULT_TO_TRAIN, ENSEMBLES, M
 _NO_RECIPE = ("–",) * 6
 
 
+EXAMPLES = (
+    "fercli models",
+    "fercli models --help",
+)
+
+
 def models() -> None:
     """List the models of the registry, from its data alone."""
     columns = ["name", "parameters", "rate", "L2", "epochs", "batch", "published,\ntest, %", "weights"]
@@ -14,7 +20,7 @@ def models() -> None:
         recipe = model.recipe
         table.add_row(
             model.name,
-            f"{model.parameters:,}",
+            f"{model.parameters:,}" if model.parameters else "–",
             f"{recipe.learning_rate:g}",
             f"{recipe.l2:g}",
             str(recipe.epochs),

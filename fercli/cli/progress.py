@@ -39,7 +39,7 @@ def metered(console: Console, unit: str, say: Callable[[str], None], *, hidden: 
     """Show how far the block is: by a bar, wiped at the end, or, without a terminal, by a line to `say` every half minute."""
     if hidden:
         yield Meter(unit)
-    elif console.is_terminal:
+    elif console.is_terminal and not console.is_dumb_terminal:
         column = _MeterColumn()
         with Progress(SpinnerColumn(), BarColumn(_BAR_WIDTH), column, console=console, transient=True) as bars:
             column.meter = _BarMeter(unit, bars)

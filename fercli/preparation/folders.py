@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from fercli.errors import FercliError, ImageRejected, UsageError
-from fercli.files import readable
+from fercli.files import readable, shown_name
 from fercli.labels import LABELS
 from fercli.models.registry import SIDE
 from fercli.photos.images import crop, read_gray, square_around
@@ -60,18 +60,18 @@ def read_images(
     for number, ((_, path), name, meaning) in enumerate(zip(images, names, meanings, strict=True)):
         on_row(number)
         if meaning.expression is None:
-            collector.reject(number, _line(name), "it stands in no folder of an expression")
+            collector.reject(number, shown_name(Path(name)), "it stands in no folder of an expression")
         elif meaning.label is None:
-            collector.left_out[meaning.expression.lower()] += 1
+            collector.left_out[meaning.expression.strip().lower()] += 1
         else:
             try:
                 pixels = read_gray(path)
                 face = crop(pixels, square_around(pixels), SIDE)
                 collector.add_image(face, Row(number, meaning.label, meaning.split, persons[number]))
             except ImageRejected as error:
-                collector.reject(number, _line(name), error.reason, error.code)
+                collector.reject(number, shown_name(Path(name)), error.reason, error.code)
     for place, reason in left:
-        collector.reject(len(names), _line(readable(Path(place))), reason, "unreadable")
+        collector.reject(len(names), shown_name(Path(place)), reason, "unreadable")
     on_row(len(names))
     faces = collector.faces()
     faces.names = names
@@ -100,9 +100,9 @@ def _meanings(source: Path, folders: Sequence[tuple[str, ...]], classes: Classes
     meanings = [meaning_of(inside) for inside in folders]
     splits = any(meaning.split != NO_SPLIT for meaning in meanings)
     for inside, meaning in zip(folders, meanings, strict=True):
-        place = source.joinpath(*inside)
+        place = shown_name(source.joinpath(*inside))
         if meaning.expression is None and meaning.others:
-            name = meaning.others[-1]
+            name = shown_name(Path(meaning.others[-1]))
             raise FercliError(
                 f"{place} is no expression; leave it out with --leave-out {name}, say what all are with --classes (such as rafdb "
                 f"or 1=surprise,2=fear), name it {', '.join(LABELS)}, or move it away."
@@ -123,7 +123,3 @@ def _persons(names: Sequence[str], meanings: Sequence[_Meaning], pattern: str | 
     if not any(found):
         raise UsageError(f"--person {pattern} is in no file's name, such as {names[0] if names else ''}; give another pattern.")
     return [match.group() if match else name for match, name in zip(found, names, strict=True)]
-
-
-def _line(name: str) -> str:
-    return name.replace("\n", "\\n")

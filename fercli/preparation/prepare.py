@@ -106,7 +106,7 @@ def prepare(
     """
     with ThreadPoolExecutor(1) as hasher:  # hashing lets go of Python's lock: it costs no time beside the reading
         source_digest = hasher.submit(_file_digest, source)
-        faces = read_faces(source, lambda row: on_progress("rows", row, None), classes, person)
+        faces = read_faces(source, lambda row: on_progress("rows", row, None), classes, person, splits=split is None)
     _refuse_rejects(faces, source, strict=strict)
     if ferplus:
         faces.votes = votes_of(faces, ferplus)
@@ -149,8 +149,8 @@ def _refuse_rejects(faces: Faces, source: Path, *, strict: bool) -> None:
         allowed = "--strict allows none" if strict else f"at most {REJECT_SHARE:.0%} may be bad"
         raise FercliError(
             f"{source}: {bad} of {total} rows are bad, and {allowed}. The first:\n{first}\n"
-            "Mend or get the file again; where classes are others than FER2013's, say which with --classes, or leave some out with "
-            "--leave-out."
+            "Mend or get the file again; where its words are others than FER2013's, name classes with --classes, leave some out "
+            "with --leave-out, and draw splits with --split 80/10/10."
         )
     if not len(faces.labels):
         raise FercliError(f"{source} holds no images at all.")

@@ -21,12 +21,18 @@ _EVERY = 64  # rows between two reports of progress
 
 
 def read_faces(
-    source: Path, on_row: Callable[[int], None] = lambda _: None, classes: Classes | None = None, person: str | None = None
+    source: Path,
+    on_row: Callable[[int], None] = lambda _: None,
+    classes: Classes | None = None,
+    person: str | None = None,
+    *,
+    splits: bool = True,
 ) -> Faces:
     """Read a CSV, an archive with one, or a folder of images, which may be zipped; `on_row` receives the number of rows done.
 
     `person` names the column that tells whose face it is, or is a pattern of file names that does; without it, columns called
-    person, subject and the like do, and folders beside those of splits and classes.
+    person, subject and the like do, and folders beside those of splits and classes. Without `splits` a CSV's column Usage is not
+    looked at.
 
     Raises UsageError if `source` or the column is missing, FercliError if it is none of these or is broken as a whole.
     """
@@ -39,7 +45,7 @@ def read_faces(
     with packed_images(source) as packed:
         if packed:
             return read_images(source, [(path, path) for path in packed], [], classes, person, on_row)
-    return _read_csv(source, classes, person, on_row)
+    return _read_csv(source, classes, person, on_row, splits=splits)
 
 
 def _read_folder(source: Path, classes: Classes, person: str | None, on_row: Callable[[int], None]) -> Faces:
@@ -56,7 +62,7 @@ def _read_folder(source: Path, classes: Classes, person: str | None, on_row: Cal
     return read_images(source, images, left, classes, person, on_row)
 
 
-def _read_csv(source: Path, classes: Classes, person: str | None, on_row: Callable[[int], None]) -> Faces:
+def _read_csv(source: Path, classes: Classes, person: str | None, on_row: Callable[[int], None], *, splits: bool) -> Faces:
     lines = CsvLines(source)
     reader = csv.reader(lines, strict=True)  # without strict, a stray quote swallows the rows behind it
     collector = Collector()
@@ -80,7 +86,7 @@ def _read_csv(source: Path, classes: Classes, person: str | None, on_row: Callab
             values = dict(zip(columns, cells, strict=True))
             try:
                 label = classes.of_row(values["emotion"])
-                split = parse_usage(values["usage"]) if "usage" in values else NO_SPLIT
+                split = parse_usage(values["usage"]) if splits and "usage" in values else NO_SPLIT
             except BadRow as error:
                 collector.reject(number, place, str(error))
                 continue

@@ -64,6 +64,7 @@ def test_the_page_shows_faces_counts_and_what_was_left_out(tmp_path: Path) -> No
     page = Page(text)
     assert page.open == []
     assert "4 photos, 3 faces, 1 photos without a face, 1 rejected" in page.text
+    assert "photos with several faces: 1" in page.text
     assert "2 (66.7%)" in page.text
     assert "no<b>body.jpg" in page.text
     assert "[/red]\\x1b.jpg: damaged: cut & broken" in page.text

@@ -124,7 +124,7 @@ def test_by_columns_expressions_and_videos() -> None:
 @pytest.mark.parametrize(
     ("by", "message"),
     [
-        ("person", "only results of videos have"),
+        ("other", "matches no path"),
         ("participant", "matches no path, such as p2/w1/a.jpg"),
         ("p(", "neither a column nor a regular expression"),
     ],
@@ -132,6 +132,12 @@ def test_by_columns_expressions_and_videos() -> None:
 def test_what_makes_no_group_is_refused(by: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         summarise(table(), [by])
+
+
+def test_results_of_an_older_version_have_no_persons() -> None:
+    older = [{name: value for name, value in row.items() if name != "person"} for row in table()]
+    with pytest.raises(UsageError, match="needs the column person, which these results do not have"):
+        summarise(older, ["person"])
 
 
 def test_rows_that_are_no_results_are_refused() -> None:

@@ -122,6 +122,15 @@ def test_the_note_says_what_is_true_of_weights_that_were_trained_on(
     assert "trained on another data set than" in " ".join(fercli("evaluate", "--data", data).talk.split())
 
 
+@pytest.mark.usefixtures("fake_shipped")
+def test_a_set_to_evaluate_on_is_evaluated_on(fercli: Run, csv_file: Path, tmp_path: Path) -> None:
+    data = tmp_path / "d.npz"
+    assert fercli("prepare", csv_file, "-o", data, "--no-hog", "--split", "0/0/100").code == 0
+    ran = fercli("evaluate", "--data", data, "--plots", tmp_path / "plots")
+    assert ran.code == 0
+    assert ["images", "77"] in [line.split()[:2] for line in ran.stdout.splitlines()]
+
+
 def test_a_set_to_evaluate_on_has_one_split(fercli: Run, csv_file: Path, tmp_path: Path) -> None:
     data = tmp_path / "d.npz"
     assert fercli("prepare", csv_file, "-o", data, "--no-hog", "--split", "0/0/100").code == 0

@@ -100,6 +100,14 @@ def test_a_source_without_splits_is_drawn_and_the_meta_data_say_how(tmp_path: Pa
     assert sorted(rows) == list(range(175))
 
 
+def test_splits_of_another_kind_are_not_looked_at_where_they_are_drawn(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text(csv_text().replace("Training", "fold 1").replace("PublicTest", "fold 2"))
+    with pytest.raises(FercliError, match=r"Usage is 'fold 1'[\s\S]*--split 80/10/10"):
+        prepare(path, hog=False)
+    assert [sum(counts) for counts in prepare(path, hog=False, split=SHARES).counts.values()] == [61, 8, 8]
+
+
 def test_persons_stay_together_also_where_validation_alone_is_drawn(tmp_path: Path) -> None:
     header, *rows = csv_text(train=70, validation=0, test=7).splitlines()
     path = tmp_path / "x.csv"
@@ -163,3 +171,18 @@ def test_the_real_data_set(fer2013: Path, tmp_path: Path) -> None:
     assert result.rejected == []
     write_dataset(result.dataset, tmp_path / "fer2013.npz")
     assert read_dataset(tmp_path / "fer2013.npz").digest() == result.dataset.digest()
+
+
+def test_promise_22_hog_needs_no_shared_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container without /dev/shm."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("fercli.preparation.prepare.ProcessPoolExecutor", refuse)
+    monkeypatch.setattr("fercli.preparation.prepare._HOG_CHUNK", 10)
+    (tmp_path / "a.csv").write_text(csv_text())
+    one, two = (prepare(tmp_path / "a.csv", processes=processes).dataset for processes in (1, 2))
+    assert one.train.hog is not None
+    assert two.train.hog is not None
+    assert np.array_equal(one.train.hog, two.train.hog)

@@ -3,8 +3,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from fercli.photos.faces import Found, overlap
-from fercli.photos.faces.auto import CROP_SIDE, Auto
+from fercli.photos.faces import CROP_SIDE, Found, overlap
+from fercli.photos.faces.auto import Auto
 from fercli.photos.geometry import Frame
 from fercli.photos.images import read_gray
 from tests.conftest import PHOTOS

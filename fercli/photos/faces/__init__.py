@@ -7,10 +7,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.errors import UsageError
+from fercli.errors import UsageError, nearest
 from fercli.photos.geometry import Frame
 from fercli.photos.images import square_around
 
+CROP_SIDE = 128  # an image no larger on either side is a face already: FER2013's own have 48, CK+ and RAF-DB crops 48 to 100
+LARGE_CROP_SIDE = 256  # one no larger may be a face: AffectNet's crops have 224
 _SAME_FACE = 0.4  # of the two squares' union lies in both
 
 
@@ -61,7 +63,7 @@ DETECTORS: dict[str, Callable[[], Detector]] = {"auto": _auto, "haar": _haar, "m
 def detector(name: str) -> Detector:
     """Return a new detector, one of `DETECTORS` by name, UsageError for another."""
     if name not in DETECTORS:
-        raise UsageError(f"There is no detector {name!r}; choose one of {', '.join(DETECTORS)}.")
+        raise UsageError(f"There is no detector {name!r}; choose one of {', '.join(DETECTORS)}.{nearest(name, DETECTORS)}")
     return DETECTORS[name]()
 
 

@@ -7,19 +7,18 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.photos.faces import Found, WholeImage, distinct
-from fercli.photos.faces.cascade import Cascade
+from fercli.photos.faces import CROP_SIDE, LARGE_CROP_SIDE, Found, WholeImage, distinct
+from fercli.photos.faces.cascade import QUICK, Cascade
 from fercli.photos.geometry import Frame
 from fercli.photos.images import shrunk, turned
 
-CROP_SIDE = 128  # an image no larger on either side is a face already: FER2013's own have 48, CK+ and RAF-DB crops 48 to 100
-LARGE_CROP_SIDE = 256  # one no larger is taken for a face if it looks like a crop and nobody is found in it: AffectNet's have 224
 _LONG = 1.6  # no crop's sides are so unequal
 # Grey levels from the darkest to the brightest of an image's 8 x 8 parts: at least 40 in FER2013's faces, 25 in grass.
 _FLAT = 32
 _EMPTY = 8  # grey levels between any pixels of a photo that shows nothing at all
 # Faces are sought down to these parts of the longer side, one after the other.
 _LARGE, _MEDIUM, _SMALL = 1 / 10, 1 / 32, 1 / 100
+_QUICK_FACE = 36  # pixels; smaller ones are not sought at first
 _ALONE = 1 / 5  # of the longer side: a face so large has seldom a smaller one beside it
 _CROWD = 1 / 16  # where faces are so small, smaller ones may be there
 _CERTAIN = 0.97  # score of a face by which a photo, or a view of it, is known to be the right way up
@@ -36,7 +35,11 @@ class Auto:
         self._cascade = Cascade()
 
     def find(self, photo: NDArray[np.uint8]) -> list[Found]:
-        """Return the faces found; none in flat images, whatever their size."""
+        """Return the faces found; none in flat images, whatever their size.
+
+        An image of up to `CROP_SIDE` pixels, and one of up to `LARGE_CROP_SIDE` that has a crop's shape and shows nobody, is a face
+        as a whole.
+        """
         longer, shorter = max(photo.shape), min(photo.shape)
         if longer > CROP_SIDE and int(photo.max()) - int(photo.min()) >= _EMPTY:
             found = self._search(photo)
@@ -48,27 +51,33 @@ class Auto:
     def _search(self, photo: NDArray[np.uint8]) -> list[Found]:
         """Return whom the photo shows, and other views of it where nobody is seen upright."""
         found = self._search_finer(photo)
-        if not any(map(_upright, found)):
-            for view, frame_back in _views(photo):
-                seen = [face for face in self._cascade.find(view, max(view.shape) * _MEDIUM) if (face.score or 0) > _CERTAIN]
-                found += [replace(face, frame=frame_back(face.frame)) for face in seen]
-                if any(map(_upright, seen)):
-                    break
-        return distinct(found)
+        if any(map(_upright, found)):
+            return distinct(found)
+        certain = list(filter(_certain, found))
+        for view, frame_back in _views(photo):
+            seen = list(filter(_certain, self._cascade.find(view, max(view.shape) * _MEDIUM)))
+            certain += [replace(face, frame=frame_back(face.frame)) for face in seen]
+            if any(map(_upright, seen)):
+                break
+        return distinct(certain or found)  # in a photo on its side, chance resemblances are found upright
 
     def _search_finer(self, photo: NDArray[np.uint8]) -> list[Found]:
         longest = max(photo.shape)
-        found = self._cascade.find(photo, longest * _LARGE)
-        if len(found) == 1 and found[0].frame.side > longest * _ALONE:
+        found = self._cascade.find(photo, max(_QUICK_FACE, longest * _LARGE), passing=QUICK)
+        if len(found) == 1 and found[0].frame.side > longest * _ALONE and _upright(found[0]):
             return found
-        found += self._cascade.find(photo, longest * _MEDIUM, longest * _LARGE)
+        found = self._cascade.find(photo, longest * _MEDIUM)
         if not found or any(face.frame.side < longest * _CROWD for face in found):
             found += self._cascade.find(photo, longest * _SMALL, longest * _MEDIUM)
         return found
 
 
+def _certain(face: Found) -> bool:
+    return face.score is not None and face.score > _CERTAIN
+
+
 def _upright(face: Found) -> bool:
-    return (face.score or 0) > _CERTAIN and abs(face.frame.roll) < _TILTED
+    return _certain(face) and abs(face.frame.roll) < _TILTED
 
 
 def _views(photo: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], Callable[[Frame], Frame]]]:

@@ -16,10 +16,10 @@ from fercli.photos.faces.pyramid import Floats, Pyramid
 SMALLEST = 20  # pixels of a face: what the first network was trained to see
 _CELL, _STRIDE = 12, 2  # pixels that the first network sees at a place, and from one place to the next
 _MIDDLE, _LAST = 24, 48  # sides of what the other two see
-# Scores that pass the three networks. The paper's 0.6, 0.7 and 0.7 miss most heads that are tilted by over 30°; what these let
-# through too much, the last look tells.
-_LIKELY, _LIKELIER, _FOUND = 0.4, 0.3, 0.4
-_SURE = 0.7
+# Scores that pass the first two networks. The paper's, which are quick, miss most heads that are tilted by over 30°; what the
+# others let through too much, the third network and the last look tell.
+QUICK, KEEN = (0.6, 0.7), (0.4, 0.3)
+_FOUND, _SURE = 0.4, 0.7  # that pass the third, and the last look
 # How the last look sees a face, set upright: its frame times a factor.
 _CLOSER, _WIDER = 0.85, 1.18
 _MOST = 1500  # places that go on from a network, the best: a picture of nothing but faces must not take all memory
@@ -36,13 +36,16 @@ class Cascade:
             open_session((here / f"{name}.onnx").read_bytes()) for name in ("proposal", "refinement", "output")
         )
 
-    def find(self, photo: NDArray[np.uint8], smallest: float, largest: float = math.inf) -> list[Found]:
+    def find(
+        self, photo: NDArray[np.uint8], smallest: float, largest: float = math.inf, passing: tuple[float, float] = KEEN
+    ) -> list[Found]:
         """Return the faces in a grey photo (height, width), each once, from left to right.
 
-        They have about `smallest` to `largest` pixels; those below `SMALLEST` are not sought.
+        They have about `smallest` to `largest` pixels; those below `SMALLEST` are not sought. `passing`, `QUICK` or `KEEN`, are the
+        scores of places that the first two networks let pass.
         """
         pyramid = Pyramid(photo, max(smallest, SMALLEST), largest, _CELL)
-        boxes = self._refined(pyramid, self._proposed(pyramid))
+        boxes = self._refined(pyramid, self._proposed(pyramid, passing[0]), passing[1])
         frames = [frame_around(points.tolist()) for points in self._landmarks(pyramid, boxes)]
         if not frames:
             return []
@@ -50,19 +53,19 @@ class Cascade:
         scores = self._scores(pyramid, squares)
         return distinct([Found(frame, score) for frame, score in zip(frames, scores.tolist(), strict=True) if score > _SURE])
 
-    def _proposed(self, pyramid: Pyramid) -> Floats:
-        found = [self._search(pyramid.levels[number], pyramid.scales[number]) for number in pyramid.searched]
+    def _proposed(self, pyramid: Pyramid, passing: float) -> Floats:
+        found = [self._search(pyramid.levels[number], pyramid.scales[number], passing) for number in pyramid.searched]
         boxes, scores = (
             np.concatenate(parts) for parts in zip((np.empty((0, 4), np.float32), np.empty(0, np.float32)), *found, strict=True)
         )
         return boxes[_best(boxes, scores, 0.7)]
 
-    def _search(self, level: NDArray[np.uint8], scale: np.float32) -> tuple[Floats, Floats]:
+    def _search(self, level: NDArray[np.uint8], scale: np.float32, passing: float) -> tuple[Floats, Floats]:
         """Return boxes of the photo and scores of what may be faces of about `_CELL` pixels in one of its sizes."""
         boxes, scores = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)]
         for top, left, tile in _tiles(level):
             box, score = self._proposal.run(["box", "score"], {"pixels": tile[None, None].astype(np.float32)})
-            rows, columns = np.nonzero(score[0, 0] > _LIKELY)
+            rows, columns = np.nonzero(score[0, 0] > passing)
             corners = np.stack([columns * _STRIDE + left, rows * _STRIDE + top], axis=1)
             boxes.append((np.concatenate([corners, corners + _CELL], axis=1) + _CELL * box[0, :, rows, columns]) / scale)
             scores.append(score[0, 0, rows, columns])
@@ -70,11 +73,11 @@ class Cascade:
         kept = _best(found, likely, 0.5)
         return found[kept], likely[kept]
 
-    def _refined(self, pyramid: Pyramid, boxes: Floats) -> Floats:
+    def _refined(self, pyramid: Pyramid, boxes: Floats, passing: float) -> Floats:
         squares = _squares(boxes)
         box, score = self._seen(self._refinement, ("box", "score"), pyramid, squares, _MIDDLE)
         boxes = _moved(squares, box)
-        kept = np.flatnonzero(score[:, 0] > _LIKELIER)
+        kept = np.flatnonzero(score[:, 0] > passing)
         return boxes[kept[_best(boxes[kept], score[kept, 0], 0.7)]]
 
     def _landmarks(self, pyramid: Pyramid, boxes: Floats) -> Floats:
@@ -137,9 +140,9 @@ def _best(boxes: Floats, scores: Floats, most: float, of_smaller: bool = False) 
     order = np.argsort(-scores, kind="stable")[:_MOST]
     boxes = boxes[order]
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    low = np.maximum(boxes[:, None, :2], boxes[:, :2])
-    high = np.minimum(boxes[:, None, 2:], boxes[:, 2:])
-    shared = np.prod(np.maximum(high - low, 0), axis=2)
+    low, high = boxes[:, :2].T, boxes[:, 2:].T
+    width, height = (np.maximum(np.minimum.outer(b, b) - np.maximum.outer(a, a), 0) for a, b in zip(low, high, strict=True))
+    shared = width * height
     whole = np.minimum(areas[:, None], areas) if of_smaller else areas[:, None] + areas - shared
     kept: NDArray[np.intp] = order[~np.triu(shared > most * whole, k=1).any(axis=0)]
     return kept
