@@ -1,6 +1,7 @@
 """`fercli evaluate`."""
 
 import contextlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -105,14 +106,20 @@ def evaluate(
         raise UsageError(f"--card describes one network; name one of {', '.join(ENSEMBLES[name].members)}.")
     from fercli.evaluation.measures import compare_hog
     from fercli.evaluation.measures import evaluate as measure
+    from fercli.evaluation.shifts import SHIFTS
     from fercli.models.priors import as_asked
 
     results = []
-    for labeller in [as_asked(labeller, tta=tta, even=even) for labeller in labellers]:
-        console.say(f"evaluating {labeller.title} …")
-        if labeller.trained_on != {dataset.meta["digest"]}:
-            console.say(_note(labeller, dataset, data))
-        results.append(measure(labeller, dataset, split, shifts=shifts))
+    with console.progress("images") as bars:
+        images = len(dataset.split(split)) * (1 + len(SHIFTS) * shifts)
+        bar = bars.add_task("", total=images * len(labellers))
+        for labeller in [as_asked(labeller, tta=tta, even=even) for labeller in labellers]:
+            if bars.disable:
+                console.say(f"evaluating {labeller.title} …")
+            if labeller.trained_on != {dataset.meta["digest"]}:
+                console.say(_note(labeller, dataset, data))
+            bars.update(bar, description=labeller.title)
+            results.append(measure(labeller, dataset, split, shifts=shifts, on_images=partial(bars.advance, bar)))
     published = list(dict.fromkeys(item for result in results for item in find_entry(result.model).published))
     comparisons = compare_hog(results, dataset.split(split).labels)
     from fercli.cli import exports
