@@ -156,11 +156,9 @@ def claimed(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> Iter
         refuse_existing(path, overwrite=overwrite, inputs=inputs)
         yield lambda: _published(handle, temporary, path, overwrite=overwrite)
     finally:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), contextlib.closing(handle):  # what a full disk left in the buffer was told before
             if _is_at(handle, temporary):  # not published; and while locked, for a moment later it may be another run's
                 os.unlink(temporary)
-        with contextlib.suppress(OSError):  # what a full disk left in the buffer was told before
-            handle.close()
 
 
 @contextlib.contextmanager

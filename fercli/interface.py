@@ -137,7 +137,7 @@ def evaluate(
 
 
 def classify(
-    photos: Place | Iterable[Place],
+    inputs: Place | Iterable[Place],
     *,
     model: str | None = None,
     weights: Place | None = None,
@@ -149,6 +149,7 @@ def classify(
     min_confidence: float = 0.0,
     on_no_face: str = "row",
     max_pixels: int = MAX_PIXELS,
+    every: float = 1.0,
     output: Place | Output | None = None,
     annotate: Place | None = None,
     report: Place | None = None,
@@ -160,11 +161,13 @@ def classify(
     update: bool = False,
     listed: Iterable[Path] = (),
 ) -> "Run":
-    """Return what finds and labels every face in `photos`, files and folders of them, as it is iterated: an `Outcome` a photo.
+    """Return what finds and labels every face in `inputs` as it is iterated: an `Outcome` a photo, and one a video's frame.
 
-    An outcome has the photo's `path`, its `status`, `ok`, `no_face` or `rejected`, and its `faces` from left to right; each face
-    has a `box` in pixels of the upright photo, a `label`, its `confidence`, 0 to 1, and the `probabilities` (7,) in the order of
-    `labels.LABELS`. A photo that cannot be read is an outcome with a `reject`, and the others go on.
+    Inputs are photos, videos and folders of them; of a video, a frame is looked at `every` so many seconds, or each if that is 0.
+    An outcome has the file's `path`, its `status`, `ok`, `no_face` or `rejected`, and its `faces` from left to right; each face
+    has a `box` in pixels of the upright picture, a `label`, its `confidence`, 0 to 1, and the `probabilities` (7,) in the order of
+    `labels.LABELS`. That of a frame has a `moment` with its `time` in seconds and its number, `frame`, and its faces a `person`. A
+    photo that cannot be read, or a video, after its last frame that could, is an outcome with a `reject`, and the others go on.
 
     Who labels is the registry's `model` (by default `registry.DEFAULT_MODEL`) or the `weights` of a run or file, with `tta` and
     `prior` as in `evaluate`; `detector` is one of `faces.DETECTORS`. Faces under `min_face` pixels are left out, and with `largest`
@@ -174,9 +177,9 @@ def classify(
     from fercli.classification.run import Run
 
     _refuse_other("on_no_face", on_no_face, ("row", "whole", "skip"))
-    options = Options(largest, min_face, on_no_face == "whole", max_pixels)
+    options = Options(largest, min_face, on_no_face == "whole", max_pixels, every)
     return Run(
-        _places(photos),
+        _places(inputs),
         Job(model, _place(weights), tta, _even(prior), detector, options),
         output if output is None or isinstance(output, Output) else Output.parse(str(output)),
         annotate=_place(annotate),

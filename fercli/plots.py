@@ -106,7 +106,11 @@ def plot_per_class(
     width = 0.8 / len(columns)
     for number, (name, shares) in enumerate(columns.items()):
         places = [position - 0.4 + width * (number + 0.5) for position in range(len(labels))]
-        style = {"color": _COLOURS[number % len(_COLOURS)], "hatch": "////" if name in published else "", "edgecolor": "white"}
+        style: dict[str, Any] = {
+            "color": _COLOURS[number % len(_COLOURS)],
+            "hatch": "////" if name in published else "",
+            "edgecolor": "white",
+        }
         axes.bar(places, [100 * (share or 0.0) for share in shares], width * 0.9, linewidth=0, label=_label(name), **style)
     axes.set_xticks(range(len(labels)), labels)
     axes.set(ylabel="accuracy (%)", ylim=(0, 100), title=title)

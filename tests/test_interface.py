@@ -83,7 +83,7 @@ def test_a_classification_writes_what_it_is_asked_for(photos: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: fercli.classify("nowhere"), "nowhere does not exist; give image files"),
+        (lambda: fercli.classify("nowhere"), "nowhere does not exist; give photos, videos or folders"),
         (lambda: fercli.classify([], output="x.ods"), "end the name in"),
         (lambda: fercli.classify([], on_no_face="leave"), "choose one of row, whole, skip"),
         (lambda: list(fercli.classify(__file__, detector="eyes")), "There is no detector 'eyes'; choose one of auto"),

@@ -22,10 +22,11 @@ from fercli.files import Kind, identity_of, kind_of, move, remove
 from fercli.remote import RemotePath
 
 _COMMIT_EVERY = 1.0  # seconds; what is newer is lost with the process
-_LONGEST = 64 << 20  # bytes of a photo's outcome
+_LONGEST = 64 << 20  # bytes of a picture's outcome
 _TABLES = {
     "run": "CREATE TABLE run (settings TEXT NOT NULL)",
-    "photo": "CREATE TABLE photo (path BLOB PRIMARY KEY, outcome TEXT NOT NULL) WITHOUT ROWID",
+    # A photo is its own frame 0.
+    "picture": "CREATE TABLE picture (path BLOB, frame INTEGER, outcome TEXT NOT NULL, PRIMARY KEY (path, frame)) WITHOUT ROWID",
 }
 
 
@@ -71,17 +72,24 @@ class Journal:
         self._closed = threading.Event()
         threading.Thread(target=self._commit_regularly, daemon=True).start()
 
-    def find(self, path: Path) -> Outcome | None:
-        """Return what is known of the photo, unless its file has changed since. Any thread may ask."""
+    def find(self, path: Path) -> Iterator[Outcome]:
+        """Yield what is known of the file, unless it has changed since: a photo, or a video's first frames. Any thread may ask."""
+        identity, frame = identity_of(path), -1
+        while row := self._next(path, frame):
+            frame, text = row
+            try:
+                outcome = decoded(path, text)
+            except (TypeError, ValueError) as error:
+                raise _no_journal(self._path, error) from error
+            if outcome.identity is None or outcome.identity != identity:
+                return
+            yield outcome
+
+    def _next(self, path: Path, frame: int) -> tuple[int, str] | None:
+        query = "SELECT frame, outcome FROM picture WHERE path = ? AND frame > ? ORDER BY frame LIMIT 1"
         with self._lock:
-            row = self._database.execute("SELECT outcome FROM photo WHERE path = ?", (os.fsencode(path),)).fetchone()
-        if row is None:
-            return None
-        try:
-            outcome = decoded(path, row[0])
-        except (TypeError, ValueError) as error:
-            raise _no_journal(self._path, error) from error
-        return outcome if outcome.identity is not None and outcome.identity == identity_of(path) else None
+            row: tuple[int, str] | None = self._database.execute(query, (os.fsencode(path), frame)).fetchone()
+        return row
 
     def add(self, outcome: Outcome) -> None:
         """Keep an outcome, on disk within a second; a reject is not kept, for what was in its way may pass."""
@@ -90,13 +98,14 @@ class Journal:
         with self._lock:
             if self._failure:
                 raise self._failure
-            self._database.execute("REPLACE INTO photo VALUES (?, ?)", (os.fsencode(outcome.path), encoded(outcome)))
+            frame = outcome.moment.frame if outcome.moment else 0
+            self._database.execute("REPLACE INTO picture VALUES (?, ?, ?)", (os.fsencode(outcome.path), frame, encoded(outcome)))
 
     def close(self, *, keep: bool) -> bool:
         """Let go, with everything on the disk if it is to be kept; return whether there is anything."""
         self._closed.set()
         with self._lock, contextlib.closing(self._database):
-            holds_work = self._database.execute("SELECT 1 FROM photo LIMIT 1").fetchone() is not None
+            holds_work = self._database.execute("SELECT 1 FROM picture LIMIT 1").fetchone() is not None
             if keep and self._database.in_transaction:
                 self._database.execute("COMMIT")
         return holds_work
@@ -147,7 +156,7 @@ def open_journal(
 
     Even then it goes if it holds no work, unless `keep` says that its being there tells of the stop. When the block ends well it
     moves to `finished`, if given. With `anew` a journal that is not to be gone on with is replaced.
-    `settings` is all that an outcome depends on besides the photo, as JSON values. Raises IntegrityError if the journal is of a
+    `settings` is all that an outcome depends on besides the picture, as JSON values. Raises IntegrityError if the journal is of a
     run with others or is none, FercliError if it cannot be written or another run is using it.
     """
     try:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fercli.classification.job import Job, Workers
 from fercli.classification.journal import Journal, finished_path, is_begun, journal_path, open_finished, open_journal
 from fercli.classification.outputs import Output, publishing, suffix_of
-from fercli.classification.records import Outcome, rows
+from fercli.classification.records import Outcome, rows, with_persons
 from fercli.classification.writers import Rows
 from fercli.errors import FercliError, UsageError
 from fercli.files import (
@@ -36,14 +36,13 @@ from fercli.remote import RemotePath
 if TYPE_CHECKING:
     from fercli.models.inference import Labels
 
-_COPIES_AHEAD = 8  # annotated copies on their way
-
 
 @dataclass
 class Run:
-    """Photos, and folders of photos, to label as `job` says; iterating does the work and yields an `Outcome` a photo.
+    """Photos, videos, and folders of them, to label as `job` says.
 
-    What is `listed` is labelled after the `inputs`, each in its place; a name there that leads nowhere is rejected, not refused.
+    Iterating does the work and yields an `Outcome` a photo, and one a frame of a video that is looked at. What is `listed` is
+    labelled after the `inputs`, each in its place; a name there that leads nowhere is rejected, not refused.
     `output` gets rows, `annotate` copies with the faces marked, `report` a page; each may be left out. Rows and page appear only
     when the last outcome was taken. A run stopped before leaves a journal, from which one with `resume` goes on; where the `output`
     is there already, such a run is `complete` and yields nothing. `overwrite` replaces what exists. So does `update`, by the bytes
@@ -78,7 +77,7 @@ class Run:
     def __post_init__(self) -> None:
         if self.output:
             suffix_of(self.output)  # refuses what cannot be written
-        refuse_missing(self.inputs, "give image files or folders of them")
+        refuse_missing(self.inputs, "give photos, videos or folders of them")
         self._refuse_outputs()
         self._replacing = bool(self.output and self.output.published)
         if self.output and self._replacing and self.resume and not (self.overwrite or self.update):
@@ -110,14 +109,15 @@ class Run:
         from fercli.classification.report import Report
 
         settings = self.job.settings(self.labeller)
-        self.walk, summary = self.new_walk(), Report(self.min_confidence)
+        self.walk, summary = self.new_walk(), Report(self.min_confidence, self.job.options.every)
         with contextlib.ExitStack() as stack:
             journal = stack.enter_context(self._journal(settings))
             earlier = stack.enter_context(self._earlier(settings))
             page = self._claim_others(stack)
             writer = stack.enter_context(self._writer())
             # Closed before the journal and the output are, so that no thread is still at work for them when the run is stopped.
-            outcomes = stack.enter_context(contextlib.closing(self._labelled([earlier, journal])))
+            labelled = stack.enter_context(contextlib.closing(self._labelled([earlier, journal])))
+            outcomes = with_persons(labelled)
             if self.annotate:
                 outcomes = stack.enter_context(contextlib.closing(self._annotated(outcomes, self.annotate)))
             for outcome in outcomes:
@@ -135,7 +135,7 @@ class Run:
             if self.strict and self.walk.unreadable:
                 raise FercliError(f"{self._first_unreadable} and --strict allows no reject; no results were published.")
             if writer:
-                self._refuse_empty(summary.photos)
+                self._refuse_empty(summary.pictures)
                 writer.close()
             if page:
                 with page() as handle:
@@ -185,11 +185,16 @@ class Run:
         finds = [journal.find for journal in journals if journal]
         counting = threading.Lock()
 
-        def known(path: Path) -> Outcome | None:
-            found = next(filter(None, (find(path) for find in finds)), None)
-            with counting:
-                self.kept += found is not None
-            return found
+        def known(path: Path) -> Iterator[Outcome]:
+            for find in finds:
+                any_found = False
+                for outcome in find(path):
+                    any_found = True
+                    with counting:
+                        self.kept += 1
+                    yield outcome
+                if any_found:
+                    return
 
         if self.workers:
             from fercli.classification.cluster import classify_on_ray
@@ -203,14 +208,9 @@ class Run:
         return classify(self.walk, self.labeller, detector(self.job.detector), self.job.options, known=known)
 
     def _annotated(self, outcomes: Iterable[Outcome], folder: Path) -> Generator[Outcome, None, None]:
-        from fercli.classification.pictures import annotate
-        from fercli.classification.pipeline import ahead
+        from fercli.classification.copies import annotated
 
-        def drawn(outcome: Outcome) -> Outcome:
-            annotate(outcome, folder, self.job.options.max_pixels, self.min_confidence)
-            return outcome
-
-        return ahead(drawn, outcomes, _COPIES_AHEAD)
+        return annotated(outcomes, folder, self.job.options, self.min_confidence)
 
     def _write(self, outcome: Outcome, writer: Rows) -> None:
         if self.skip_no_face and outcome.status == "no_face":
@@ -220,16 +220,15 @@ class Run:
         if self.output and self.output.stream:
             sys.stdout.buffer.flush()  # whoever reads the stream need not wait for a buffer to fill
 
-    def _refuse_empty(self, photos: Counter[str]) -> None:
-        if photos["rejected"] and photos.total() == photos["rejected"]:
-            raise FercliError(f"None of the {photos.total()} photos could be read; no results were published.")
-        if not photos:
+    def _refuse_empty(self, pictures: Counter[str]) -> None:
+        if pictures["rejected"] and pictures.total() == pictures["rejected"]:
+            raise FercliError(f"None of the {pictures.total()} photos and videos could be read; no results were published.")
+        if not pictures:
             found = f"only {self.walk.passed_over} of other kinds" if self.walk.passed_over else "no files"
             if self.walk.unreadable:
                 found = self._first_unreadable
-            raise FercliError(
-                f"There are no photos in {', '.join(map(shown_name, self.inputs[:5]))}: {found}; no results were published."
-            )
+            places = ", ".join(map(shown_name, self.inputs[:5]))
+            raise FercliError(f"There are no photos or videos in {places}: {found}; no results were published.")
 
     @property
     def _may_replace(self) -> bool:

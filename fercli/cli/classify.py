@@ -67,9 +67,9 @@ def classify(
         list[Path] | None,
         typer.Argument(
             parser=_input,
-            metavar="PHOTOS",
-            help="Photos, and folders of photos with all their subfolders; s3://, gs:// and hdfs:// too; - for a list on standard "
-            "input, such as of find … -print0.",
+            metavar="INPUTS",
+            help="Photos, videos, and folders of them with all their subfolders; s3://, gs:// and hdfs:// too; - for a list on "
+            "standard input, such as of find … -print0.",
             show_default=False,
         ),
     ] = None,
@@ -78,7 +78,7 @@ def classify(
         typer.Option(
             "--from-file",
             metavar="FILE",
-            help="A list of more photos: names ended by lines or NUL, or a .csv with a column path.",
+            help="A list of more inputs: names ended by lines or NUL, or a .csv with a column path.",
             show_default=False,
         ),
     ] = None,
@@ -138,8 +138,12 @@ def classify(
         ),
     ] = None,
     max_pixels: Annotated[
-        int, typer.Option(min=1, metavar="PIXELS", help="Reject photos with more pixels than this.")
+        int, typer.Option(min=1, metavar="PIXELS", help="Reject photos, and videos with frames, of more pixels.")
     ] = MAX_PIXELS,
+    every: Annotated[
+        float,
+        typer.Option(min=0, metavar="SECONDS", help="Look at a frame of a video every so many seconds; 0 looks at each."),
+    ] = 1.0,
     strict: StrictOption = False,
     resume: Annotated[
         bool,
@@ -192,7 +196,7 @@ def classify(
         ),
     ] = 0.0,
 ) -> None:
-    """Find every face in every photo, and label its expression."""
+    """Find every face in every photo and video, and label its expression."""
     console.set_quiet(quiet)
     name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog)
     pool = Workers(workers, worker_cpus, worker_gpus)
@@ -216,6 +220,7 @@ def classify(
         min_confidence=min_confidence,
         on_no_face=str(on_no_face),
         max_pixels=max_pixels,
+        every=every,
         output=output,
         annotate=annotate,
         report=report,
@@ -235,18 +240,17 @@ def classify(
     tally = Tally(min_confidence)
     title = run.labeller.title
     if not output.stream:
-        console.say_on_stop("Stopped; what was done is kept. Go on with the same command and --resume.")
-    with console.progress("photos") as bars:
-        bar = bars.add_task("classify", total=None)
-        with contextlib.ExitStack() as stack:
-            if not bars.disable:
-                stack.enter_context(counted(run.new_walk(), lambda total: bars.update(bar, total=total)))
-            for outcome in stack.enter_context(contextlib.closing(iter(run))):
-                if run.redone and not tally.photos:
-                    console.say(f"Everything is labelled again: {run.redone}.")
-                tally.add(outcome)
-                _say_reject(outcome)
-                bars.update(bar, completed=tally.photos, description=tally.text())
+        again = "the same command" if update else "the same command and --resume"
+        console.say_on_stop(f"Stopped; what was done is kept. Go on with {again}.")
+    with console.progress("pictures") as meter, contextlib.ExitStack() as stack:
+        if not quiet:
+            stack.enter_context(counted(run.new_walk(), every, meter.expect))
+        for outcome in stack.enter_context(contextlib.closing(iter(run))):
+            if run.redone and not tally.pictures:
+                console.say(f"Everything is labelled again: {run.redone}.")
+            tally.add(outcome)
+            _say_reject(outcome)
+            meter.update(tally.pictures, known=run.kept, note=tally.text())
     tally.say_end(run.walk, output.path, title)
     if run.kept:
         console.say(f"of these known from before: {run.kept:,}")

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from rich.console import Console
-    from rich.progress import Progress
     from rich.table import Table
     from rich.text import Text
+
+    from fercli.cli.meter import Meter
 
 from fercli.files import shown_name
 
@@ -161,8 +162,8 @@ def shaded(text: str, share: float) -> "Text":
     return Text(text, style=f"{'white' if share > 0.5 else 'black'} on rgb({blue},{blue},255)")
 
 
-def progress(unit: str) -> "AbstractContextManager[Progress]":
-    """Return a block during which bars count `unit`s, on a terminal."""
-    from fercli.cli.progress import bars_on
+def progress(unit: str) -> "AbstractContextManager[Meter]":
+    """Return a block that shows how many `unit`s are done: by a bar on a terminal, by a line every half minute elsewhere."""
+    from fercli.cli.progress import metered
 
-    return bars_on(_talk(), unit, hidden=_quiet)
+    return metered(_talk(), unit, say, hidden=_quiet)

@@ -1,7 +1,6 @@
 """`fercli evaluate`."""
 
 import contextlib
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +27,7 @@ from fercli.models.registry import ENSEMBLES, find_entry, name_from_flags
 
 if TYPE_CHECKING:
     from fercli.dataset import Dataset
+    from fercli.evaluation.measures import Evaluation
     from fercli.models.inference import Labels
 
 EXAMPLES = (
@@ -109,17 +109,22 @@ def evaluate(
     from fercli.evaluation.shifts import SHIFTS
     from fercli.models.priors import as_asked
 
-    results = []
-    with console.progress("images") as bars:
-        images = len(dataset.split(split)) * (1 + len(SHIFTS) * shifts)
-        bar = bars.add_task("", total=images * len(labellers))
-        for labeller in [as_asked(labeller, tta=tta, even=even) for labeller in labellers]:
-            if bars.disable:
-                console.say(f"evaluating {labeller.title} …")
+    results: list[Evaluation] = []
+    with console.progress("images") as meter:
+        asked = [as_asked(labeller, tta=tta, even=even) for labeller in labellers]
+        total = len(dataset.split(split)) * (1 + len(SHIFTS) * shifts) * len(asked)
+        done = 0
+
+        def on_images(count: int) -> None:
+            nonlocal done
+            done += count
+            meter.update(done, total=total, note=f"at {asked[len(results)].title}")
+
+        for labeller in asked:
+            console.say(f"evaluating {labeller.title} …")
             if labeller.trained_on != {dataset.meta["digest"]}:
                 console.say(_note(labeller, dataset, data))
-            bars.update(bar, description=labeller.title)
-            results.append(measure(labeller, dataset, split, shifts=shifts, on_images=partial(bars.advance, bar)))
+            results.append(measure(labeller, dataset, split, shifts=shifts, on_images=on_images))
     published = list(dict.fromkeys(item for result in results for item in find_entry(result.model).published))
     comparisons = compare_hog(results, dataset.split(split).labels)
     from fercli.cli import exports

@@ -100,11 +100,10 @@ def prepare(
 ) -> None:
     """Read FER2013, or your own faces, into one file for training and evaluation."""
     started = time.monotonic()
-    with console.progress("images") as bars:
-        tasks = {stage: bars.add_task(stage, total=None, visible=False) for stage in ("rows", "HOG")}
+    with console.progress("rows") as meter:
 
         def on_progress(stage: str, done: int, total: int | None) -> None:
-            bars.update(tasks[stage], completed=done, total=total, visible=True)
+            meter.update(done, total=total, unit="images with HOG" if stage == "HOG" else stage)
 
         result = interface.prepare(
             source,

@@ -183,15 +183,13 @@ def train(
     from fercli.training.run import METRICS
     from fercli.training.trainer import Step
 
-    with console.progress("steps") as bars:
-        bar = bars.add_task("", total=None)
+    with console.progress("steps") as meter:
 
         def on_step(step: Step) -> None:
-            bars.update(
-                bar,
-                completed=step.step,
-                total=step.steps,
-                description=f"epoch {step.epoch}/{recipe.epochs}  loss {step.loss:.4f}  accuracy {step.accuracy:.2%}",
+            meter.update(
+                (step.epoch - 1) * step.steps + step.step,
+                total=recipe.epochs * step.steps,
+                note=f"epoch {step.epoch}/{recipe.epochs}, loss {step.loss:.4f}, accuracy {step.accuracy:.2%}",
             )
 
         trainer = plan.trainer(on_step)
@@ -211,7 +209,6 @@ def train(
         again = f"fercli train --model {plan.model.name} --data {shlex.quote(str(data))} --out {shlex.quote(str(folder))} --resume"
         console.say_on_stop(f"Stopped. Go on after the last finished epoch with: {again}")
         for epoch in trainer:
-            bars.reset(bar)
             mark = "  best so far" if trainer.best is epoch else ""
             console.say(
                 f"epoch {epoch.epoch}/{recipe.epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.2%}  "

@@ -45,7 +45,7 @@ def test_a_folder_becomes_a_csv(fercli: Run, photos: Path, tmp_path: Path) -> No
         (str(photos / "sub" / "dark.png"), "ok", "angry"),
         (str(photos / "sub" / "nobody.png"), "no_face", ""),
     ]
-    assert "passed over, no photos: 1" in ran.talk
+    assert "passed over, neither photos nor videos: 1" in ran.talk
     assert "3 photos, 2 faces, 1 photos without a face, 0 rejected" in ran.talk
 
 
@@ -65,11 +65,11 @@ def test_nothing_readable_publishes_nothing(fercli: Run, tmp_path: Path) -> None
     (tmp_path / "x.jpg").write_text("no image")
     ran = fercli("classify", tmp_path / "x.jpg", "-o", tmp_path / "r.csv")
     assert ran.code == 1
-    assert "None of the 1 photos could be read" in ran.talk
+    assert "None of the 1 photos and videos could be read" in ran.talk
     (tmp_path / "empty").mkdir()
     ran = fercli("classify", tmp_path / "empty", "-o", tmp_path / "r.csv")
     assert ran.code == 1
-    assert "There are no photos" in ran.talk
+    assert "There are no photos or videos" in ran.talk
     assert not (tmp_path / "r.csv").exists()
 
 
@@ -87,7 +87,7 @@ def test_an_even_prior(fercli: Run, photos: Path, tmp_path: Path, monkeypatch: p
 
 def test_standard_output_and_json_lines(fercli: Run, photos: Path, tmp_path: Path) -> None:
     ran = fercli("classify", photos, "-o", "-")
-    assert ran.stdout.splitlines()[0].startswith("path,face,status")
+    assert ran.stdout.splitlines()[0].startswith("path,time,frame")
     assert len(ran.stdout.splitlines()) == 4
     assert fercli("classify", photos, "-o", tmp_path / "r.jsonl").code == 0
     lines = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]

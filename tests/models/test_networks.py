@@ -69,8 +69,7 @@ class Odd(Network):
             return super().features(images, hog, style)
         name = None if self.fault == "no name" else "stem"
         x = keras.layers.Conv2D(2, 3, name=name)(images)
-        if self.fault == "no operators":
-            x = keras.layers.LeakyReLU(name="leaky")(x)
+        x = keras.layers.LeakyReLU(name="leaky")(x) if self.fault == "no operators" else x
         return x if self.fault == "no vectors" else keras.layers.GlobalAveragePooling2D(name="features")(x)
 
 
@@ -79,7 +78,7 @@ class Odd(Network):
     [
         ("no layers", "Odd makes no layers; give it a method features"),
         ("no name", "conv2d.* has weights and no name of its own"),
-        ("no operators", "leaky is a LeakyReLU, for which"),
+        ("no operators", "leaky is a LeakyReLU, for which fercli/models/networks/graphs.py knows no operators"),
         ("no vectors", "The features of odd are no vectors; let its network end"),
     ],
 )

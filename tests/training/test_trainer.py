@@ -134,6 +134,15 @@ def test_promise_23_two_runs_in_one_folder(dataset: Dataset, tmp_path: Path) -> 
         next(iter(Trainer(MODEL, RECIPE, dataset, tmp_path, resume=True)))
 
 
+def test_promise_23_a_run_that_began_before_another_was_done_does_not_replace_it(dataset: Dataset, tmp_path: Path) -> None:
+    late = Trainer(MODEL, RECIPE, dataset, tmp_path)
+    list(Trainer(MODEL, RECIPE, dataset, tmp_path))
+    before = (tmp_path / "history.csv").read_bytes()
+    with pytest.raises(UsageError, match="holds a run already"):
+        list(late)
+    assert (tmp_path / "history.csv").read_bytes() == before
+
+
 def test_promise_20_files_of_another_origin_are_not_replaced(dataset: Dataset, tmp_path: Path) -> None:
     (tmp_path / "history.csv").write_text("mine")
     with pytest.raises(UsageError, match="--overwrite"):

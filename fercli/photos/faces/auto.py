@@ -51,13 +51,15 @@ class Auto:
     def _search(self, photo: NDArray[np.uint8]) -> list[Found]:
         """Return whom the photo shows, and other views of it where nobody is seen upright."""
         found = self._search_finer(photo)
-        if not any(map(_upright, found)):
-            for view, frame_back in _views(photo):
-                seen = [face for face in self._cascade.find(view, max(view.shape) * _MEDIUM) if (face.score or 0) > _CERTAIN]
-                found += [replace(face, frame=frame_back(face.frame)) for face in seen]
-                if any(map(_upright, seen)):
-                    break
-        return distinct(found)
+        if any(map(_upright, found)):
+            return distinct(found)
+        certain = list(filter(_certain, found))
+        for view, frame_back in _views(photo):
+            seen = list(filter(_certain, self._cascade.find(view, max(view.shape) * _MEDIUM)))
+            certain += [replace(face, frame=frame_back(face.frame)) for face in seen]
+            if any(map(_upright, seen)):
+                break
+        return distinct(certain or found)  # in a photo on its side, chance resemblances are found upright
 
     def _search_finer(self, photo: NDArray[np.uint8]) -> list[Found]:
         longest = max(photo.shape)
@@ -70,8 +72,12 @@ class Auto:
         return found
 
 
+def _certain(face: Found) -> bool:
+    return face.score is not None and face.score > _CERTAIN
+
+
 def _upright(face: Found) -> bool:
-    return (face.score or 0) > _CERTAIN and abs(face.frame.roll) < _TILTED
+    return _certain(face) and abs(face.frame.roll) < _TILTED
 
 
 def _views(photo: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], Callable[[Frame], Frame]]]:

@@ -1,4 +1,4 @@
-"""OpenCV's Haar cascades: the only module that imports cv2."""
+"""OpenCV's Haar cascades; with `videos`, the only module that imports cv2."""
 
 import threading
 from dataclasses import replace
