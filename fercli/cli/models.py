@@ -33,7 +33,7 @@ def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all shares from 0 to 1.")] = False,
 ) -> None:
     """List the models with their accuracy and size, from the registry and the cards alone; or show one."""
-    entries = [find_entry(name)] if name else [*MODELS.values(), *ENSEMBLES.values()]
+    entries: list[Model | Ensemble] = [find_entry(name)] if name else [*MODELS.values(), *ENSEMBLES.values()]
     if as_json:
         values = [_facts(entry) for entry in entries]
         console.say_result(json.dumps(values[0] if name else values, indent=1))
