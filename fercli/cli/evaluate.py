@@ -111,19 +111,15 @@ def evaluate(
 
     results: list[Evaluation] = []
     with console.progress("images") as meter:
-        asked = [as_asked(labeller, tta=tta, even=even) for labeller in labellers]
-        total = len(dataset.split(split)) * (1 + len(SHIFTS) * shifts) * len(asked)
-        done = 0
-
-        def on_images(count: int) -> None:
-            nonlocal done
-            done += count
-            meter.update(done, total=total, note=f"at {asked[len(results)].title}")
-
-        for labeller in asked:
+        meter.expect(len(labellers) * len(dataset.split(split)) * (1 + len(SHIFTS) * shifts))
+        for labeller in [as_asked(labeller, tta=tta, even=even) for labeller in labellers]:
             console.say(f"evaluating {labeller.title} …")
             if labeller.trained_on != {dataset.meta["digest"]}:
                 console.say(_note(labeller, dataset, data))
+
+            def on_images(count: int, title: str = labeller.title) -> None:
+                meter.update(meter.done + count, note=f"at {title}")
+
             results.append(measure(labeller, dataset, split, shifts=shifts, on_images=on_images))
     published = list(dict.fromkeys(item for result in results for item in find_entry(result.model).published))
     comparisons = compare_hog(results, dataset.split(split).labels)
