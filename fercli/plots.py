@@ -21,7 +21,7 @@ with contextlib.chdir(Path(_spec.origin).parent / "mpl-data") if _spec and _spec
     from matplotlib.ticker import MaxNLocator
 
 
-_COLOURS = [color for name in ("tab10", "Dark2", "Set3") for color in matplotlib.color_sequences[name]]
+_COLOURS = [color for name in ("tab10", "Set3", "Dark2") for color in matplotlib.color_sequences[name]]
 _MARKS = "os^Dv<>P"  # of curves whose colours are not of the first, best known ten
 _DIVERGED = 3  # times as high a loss as other runs' highest
 
