@@ -33,7 +33,7 @@ class _Stop:
             console = sys.modules.get("fercli.cli.console")
             farewell = getattr(console, "farewell", "") or "Stopped; nothing was written."
             with contextlib.suppress(OSError, ValueError):
-                print(f"error: {farewell}", file=sys.stderr, flush=True)  # noqa: T201 (rich may not be there yet)
+                print(farewell, file=sys.stderr, flush=True)  # noqa: T201 (rich may not be there yet)
 
     def end_in_time(self, signals: int) -> None:
         """Wait for a signal, and end the process soon after it, whatever the main thread is doing by then.

@@ -3,6 +3,8 @@
 Every message is a sentence that names the file concerned and says what to do next; the command line prints it as it is.
 """
 
+from collections.abc import Iterable
+
 EXIT_CODES: dict[int, str] = {
     0: "all done",
     1: "failed; nothing published, earlier outputs untouched",
@@ -54,10 +56,11 @@ class ImageRejected(Exception):
 REJECT_CODES: dict[str, str] = {
     "unreadable": "the file cannot be opened or read",
     "empty": "the file has no bytes",
-    "not_an_image": "the content is not PNG, JPEG, BMP, WebP, GIF or TIFF, whatever the name says",
+    "not_an_image": "the content is not PNG, JPEG, BMP, WebP, GIF or TIFF, nor a video, whatever the name says",
     "unsupported": "the image is of a kind that is not read, such as a camera's raw file; it may well be whole",
-    "damaged": "the image is cut off or broken",
-    "too_large": "the file or the image is over a limit",
+    "unplayable": "the video cannot be opened: it is damaged, or OpenCV's FFmpeg does not know its codec",
+    "damaged": "the image or the video is cut off or broken; of a video, the rows up to there stand",
+    "too_large": "the file, the image or a frame is over a limit",
     "fatal": "a worker of a cluster ended at it, each time",
 }
 
@@ -68,3 +71,10 @@ class Interrupted(BaseException):
     def __init__(self, exit_code: int) -> None:
         super().__init__(exit_code)
         self.exit_code = exit_code
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the question whether the one of `known` that is spelt most like `name` was meant, after a space; empty if none is."""
+    from difflib import get_close_matches  # only a mistake needs it
+
+    return "".join(f" Did you mean {match!r}?" for match in get_close_matches(name.lower(), list(known), n=1))

@@ -156,11 +156,9 @@ def claimed(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> Iter
         refuse_existing(path, overwrite=overwrite, inputs=inputs)
         yield lambda: _published(handle, temporary, path, overwrite=overwrite)
     finally:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), contextlib.closing(handle):  # what a full disk left in the buffer was told before
             if _is_at(handle, temporary):  # not published; and while locked, for a moment later it may be another run's
                 os.unlink(temporary)
-        with contextlib.suppress(OSError):  # what a full disk left in the buffer was told before
-            handle.close()
 
 
 @contextlib.contextmanager
@@ -186,6 +184,12 @@ def write_atomically(path: Path, data: bytes, *, overwrite: bool = True) -> None
 def write_json(path: Path, value: object, *, overwrite: bool = True) -> None:
     """Make the content of `path` JSON text for people and programs; errors as in `atomic_write`."""
     write_atomically(path, json.dumps(value, indent=2).encode() + b"\n", overwrite=overwrite)
+
+
+def move(path: Path, target: Path) -> None:
+    """Give a file of ours another name in its folder, in place of what had it."""
+    os.replace(path, target)
+    _sync_folder(target.parent)
 
 
 def remove(path: Path) -> None:

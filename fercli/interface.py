@@ -4,13 +4,13 @@ A place is a text or a path. What goes wrong is a `FercliError`, whose message s
 command, `--overwrite`, whose argument has the same name here, `overwrite`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fercli.classification.job import Job, Options, Workers
 from fercli.classification.outputs import Output
-from fercli.errors import FercliError, UsageError
+from fercli.errors import FercliError, UsageError, nearest
 from fercli.files import MAX_PIXELS, claimed, refuse_existing, refuse_missing
 from fercli.models.registry import DEFAULT_TO_TRAIN
 from fercli.remote import place
@@ -137,7 +137,7 @@ def evaluate(
 
 
 def classify(
-    photos: Place | Iterable[Place],
+    inputs: Place | Iterable[Place],
     *,
     model: str | None = None,
     weights: Place | None = None,
@@ -149,6 +149,7 @@ def classify(
     min_confidence: float = 0.0,
     on_no_face: str = "row",
     max_pixels: int = MAX_PIXELS,
+    every: float = 1.0,
     output: Place | Output | None = None,
     annotate: Place | None = None,
     report: Place | None = None,
@@ -157,13 +158,16 @@ def classify(
     overwrite: bool = False,
     workers: Workers | None = None,
     ray_address: str | None = None,
+    update: bool = False,
     listed: Iterable[Path] = (),
 ) -> "Run":
-    """Return what finds and labels every face in `photos`, files and folders of them, as it is iterated: an `Outcome` a photo.
+    """Return what finds and labels every face in `inputs` as it is iterated: an `Outcome` a photo, and one a video's frame.
 
-    An outcome has the photo's `path`, its `status`, `ok`, `no_face` or `rejected`, and its `faces` from left to right; each face
-    has a `box` in pixels of the upright photo, a `label`, its `confidence`, 0 to 1, and the `probabilities` (7,) in the order of
-    `labels.LABELS`. A photo that cannot be read is an outcome with a `reject`, and the others go on.
+    Inputs are photos, videos and folders of them; of a video, a frame is looked at `every` so many seconds, or each if that is 0.
+    An outcome has the file's `path`, its `status`, `ok`, `no_face` or `rejected`, and its `faces` from left to right; each face
+    has a `box` in pixels of the upright picture, a `label`, its `confidence`, 0 to 1, and the `probabilities` (7,) in the order of
+    `labels.LABELS`. That of a frame has a `moment` with its `time` in seconds and its number, `frame`, and its faces a `person`. A
+    photo that cannot be read, or a video, after its last frame that could, is an outcome with a `reject`, and the others go on.
 
     Who labels is the registry's `model` (by default `registry.DEFAULT_MODEL`) or the `weights` of a run or file, with `tta` and
     `prior` as in `evaluate`; `detector` is one of `faces.DETECTORS`. Faces under `min_face` pixels are left out, and with `largest`
@@ -173,9 +177,9 @@ def classify(
     from fercli.classification.run import Run
 
     _refuse_other("on_no_face", on_no_face, ("row", "whole", "skip"))
-    options = Options(largest, min_face, on_no_face == "whole", max_pixels)
+    options = Options(largest, min_face, on_no_face == "whole", max_pixels, every)
     return Run(
-        _places(photos),
+        _places(inputs),
         Job(model, _place(weights), tta, _even(prior), detector, options),
         output if output is None or isinstance(output, Output) else Output.parse(str(output)),
         annotate=_place(annotate),
@@ -187,6 +191,7 @@ def classify(
         overwrite=overwrite,
         workers=workers,
         address=ray_address,
+        update=update,
         listed=list(listed),
     )
 
@@ -205,6 +210,6 @@ def _even(prior: str) -> bool:
     return prior == "even"
 
 
-def _refuse_other(name: str, value: str, known: Iterable[str]) -> None:
+def _refuse_other(name: str, value: str, known: Sequence[str]) -> None:
     if value not in known:
-        raise UsageError(f"{name} is {value!r}; choose one of {', '.join(known)}.")
+        raise UsageError(f"{name} is {value!r}; choose one of {', '.join(known)}.{nearest(value, known)}")

@@ -19,8 +19,9 @@ from PIL import Image
 from fercli.dataset import Dataset, write_dataset
 from fercli.errors import FercliError
 from fercli.files import write_atomically
+from fercli.models.architectures.residual import ResidualNetwork
 from fercli.models.history import Epoch
-from fercli.models.registry import MODELS, ResidualNetwork
+from fercli.models.registry import MODELS
 from fercli.training.trainer import Trainer
 from tests.conftest import Ran, csv_text, synthetic_faces
 from tests.promises import Did

@@ -5,14 +5,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
 import fercli
 from fercli.dataset import read_dataset
 from fercli.errors import UsageError
-from tests.conftest import FakeLabeller
+from tests.conftest import FakeLabeller, crop
 
 UNTOUCHED = """
 import logging, os, signal, sys, warnings
@@ -49,7 +48,7 @@ def photos(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     folder.mkdir()
     for name, value in (("bright.png", 250), ("dark.png", 3)):
-        Image.fromarray(np.full((48, 48), value, np.uint8)).save(folder / name)
+        Image.fromarray(crop(value)).save(folder / name)
     return folder
 
 
@@ -83,8 +82,8 @@ def test_a_classification_writes_what_it_is_asked_for(photos: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: fercli.classify("nowhere"), "nowhere does not exist; give image files"),
-        (lambda: fercli.classify([], output="x.xlsx"), "end the name in"),
+        (lambda: fercli.classify("nowhere"), "nowhere does not exist; give photos, videos or folders"),
+        (lambda: fercli.classify([], output="x.ods"), "end the name in"),
         (lambda: fercli.classify([], on_no_face="leave"), "choose one of row, whole, skip"),
         (lambda: list(fercli.classify(__file__, detector="eyes")), "There is no detector 'eyes'; choose one of auto"),
         (lambda: fercli.prepare("nowhere.csv"), "nowhere.csv does not exist; give FER2013's CSV"),

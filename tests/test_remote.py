@@ -15,6 +15,7 @@ from fercli.errors import FercliError, UsageError
 from fercli.files import Kind, atomic_write, identity_of, kind_of, readable, write_atomically
 from fercli.photos.walk import Walk
 from fercli.remote import RemotePath, _file_system, place
+from tests.clips import gray_steps, write_clip
 from tests.conftest import Ran, synthetic_faces
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -203,6 +204,25 @@ def test_classify_reads_and_writes_there(bucket: Path, photos: Path, fercli: Cal
     for output in ("s3://no-such-bucket/r.csv", "s3://no-such-bucket/r/"):
         ran = fercli("classify", remote, "-o", output)
         assert (ran.code, "s3://no-such-bucket does not exist; make the bucket" in ran.talk) == (2, True)
+
+
+@pytest.mark.usefixtures("fake_labeller")
+def test_videos_are_read_where_they_are(bucket: Path, fercli: Callable[..., Ran], tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for suffix in (".mp4", ".mkv", ".avi"):
+        write_clip(tmp_path / "in" / f"clip{suffix}", gray_steps(45))
+    write_clip(tmp_path / "in" / "other.webm", gray_steps(15)).rename(tmp_path / "in" / "other")
+    cut = write_clip(tmp_path / "in" / "cut.mkv", gray_steps(45))
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    remote = sent(tmp_path / "in", bucket / "in")
+    options = ["--detector", "none", "--every", "0.5"]
+    assert fercli("classify", tmp_path / "in", "-o", tmp_path / "r.csv", *options).code == 3
+    outputs = ["--annotate", bucket / "copies", "--report", bucket / "r.html"]
+    assert fercli("classify", remote, "-o", bucket / "r.csv", *outputs, *options).code == 3
+    here, there = (tmp_path / "r.csv").read_bytes(), (bucket / "r.csv").read_bytes()
+    assert there == here.replace(os.fsencode(tmp_path / "in"), os.fsencode(remote))
+    assert len(list(Walk([bucket / "copies"]))) == 5
+    assert (bucket / "r.html").read_bytes().count(b"<svg") == 5
 
 
 @pytest.mark.usefixtures("fake_labeller")

@@ -1,7 +1,7 @@
-"""Photos labelled by the workers of a Ray cluster: the only module that imports Ray.
+"""Photos and videos labelled by the workers of a Ray cluster: the only module that imports Ray.
 
-Ray Data holds the list of photos in blocks, hands them to a pool of actors that each load the model once, gives a block to another
-actor when one is lost, and keeps the order; what an actor does with a block is `classification.classify`, as on one machine.
+Ray Data holds the list of what is to do in blocks, hands them to a pool of actors that each load the model once, gives a block to
+another actor when one is lost, and keeps the order; what an actor does with a block is `pipeline.classify`, as on one machine.
 """
 
 import contextlib
@@ -12,16 +12,16 @@ import os
 import signal
 import socket
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fercli.classification.job import Job, Workers
 from fercli.classification.pipeline import classify
 from fercli.classification.records import Outcome, Reject, decoded, encoded
+from fercli.classification.stretches import End, Known, Stretch, cut, joined
 from fercli.errors import FercliError, IntegrityError, Interrupted, UsageError
 from fercli.models.inference import Labels
 from fercli.photos.faces import Detector, detector
@@ -31,10 +31,12 @@ from fercli.version import __version__
 if TYPE_CHECKING:
     import pyarrow
 
-BLOCK = 256  # photos at most: what a lost worker costs
-_TRIES = 2  # of a block, and then of each of its photos alone: one that ends every worker must not go round for ever
+BLOCK = 256  # photos at most, or a stretch of a video: what a lost worker costs
+_TRIES = 2  # of a block, and then of each of its sources alone: one that ends every worker must not go round for ever
 _CONNECT_SECONDS = 10
 _GROW_SECONDS = 600
+
+_Source = tuple[bytes, str | None]  # a path with None for a photo, or the text of a stretch
 
 
 def refuse_missing_ray() -> None:
@@ -48,15 +50,15 @@ def classify_on_ray(
     job: Job,
     sha256: str,
     *,
-    known: Callable[[Path], Outcome | None] = lambda _: None,
+    known: Known = lambda _: (),
     address: str | None = None,
     workers: Workers = Workers(),
 ) -> Generator[Outcome, None, None]:
-    """Yield what is known of each photo, in the order of `paths`, exactly as `classification.classify` does.
+    """Yield what is known of each photo and frame, in the order of `paths`, exactly as `classification.classify` does.
 
-    The cluster is the one at `address` or in RAY_ADDRESS, or one that lasts as long as this run, on this machine. Photos, and the
+    The cluster is the one at `address` or in RAY_ADDRESS, or one that lasts as long as this run, on this machine. Inputs, and the
     user's weights, must be at the same place for every worker; `sha256` is what those weights must have. All paths are listed
-    before the first photo is read. A photo that ends its worker, alone and `_TRIES` times, is rejected. Raises UsageError if the
+    before the first photo is read. What ends its worker, alone and `_TRIES` times, is rejected. Raises UsageError if the
     workers do not fit, FercliError if the cluster cannot be reached or fails, IntegrityError if a worker has other weights or
     another version of fercli.
     """
@@ -68,7 +70,7 @@ def classify_on_ray(
         import ray
         from ray.data import ActorPoolStrategy, DataContext
 
-        blocks = [ray.put(block) for block in _blocks(paths, known)]
+        blocks = [ray.put(block) for block in _blocks(cut(paths, job.options.every, known))]
         if not blocks:
             return
         fitting = _fitting(workers)
@@ -89,31 +91,36 @@ def classify_on_ray(
                 num_cpus=workers.cpus,
                 num_gpus=workers.gpus,
             )
-            for batch in outcomes.iter_batches(batch_size=None, batch_format="pyarrow"):
-                for path, text in zip(batch["path"].to_pylist(), batch["outcome"].to_pylist(), strict=True):
-                    if path is None:
-                        raise _refusal(*json.loads(text))
-                    yield decoded(place(os.fsdecode(path)), text)
+            yield from joined(_results(outcomes.iter_batches(batch_size=None, batch_format="pyarrow")))
+
+
+def _results(batches: Iterable["pyarrow.Table"]) -> Iterator[Outcome | End]:
+    for batch in batches:
+        for path, text in _rows(batch):
+            if path is None:
+                raise _refusal(*json.loads(text))
+            here = place(os.fsdecode(path))
+            yield End(here, int(text)) if text.isdecimal() else decoded(here, text)
 
 
 class _Attempts:
-    """Counts how often work was begun, and keeps what came of single photos, while workers come and go; an actor of its own."""
+    """Counts how often work was begun, and keeps what came of single sources, while workers come and go; an actor of its own."""
 
     def __init__(self) -> None:
-        self._begun: Counter[bytes] = Counter()
-        self._done: dict[bytes, str] = {}
+        self._begun: Counter[tuple[str, _Source]] = Counter()
+        self._done: dict[_Source, list[str]] = {}
 
-    def begin(self, key: bytes) -> int:
+    def begin(self, key: tuple[str, _Source]) -> int:
         """Return how often the work was begun, this time included."""
         self._begun[key] += 1
         return self._begun[key]
 
-    def keep(self, path: bytes, outcome: str) -> None:
-        """Keep a photo's outcome."""
-        self._done[path] = outcome
+    def keep(self, source: _Source, texts: list[str]) -> None:
+        """Keep what came of a source."""
+        self._done[source] = texts
 
-    def kept(self) -> dict[bytes, str]:
-        """Return the outcomes kept."""
+    def kept(self) -> dict[_Source, list[str]]:
+        """Return what was kept."""
         return self._done
 
 
@@ -127,7 +134,10 @@ def _attempts() -> Any:
 
 
 class _Worker:
-    """Labels the photos of a block; the network is loaded at the first one.
+    """Labels what is in a block; the network is loaded at the first one.
+
+    A row is a path with the text of a known outcome, of a stretch or none; for the latter two come the texts of all outcomes and,
+    of a stretch, where it ends.
 
     What fercli refuses to do is returned, as a text instead of outcomes, for Ray keeps no type of an exception.
     """
@@ -136,41 +146,50 @@ class _Worker:
         self._job, self._folder, self._sha256, self._version, self._threads = job, folder, sha256, version, threads
         self._attempts = attempts
         self._tools: tuple[Labels, Detector] | None = None
-        for name in ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS"):  # TensorFlow would take every core for each worker
-            os.environ[name] = str(threads)
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # see `sessions.cores`; each worker would take every core
 
     def __call__(self, block: "pyarrow.Table") -> "pyarrow.Table":
-        paths, outcomes = block["path"].to_pylist(), block["outcome"].to_pylist()
-        todo = [path for path, text in zip(paths, outcomes, strict=True) if text is None]
+        sources = _rows(block)
+        todo = [(path, text) for path, text in sources if text is None or text.startswith("[")]
         try:
-            new = iter(self._labelled(todo) if todo else ())
+            new = dict(zip(todo, self._labelled(todo), strict=True)) if todo else {}
         except FercliError as error:
-            return _block([None], [json.dumps([error.exit_code, str(error)])])
-        return _block(paths, [next(new) if text is None else text for text in outcomes])
+            return _block([(None, json.dumps([error.exit_code, str(error)]))])
+        return _block([(path, result) for path, text in sources for result in new.get((path, text), [text])])
 
-    def _labelled(self, paths: list[bytes]) -> list[str]:
+    def _labelled(self, sources: list[_Source]) -> list[list[str]]:
         import ray
 
-        if ray.get(self._attempts.begin.remote(b"block of " + paths[0])) <= _TRIES:
-            return self._label(paths)
+        if ray.get(self._attempts.begin.remote(("block", sources[0]))) <= _TRIES:
+            return self._label(sources)
         kept = ray.get(self._attempts.kept.remote())
-        return [kept.get(path) or self._labelled_alone(path) for path in paths]
+        return [kept.get(source) or self._labelled_alone(source) for source in sources]
 
-    def _labelled_alone(self, path: bytes) -> str:
+    def _labelled_alone(self, source: _Source) -> list[str]:
         import ray
 
-        if ray.get(self._attempts.begin.remote(path)) > _TRIES:
-            text = encoded(Outcome(Path(), reject=Reject("fatal", f"it ended its worker {_TRIES} times")))
+        if ray.get(self._attempts.begin.remote(("alone", source))) > _TRIES:
+            texts = [encoded(Outcome(Path(), reject=Reject("fatal", f"it ended its worker {_TRIES} times")))]
         else:
-            (text,) = self._label([path])
-        ray.get(self._attempts.keep.remote(path, text))
-        return text
+            (texts,) = self._label([source])
+        ray.get(self._attempts.keep.remote(source, texts))
+        return texts
 
-    def _label(self, paths: list[bytes]) -> list[str]:
+    def _label(self, sources: list[_Source]) -> list[list[str]]:
         labeller, finder = self._loaded()
-        places = [place(os.fsdecode(path)) for path in paths]
-        here = [path if isinstance(path, RemotePath) else self._folder / path for path in places]
-        return [encoded(outcome) for outcome in classify(here, labeller, finder, self._job.options, threads=self._threads)]
+        places = [self._place(path) for path, _ in sources]
+        work = [path if text is None else Stretch.of(path, text) for path, (_, text) in zip(places, sources, strict=True)]
+        texts: dict[Path, list[str]] = {path: [] for path in places}  # none is in a block twice
+        for outcome in classify(work, labeller, finder, self._job.options, threads=self._threads):
+            texts[outcome.path].append(encoded(outcome))
+        for source in work:
+            if isinstance(source, Stretch):
+                texts[source.path].append(str(source.following))
+        return [texts[path] for path in places]
+
+    def _place(self, path: bytes) -> Path:
+        there = place(os.fsdecode(path))
+        return there if isinstance(there, RemotePath) else self._folder / there
 
     def _loaded(self) -> tuple[Labels, Detector]:
         if self._tools is None:
@@ -183,22 +202,37 @@ class _Worker:
         return self._tools
 
 
-def _blocks(paths: Iterable[Path], known: Callable[[Path], Outcome | None]) -> Iterator["pyarrow.Table"]:
-    """Yield the photos' paths with what is known of them, no more than `BLOCK` together; the first blocks are small.
+def _blocks(sources: Iterable[Outcome | Path | Stretch]) -> Iterator["pyarrow.Table"]:
+    """Yield the sources, no more than `BLOCK` together, a stretch alone; the first blocks are small.
 
     Small ones keep every worker of a small folder busy, and bring the first results sooner.
     """
-    remaining, size = iter(paths), 16
-    while together := list(islice(remaining, size)):
-        outcomes = map(known, together)
-        yield _block([os.fsencode(path) for path in together], [encoded(outcome) if outcome else None for outcome in outcomes])
-        size = min(BLOCK, size + 4)
+    rows: list[tuple[bytes, str | None]] = []
+    size = 16
+    for source in sources:
+        if isinstance(source, Stretch):
+            if rows:
+                yield _block(rows)
+            yield _block([(os.fsencode(source.path), source.text())])
+            rows = []
+            continue
+        rows.append((os.fsencode(source), None) if isinstance(source, Path) else (os.fsencode(source.path), encoded(source)))
+        if len(rows) >= size:
+            yield _block(rows)
+            rows, size = [], min(BLOCK, size + 4)
+    if rows:
+        yield _block(rows)
 
 
-def _block(paths: Sequence[bytes | None], outcomes: Sequence[str | None]) -> "pyarrow.Table":
+def _block(rows: Sequence[tuple[bytes | None, str | None]]) -> "pyarrow.Table":
     import pyarrow
 
-    return pyarrow.table({"path": pyarrow.array(paths, pyarrow.binary()), "outcome": pyarrow.array(outcomes, pyarrow.string())})
+    paths, texts = zip(*rows, strict=True)
+    return pyarrow.table({"path": pyarrow.array(paths, pyarrow.binary()), "text": pyarrow.array(texts, pyarrow.string())})
+
+
+def _rows(block: "pyarrow.Table") -> list[tuple[Any, Any]]:
+    return list(zip(block["path"].to_pylist(), block["text"].to_pylist(), strict=True))
 
 
 def _fitting(workers: Workers) -> int:

@@ -1,9 +1,11 @@
 """How photos are labelled, as plain values, so that every process does it alike."""
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fercli.errors import UsageError
 from fercli.files import MAX_PIXELS
 from fercli.version import __version__
 
@@ -13,15 +15,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """Which photos and faces count; lengths in pixels of the upright photo.
+    """Which pictures and faces count; lengths in pixels of the upright picture, a photo or a frame of a video.
 
-    `largest` keeps one face a photo, `min_face` drops smaller squares, and `whole` takes a photo without any face as one.
+    `largest` keeps one face a picture, `min_face` drops smaller squares, and `whole` takes a picture without any face as one. Of
+    videos a frame is looked at `every` so many seconds, or each frame if that is 0.
     """
 
     largest: bool = False
     min_face: int = 0
     whole: bool = False
     max_pixels: int = MAX_PIXELS
+    every: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.every < math.inf:
+            raise UsageError(f"--every {self.every:g} is no step in seconds; give 0 for each frame, or a positive number.")
 
 
 @dataclass(frozen=True)

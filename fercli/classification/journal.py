@@ -1,4 +1,6 @@
-"""What a run of `classify` has found so far, kept beside its output, so that a stopped run loses nothing: an SQLite database.
+"""What a run of `classify` has found, kept beside its output: so far, that a stopped run loses nothing; then, for an update.
+
+It is an SQLite database.
 
 SQLite rather than lines of our own: its transactions survive kill -9 and power loss, and a look-up needs no memory.
 """
@@ -16,14 +18,15 @@ from typing import Any
 
 from fercli.classification.records import Outcome, decoded, encoded
 from fercli.errors import FercliError, IntegrityError
-from fercli.files import identity_of, remove
+from fercli.files import Kind, identity_of, kind_of, move, remove
 from fercli.remote import RemotePath
 
 _COMMIT_EVERY = 1.0  # seconds; what is newer is lost with the process
-_LONGEST = 64 << 20  # bytes of a photo's outcome
+_LONGEST = 64 << 20  # bytes of a picture's outcome
 _TABLES = {
     "run": "CREATE TABLE run (settings TEXT NOT NULL)",
-    "photo": "CREATE TABLE photo (path BLOB PRIMARY KEY, outcome TEXT NOT NULL) WITHOUT ROWID",
+    # A photo is its own frame 0.
+    "picture": "CREATE TABLE picture (path BLOB, frame INTEGER, outcome TEXT NOT NULL, PRIMARY KEY (path, frame)) WITHOUT ROWID",
 }
 
 
@@ -35,6 +38,11 @@ def journal_path(output: Path) -> Path:
     return output.with_name(f".{output.name}.fercli-journal")
 
 
+def finished_path(output: Path) -> Path:
+    """Return where the journal of the run that wrote `output` stays, for a later run that updates it."""
+    return journal_path(output).with_suffix(".fercli-finished")
+
+
 def is_begun(path: Path) -> bool:
     """Whether there is a journal; a file without bytes is none, such as a run leaves that was killed as it began."""
     try:
@@ -44,7 +52,7 @@ def is_begun(path: Path) -> bool:
 
 
 class Journal:
-    """Outcomes by path, of one run; see `open_journal`."""
+    """Outcomes by path, of one run; see `open_journal`. `changed` names the settings that it was begun with and are others now."""
 
     def __init__(self, path: Path, settings: dict[str, Any], *, resume: bool) -> None:
         self._path = path
@@ -56,7 +64,7 @@ class Journal:
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._database.execute("BEGIN EXCLUSIVE")
             self._make_tables(resume=resume)
-            self._refuse_other(settings)
+            self.changed = self._changed(settings)
         except BaseException:
             self._database.close()
             raise
@@ -64,17 +72,24 @@ class Journal:
         self._closed = threading.Event()
         threading.Thread(target=self._commit_regularly, daemon=True).start()
 
-    def find(self, path: Path) -> Outcome | None:
-        """Return what is known of the photo, unless its file has changed since. Any thread may ask."""
+    def find(self, path: Path) -> Iterator[Outcome]:
+        """Yield what is known of the file, unless it has changed since: a photo, or a video's first frames. Any thread may ask."""
+        identity, frame = identity_of(path), -1
+        while row := self._next(path, frame):
+            frame, text = row
+            try:
+                outcome = decoded(path, text)
+            except (TypeError, ValueError) as error:
+                raise _no_journal(self._path, error) from error
+            if outcome.identity is None or outcome.identity != identity:
+                return
+            yield outcome
+
+    def _next(self, path: Path, frame: int) -> tuple[int, str] | None:
+        query = "SELECT frame, outcome FROM picture WHERE path = ? AND frame > ? ORDER BY frame LIMIT 1"
         with self._lock:
-            row = self._database.execute("SELECT outcome FROM photo WHERE path = ?", (os.fsencode(path),)).fetchone()
-        if row is None:
-            return None
-        try:
-            outcome = decoded(path, row[0])
-        except (TypeError, ValueError) as error:
-            raise _no_journal(self._path, error) from error
-        return outcome if outcome.identity is not None and outcome.identity == identity_of(path) else None
+            row: tuple[int, str] | None = self._database.execute(query, (os.fsencode(path), frame)).fetchone()
+        return row
 
     def add(self, outcome: Outcome) -> None:
         """Keep an outcome, on disk within a second; a reject is not kept, for what was in its way may pass."""
@@ -83,13 +98,14 @@ class Journal:
         with self._lock:
             if self._failure:
                 raise self._failure
-            self._database.execute("REPLACE INTO photo VALUES (?, ?)", (os.fsencode(outcome.path), encoded(outcome)))
+            frame = outcome.moment.frame if outcome.moment else 0
+            self._database.execute("REPLACE INTO picture VALUES (?, ?, ?)", (os.fsencode(outcome.path), frame, encoded(outcome)))
 
     def close(self, *, keep: bool) -> bool:
         """Let go, with everything on the disk if it is to be kept; return whether there is anything."""
         self._closed.set()
         with self._lock, contextlib.closing(self._database):
-            holds_work = self._database.execute("SELECT 1 FROM photo LIMIT 1").fetchone() is not None
+            holds_work = self._database.execute("SELECT 1 FROM picture LIMIT 1").fetchone() is not None
             if keep and self._database.in_transaction:
                 self._database.execute("COMMIT")
         return holds_work
@@ -118,42 +134,44 @@ class Journal:
             for statement in _TABLES.values():
                 self._database.execute(statement)
 
-    def _refuse_other(self, settings: dict[str, Any]) -> None:
+    def _changed(self, settings: dict[str, Any]) -> list[str]:
         row = self._database.execute("SELECT settings FROM run").fetchone()
         if row is None:
             self._database.execute("INSERT INTO run VALUES (?)", (json.dumps(settings),))
-            return
+            return []
         try:
             before = json.loads(row[0])
         except (TypeError, RecursionError) as error:
             raise _no_journal(self._path, error) from error
         if not isinstance(before, dict):
             raise _no_journal(self._path, TypeError("no settings"))
-        changed = [f"{name} {before.get(name)}" for name in settings if settings[name] != before.get(name)]
-        if changed:
-            raise IntegrityError(
-                f"{self._path} is of a run with {', '.join(changed)}; resume with the same, or begin anew with --overwrite."
-            )
+        return [f"{name} {before.get(name)}" for name in settings if settings[name] != before.get(name)]
 
 
 @contextlib.contextmanager
-def open_journal(path: Path, settings: dict[str, Any], *, resume: bool, keep: bool = False) -> Iterator[Journal]:
-    """Open the journal at `path` to go on, or a new one; it outlives the block only if an exception ends that.
+def open_journal(
+    path: Path, settings: dict[str, Any], *, resume: bool, keep: bool = False, anew: bool = False, finished: Path | None = None
+) -> Iterator[Journal]:
+    """Open the journal at `path` to go on, or a new one; it keeps its name only if an exception ends the block.
 
-    Even then it goes if it holds no work, unless `keep` says that its being there tells of the stop.
-    `settings` is all that an outcome depends on besides the photo, as JSON values. Raises IntegrityError if the journal is of a
+    Even then it goes if it holds no work, unless `keep` says that its being there tells of the stop. When the block ends well it
+    moves to `finished`, if given. With `anew` a journal that is not to be gone on with is replaced.
+    `settings` is all that an outcome depends on besides the picture, as JSON values. Raises IntegrityError if the journal is of a
     run with others or is none, FercliError if it cannot be written or another run is using it.
     """
     try:
         _make_folder(path.parent)
         _refuse_links(path)
-        journal = _opened(path, settings, resume=resume)
-        finished = False
+        journal = _opened(path, settings, resume=resume, anew=anew)
+        done = False
         try:
             yield journal
-            finished = True
+            done = True
         finally:
-            if (not journal.close(keep=not finished) and not keep) or finished:
+            holds_work = journal.close(keep=not done or finished is not None)
+            if done and finished:
+                move(path, finished)
+            elif done or not (holds_work or keep):
                 _remove(path)
     except sqlite3.OperationalError as error:
         if _is_busy(error):
@@ -163,19 +181,45 @@ def open_journal(path: Path, settings: dict[str, Any], *, resume: bool, keep: bo
         raise _no_journal(path, error) from error
 
 
-def _opened(path: Path, settings: dict[str, Any], *, resume: bool) -> Journal:
+def _opened(path: Path, settings: dict[str, Any], *, resume: bool, anew: bool) -> Journal:
     begun = is_begun(path)
     try:
-        return Journal(path, settings, resume=resume)
+        journal = Journal(path, settings, resume=resume)
     except sqlite3.OperationalError as error:  # in use, or the disk is full
         if not begun and not _is_busy(error):
             _remove(path)
         raise
     except (sqlite3.DatabaseError, ValueError) as error:
-        if resume:
+        if resume and not anew:
             raise _no_journal(path, error) from error
-    _remove(path)  # a broken one is not to be resumed, so that it may go
-    return Journal(path, settings, resume=resume)
+    else:
+        if not journal.changed:
+            return journal
+        journal.close(keep=False)
+        if not anew:
+            raise IntegrityError(
+                f"{path} is of a run with {', '.join(journal.changed)}; resume with the same, or begin anew with --overwrite."
+            )
+    _remove(path)  # what cannot be gone on with may go
+    return Journal(path, settings, resume=False)
+
+
+@contextlib.contextmanager
+def open_finished(path: Path, settings: dict[str, Any]) -> Iterator[Journal | str]:
+    """Open the journal of a finished run to look up what it found, or say why that is of no use now; the file stays as it is."""
+    if kind_of(path) is Kind.MISSING:
+        yield f"{path}, which knows what the results were made of, is not there"
+        return
+    try:
+        _refuse_links(path)
+        journal = Journal(path, settings, resume=True)
+    except (sqlite3.Error, ValueError, IntegrityError) as error:
+        yield f"{path} cannot be read ({error})"
+        return
+    try:
+        yield f"the results were made with {', '.join(journal.changed)}" if journal.changed else journal
+    finally:
+        journal.close(keep=False)
 
 
 def _is_busy(error: sqlite3.Error) -> bool:

@@ -15,7 +15,7 @@ from fercli.errors import UsageError
 from fercli.files import Kind, atomic_write, kind_of, remove, write_atomically
 from fercli.remote import place
 
-PART_ROWS = 50_000  # of a part, or some more: a photo's rows stay together
+PART_ROWS = 50_000  # of a part, or some more: a picture's rows stay together
 COMPLETE = "_SUCCESS"  # the sign of Hadoop and Spark that a folder has all of its parts
 
 
@@ -113,7 +113,7 @@ class PartsWriter:
             part.__exit__(kind, error, trace)
 
     def write(self, row: dict[str, object]) -> None:
-        """Append one row, to a new part if this one is full and the row is the first of its photo."""
+        """Append one row, to a new part if this one is full and the row is the first of its picture."""
         if self._part and self._rows >= PART_ROWS and row["face"] in {None, 1}:
             self.close()
         if not self._part:
@@ -132,7 +132,7 @@ class PartsWriter:
             self.close()
         ours = {self._name(number) for number in range(self._number)}
         for path in list(self._folder.iterdir()):
-            if re.fullmatch(r"part-\d{5,}\.(csv|jsonl|parquet|xlsx)", path.name) and path.name not in ours:
+            if re.fullmatch(r"part-\d{5,}", path.stem) and path.suffix in WRITERS and path.name not in ours:
                 remove(path)
         write_atomically(self._folder / COMPLETE, b"")
 

@@ -1,25 +1,40 @@
-"""Pictures of results: photos with their faces marked, and single faces for the report."""
+"""Pictures of results: photos and frames with their faces marked, and single faces for the report."""
 
 import base64
+import contextlib
 import hashlib
 import io
 import os
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from fercli.classification.records import Face, Outcome
 from fercli.errors import FercliError, ImageRejected
 from fercli.files import Kind, kind_of, write_atomically
-from fercli.photos.geometry import Box
+from fercli.photos.geometry import Box, Moment
 from fercli.photos.images import read_colour
+from fercli.photos.videos import Video
 from fercli.photos.walk import IMAGE_SUFFIXES
 
 THUMBNAIL_SIDE = 96
 _LONGEST_NAME = 220  # bytes; file systems take 255, and a copy adds a suffix or two
 _LINE = "#ffcc00"
 _JPEG = frozenset((".jpg", ".jpeg", ".jpe", ".jfif"))
+
+
+@dataclass(frozen=True)
+class Spot:
+    """Where a face is: in a photo, or at a moment of a video."""
+
+    path: Path
+    box: Box
+    moment: Moment | None = None
 
 
 def annotate(outcome: Outcome, folder: Path, max_pixels: int, min_confidence: float = 0.0) -> Path | None:
@@ -34,15 +49,40 @@ def annotate(outcome: Outcome, folder: Path, max_pixels: int, min_confidence: fl
         picture = read_colour(outcome.path, max_pixels)
     except ImageRejected:
         return None  # it was readable a moment ago; its row stands
-    for face in outcome.faces:
-        _mark(picture, face, face.sure_label(min_confidence) or "unsure")
+    _mark_all(picture, outcome, min_confidence)
     data = io.BytesIO()
     picture.save(data, "JPEG", quality=90)
     target = folder / _place(outcome.path)
-    if kind_of(target) is Kind.FILE and target.samefile(outcome.path):
-        raise FercliError(f"{target} is the photo itself, not a copy; name another folder for the annotated copies.")
+    refuse_itself(target, outcome.path)
     write_atomically(target, data.getvalue())
     return target
+
+
+def marked(frame: NDArray[np.uint8], outcome: Outcome, min_confidence: float) -> NDArray[np.uint8]:
+    """Return a video's frame in RGB with its faces framed, and their persons, labels and confidences."""
+    picture = Image.fromarray(frame)
+    _mark_all(picture, outcome, min_confidence)
+    return np.asarray(picture)
+
+
+def _mark_all(picture: Image.Image, outcome: Outcome, min_confidence: float) -> None:
+    for face in outcome.faces:
+        person = f"{face.person}: " if face.person else ""
+        _mark(picture, face, person + (face.sure_label(min_confidence) or "unsure"))
+
+
+def refuse_itself(target: Path, path: Path) -> None:
+    """Raise FercliError if a copy would be written over what it is a copy of, as through a link."""
+    if kind_of(target) is Kind.FILE and target.samefile(path):
+        raise FercliError(f"{target} is the input itself, not a copy; name another folder for the annotated copies.")
+
+
+def place_of_video(path: Path) -> Path:
+    """Return a place for a video's copy, as `_place` does for a photo's: the name with `.mp4` behind it."""
+    name = path.name
+    if len(os.fsencode(name)) > _LONGEST_NAME:
+        name = f"{name[:40]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}"
+    return Path(*_above(path), f"{name}.mp4")
 
 
 def _place(path: Path) -> Path:
@@ -51,13 +91,16 @@ def _place(path: Path) -> Path:
     A JPEG keeps its name, other photos get `.jpg` behind theirs (`.jpg.jpg` without a photo's suffix). So names that end like
     `.png.jpg` are of such copies: photos called so get `.jpg`, folders `_`.
     """
-    *folders, name = path.parts
-    above = [_folder(part, path.anchor) for part in folders]
+    name, above = path.name, _above(path)
     if len(os.fsencode(name)) > _LONGEST_NAME:
         return Path(*above, f"{name[:40]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}.jpg.jpg")
     if _suffix(name) in _JPEG and not _is_of_copy(name):
         return Path(*above, name)
     return Path(*above, f"{name}.jpg" if _suffix(name) in IMAGE_SUFFIXES else f"{name}.jpg.jpg")
+
+
+def _above(path: Path) -> list[str]:
+    return [_folder(part, path.anchor) for part in path.parts[:-1]]
 
 
 def _folder(part: str, anchor: str) -> str:
@@ -73,7 +116,7 @@ def _suffix(name: str) -> str:
 
 
 def _is_of_copy(name: str) -> bool:
-    return _suffix(name) in _JPEG and _suffix(Path(name).stem) in IMAGE_SUFFIXES
+    return _suffix(name) == ".mp4" or (_suffix(name) in _JPEG and _suffix(Path(name).stem) in IMAGE_SUFFIXES)
 
 
 def _mark(picture: Image.Image, face: Face, label: str) -> None:
@@ -91,19 +134,45 @@ def _mark(picture: Image.Image, face: Face, label: str) -> None:
     draw.text((x + line - left, y + line - top), text, font=font, fill="black")
 
 
-def thumbnail(path: Path, box: Box, max_pixels: int) -> str:
-    """Return a face in colour as the `data:` address of a small JPEG, with a margin; empty if unreadable."""
-    try:
-        picture = read_colour(path, max_pixels)
-    except ImageRejected:
-        return ""
+def thumbnails(spots: Iterable[Spot], max_pixels: int) -> dict[Spot, str]:
+    """Return each face in colour as the `data:` address of a small JPEG, with a margin; empty if unreadable.
+
+    Every photo is read once, and a video from its first moment to its last.
+    """
+    by_path: dict[Path, list[Spot]] = {}
+    for spot in spots:
+        by_path.setdefault(spot.path, []).append(spot)
+    found: dict[Spot, str] = {}
+    for path, some in by_path.items():
+        found |= dict.fromkeys(some, "")
+        with contextlib.suppress(ImageRejected):
+            if moments := sorted({spot.moment for spot in some if spot.moment}):
+                with Video(path, max_pixels) as video:
+                    for moment in moments:
+                        if next(video.moments(start=moment), None) == moment:
+                            picture = Image.fromarray(video.colour())
+                            found |= {spot: _small(picture, spot.box) for spot in some if spot.moment == moment}
+            else:
+                picture = read_colour(path, max_pixels)
+                found |= {spot: _small(picture, spot.box) for spot in some}
+    return found
+
+
+def _small(picture: Image.Image, box: Box) -> str:
     margin = box.width // 6
     area = (box.x - margin, box.y - margin, box.x + box.width + margin, box.y + box.height + margin)
     inside = (max(0, area[0]), max(0, area[1]), min(picture.width, area[2]), min(picture.height, area[3]))
     if inside[0] >= inside[2] or inside[1] >= inside[3]:
-        return ""  # another photo has taken its place since
+        return ""  # another picture has taken its place since
     small = picture.crop(inside)
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     data = io.BytesIO()
     small.save(data, "JPEG", quality=85)
     return f"data:image/jpeg;base64,{base64.b64encode(data.getvalue()).decode()}"
+
+
+def shown_time(seconds: float) -> str:
+    """Return a time as minutes and seconds, with hours if there are any."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,128 +1,65 @@
-"""Photos to labelled faces, as a stream: order kept, memory bounded, no photo lost."""
+"""Pictures to labelled faces, as a stream: order kept, memory bounded, nothing lost."""
 
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
-from itertools import chain
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fercli.classification.job import Options
-from fercli.classification.records import Face, Outcome, Reject
-from fercli.errors import ImageRejected
-from fercli.files import Identity, identity_of
+from fercli.classification.loading import AHEAD, Picture, ahead, pictures
+from fercli.classification.records import Face, Outcome
+from fercli.classification.stretches import Known, Stretch
 from fercli.models.inference import BATCH, Labels
-from fercli.models.sessions import cores
 from fercli.photos.faces import LARGE_CROP_SIDE, Detector, Found, WholeImage
 from fercli.photos.geometry import Frame
-from fercli.photos.images import Photo, crop, read_photo
-from fercli.remote import RemotePath
+from fercli.photos.images import Photo, crop
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
-
-WORK_SIDE = 2560  # photos are held at most this large: a face found at 1/4 of it still has the 48 pixels that a network sees
-PHOTOS_AHEAD = 16  # read, and as many searched, before they are wanted
-PHOTOS_IN_FLIGHT = 64  # what a stop may cost
-_PATIENCE = 0.5  # seconds for threads to end when a run is stopped
-READERS = 16  # threads for remote photos, which wait for their servers most of the time
-
-
-@dataclass
-class _Work:
-    """A photo on its way: known already, or read and to be searched; its pixels go as soon as its faces are cut out."""
-
-    path: Path
-    known: Outcome | None = None
-    identity: Identity | None = None
-    photo: Photo | None = None
-    reject: Reject | None = None
-    small: bool = False
-    found: list[Found] = field(default_factory=list)
-    crops: list[NDArray[np.uint8]] = field(default_factory=list)
+IN_FLIGHT = 64  # pictures: what a stop may cost
 
 
 def classify(
-    paths: Iterable[Path],
+    sources: Iterable[Path | Stretch],
     labeller: Labels,
     detector: Detector,
     options: Options = Options(),
     *,
-    known: Callable[[Path], Outcome | None] = lambda _: None,
+    known: Known = lambda _: (),
     batch_size: int = BATCH,
     threads: int | None = None,
 ) -> Generator[Outcome, None, None]:
-    """Yield what is known of each photo, in the order of `paths`.
+    """Yield what is known of each photo, and of each frame of a video that is looked at, in the order of `sources`.
 
-    Photos are read by `threads` threads, or as many as there are cores (`READERS` if the first is remote), and searched by as many;
-    their faces are labelled `batch_size` at a time. At most twice `PHOTOS_AHEAD` photos are in memory, and crops of
-    `PHOTOS_IN_FLIGHT`. A photo that cannot be read becomes an outcome with the reason. What `known` returns for a path is passed on
-    instead of working.
+    Pictures are read as by `loading.pictures` and searched by as many threads as read photos of this machine; their faces are
+    labelled `batch_size` at a time, all three side by side. At most three times `AHEAD` pictures are in memory, and crops of
+    `IN_FLIGHT`. One that cannot be read becomes an outcome with the reason. What `known` gives for a path is passed on instead of
+    working.
     """
-    first, paths = _peeked(paths)
-    readers = READERS if isinstance(first, RemotePath) else threads
-    pending: list[_Work] = []
+    pending: list[Picture] = []
     faces, enough = 0, 1  # the first results at once, then whole batches
-    loaded = ahead(lambda path: _load(path, known, options.max_pixels), paths, PHOTOS_AHEAD, readers)
-    for work in ahead(lambda work: _find_faces(work, detector, options, labeller.input_size), loaded, PHOTOS_AHEAD, threads):
-        pending.append(work)
-        faces += len(work.crops)
-        if faces >= enough or len(pending) >= PHOTOS_IN_FLIGHT:
-            yield from _labelled(pending, labeller)
-            pending, faces, enough = [], 0, batch_size
-    yield from _labelled(pending, labeller)
+    side = labeller.input_size
+    with (
+        closing(pictures(sources, options, known, threads)) as read,
+        closing(ahead(lambda picture: _find_faces(picture, detector, options, side), read, AHEAD, threads)) as searched,
+    ):
+        for picture in searched:
+            pending.append(picture)
+            faces += len(picture.crops)
+            if faces >= enough or len(pending) >= IN_FLIGHT:
+                yield from _labelled(pending, labeller)
+                pending, faces, enough = [], 0, batch_size
+        yield from _labelled(pending, labeller)
 
 
-def _peeked(paths: Iterable[Path]) -> tuple[Path | None, Iterator[Path]]:
-    remaining = iter(paths)
-    first = next(remaining, None)
-    return first, remaining if first is None else chain([first], remaining)
-
-
-def ahead(
-    work: Callable[[Item], Result], items: Iterable[Item], limit: int, threads: int | None = None
-) -> Generator[Result, None, None]:
-    """Yield `work` of each item in order, done by `threads` or as many threads as there are cores, at most `limit` items ahead."""
-    pool = ThreadPoolExecutor(threads or cores(), thread_name_prefix="fercli")
-    waiting: deque[Future[Result]] = deque()
-    try:
-        for item in items:
-            waiting.append(pool.submit(work, item))
-            if len(waiting) >= limit:
-                yield waiting[0].result()
-                waiting.popleft()
-        while waiting:
-            yield waiting[0].result()
-            waiting.popleft()
-    finally:  # also when the consumer stops early; a stop does not wait for a photo that takes long
-        pool.shutdown(wait=False, cancel_futures=True)
-        wait([future for future in waiting if not future.cancelled()], _PATIENCE)
-
-
-def _load(path: Path, known: Callable[[Path], Outcome | None], max_pixels: int) -> _Work:
-    outcome = known(path)
-    if outcome:
-        return _Work(path, known=outcome)
-    identity = identity_of(path)
-    try:
-        return _Work(path, identity=identity, photo=read_photo(path, max_pixels, WORK_SIDE))
-    except ImageRejected as error:
-        return _Work(path, identity=identity, reject=Reject(error.code, error.reason))
-
-
-def _find_faces(work: _Work, detector: Detector, options: Options, side: int) -> _Work:
-    """Note a photo's faces, in pixels of the photo, cut them out, and drop its pixels."""
-    if photo := work.photo:
+def _find_faces(picture: Picture, detector: Detector, options: Options, side: int) -> Picture:
+    """Note a picture's faces, in pixels of the picture, cut them out, and drop its pixels."""
+    if photo := picture.photo:
         chosen = _chosen(detector.find(photo.pixels), photo, options)
-        work.crops = [crop(photo.pixels, face.frame, side) for face in chosen]
-        work.found = [Found(face.frame.scaled(1 / photo.scale), face.score) for face in chosen]
-        work.small = max(photo.pixels.shape) <= LARGE_CROP_SIDE * photo.scale
-        work.photo = None
-    return work
+        picture.crops = [crop(photo.pixels, face.frame, side) for face in chosen]
+        picture.found = [Found(face.frame.scaled(1 / photo.scale), face.score) for face in chosen]
+        picture.small = max(photo.pixels.shape) <= LARGE_CROP_SIDE * photo.scale
+        picture.photo = None
+    return picture
 
 
 def _chosen(found: list[Found], photo: Photo, options: Options) -> list[Found]:
@@ -137,10 +74,11 @@ def _overlaps(frame: Frame, photo: Photo) -> bool:
     return 0 <= frame.x < width and 0 <= frame.y < height
 
 
-def _labelled(pending: Sequence[_Work], labeller: Labels) -> Iterator[Outcome]:
-    crops = [face for work in pending for face in work.crops]
+def _labelled(pending: Sequence[Picture], labeller: Labels) -> Iterator[Outcome]:
+    crops = [face for picture in pending for face in picture.crops]
     probabilities = iter(labeller.label(np.stack(crops)).tolist() if crops else [])
-    for work in pending:
-        work.crops = []
-        faces = tuple(Face(found.frame.box, found.score, tuple(next(probabilities))) for found in work.found)
-        yield work.known or Outcome(work.path, faces, work.reject, work.identity, work.small)
+    for picture in pending:
+        picture.crops = []
+        faces = tuple(Face(found.frame.box, found.score, tuple(next(probabilities))) for found in picture.found)
+        outcome = Outcome(picture.path, faces, picture.reject, picture.identity, picture.small, picture.moment)
+        yield picture.known or outcome

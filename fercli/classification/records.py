@@ -2,21 +2,22 @@
 
 import json
 import math
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from fercli.errors import REJECT_CODES
 from fercli.files import Identity, readable
 from fercli.labels import LABELS
-from fercli.photos.geometry import Box
+from fercli.photos.geometry import Box, Moment
+from fercli.photos.persons import Persons
 
 _MOST = 1.001  # of a probability, as 32-bit numbers round
 
 COLUMNS = (
-    "path", "face", "status", "reason", "x", "y", "width", "height", "detection_score", "label", "confidence",
-    *LABELS, "model",
+    "path", "time", "frame", "face", "person", "status", "reason", "x", "y", "width", "height", "detection_score",
+    "label", "confidence", *LABELS, "model",
 )  # fmt: skip
 
 
@@ -30,12 +31,14 @@ REMARKS = (SEVERAL, WHOLE, SMALL_WITHOUT)
 class Face:
     """One labelled face: probabilities from 0 to 1 in the order of `LABELS`, summing to 1.
 
-    `detection_score` is the detector's own and has no fixed scale; it is None when the whole image was taken as the face.
+    `detection_score` is the detector's own and has no fixed scale; it is None when the whole image was taken as the face. `person`
+    is the number of whose it is within its video; None in a photo.
     """
 
     box: Box
     detection_score: float | None
     probabilities: tuple[float, ...]
+    person: int | None = None
 
     @property
     def label(self) -> str:
@@ -62,10 +65,11 @@ class Reject:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that is known of one photo: its faces (none if nobody was found), or why it was rejected.
+    """All that is known of one picture, a photo or a video's frame: its faces (none if nobody was found), or why it was rejected.
 
-    `identity` tells the file's content from a later one; None if the file could not even be asked. `small` says whether the photo
-    is so small that it may be the crop of a face.
+    `identity` tells the file's content from a later one; None if the file could not even be asked. `small` says whether the picture
+    is so small that it may be the crop of a face. `moment` is the frame's place in its video; a video that breaks off has a reject
+    with the last that could be read.
     """
 
     path: Path
@@ -73,6 +77,7 @@ class Outcome:
     reject: Reject | None = None
     identity: Identity | None = None
     small: bool = False
+    moment: Moment | None = None
 
     @property
     def status(self) -> str:
@@ -85,7 +90,7 @@ class Outcome:
     def remark(self) -> str | None:
         """What else a summary counts of photos like this: one of `REMARKS`, or None."""
         if len(self.faces) > 1:
-            return SEVERAL
+            return None if self.moment else SEVERAL
         if self.small and not self.reject and all(face.detection_score is None for face in self.faces):
             return WHOLE if self.faces else SMALL_WITHOUT
         return None
@@ -99,30 +104,54 @@ def encoded(outcome: Outcome) -> str:
 
 
 def decoded(path: Path, text: str) -> Outcome:
-    """Return the photo's outcome from the text that `encoded` gave; ValueError for any other."""
+    """Return a picture's outcome from the text that `encoded` gave; ValueError for any other."""
     try:
         found = json.loads(text)
         reject = Reject(**found["reject"]) if found["reject"] is not None else None
         identity = Identity(**found["identity"]) if found["identity"] is not None else None
-        outcome = Outcome(path, tuple(map(_face, found["faces"])), reject, identity, found["small"])
+        moment = Moment(**found["moment"]) if found["moment"] is not None else None
+        outcome = Outcome(path, tuple(map(_face, found["faces"])), reject, identity, found["small"], moment)
         whole = identity is None or all(type(value) is int for value in vars(identity).values())
         known = reject is None or (reject.code in REJECT_CODES and isinstance(reject.reason, str))
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"no outcome: {type(error).__name__}") from error
     if not (whole and known and isinstance(outcome.small, bool)):
         raise ValueError("an outcome of other values")
+    if moment and not (type(moment.frame) is int and moment.frame >= 0 and _is_number(moment.time) and moment.time >= 0):
+        raise ValueError("a moment that is none")
     return outcome
 
 
 def _face(found: dict[str, Any]) -> Face:
     box, score, probabilities = Box(**found["box"]), found["detection_score"], tuple(found["probabilities"])
+    person = found["person"]
     if not all(type(value) is int and abs(value) <= 1 << 31 for value in vars(box).values()):
         raise ValueError("a box of other than whole numbers of pixels")
-    if score is not None and not (type(score) in {int, float} and math.isfinite(score)):
+    if score is not None and not _is_number(score):
         raise ValueError("a score that is no number")
-    if len(probabilities) != len(LABELS) or not all(type(value) in {int, float} and 0 <= value <= _MOST for value in probabilities):
+    if len(probabilities) != len(LABELS) or not all(_is_number(value) and 0 <= value <= _MOST for value in probabilities):
         raise ValueError(f"other than {len(LABELS)} probabilities")
-    return Face(box, score, probabilities)
+    if person is not None and not (type(person) is int and person > 0):
+        raise ValueError("a person without a number")
+    return Face(box, score, probabilities, person)
+
+
+def _is_number(value: object) -> bool:
+    return type(value) in {int, float} and math.isfinite(value)  # type: ignore[arg-type]
+
+
+def with_persons(outcomes: Iterable[Outcome]) -> Generator[Outcome, None, None]:
+    """Yield the outcomes, those of a video's frames one after the other, with the persons whose faces they have."""
+    path, persons = None, Persons()
+    for outcome in outcomes:
+        if outcome.moment is None or outcome.reject:
+            yield outcome
+            continue
+        if outcome.path != path:
+            path, persons = outcome.path, Persons()
+        numbers = persons.at(outcome.moment.time, [face.box for face in outcome.faces])
+        faces = tuple(replace(face, person=number) for face, number in zip(outcome.faces, numbers, strict=True))
+        yield replace(outcome, faces=faces)
 
 
 def rows(outcome: Outcome, model: str, min_confidence: float = 0.0) -> Iterator[dict[str, object]]:
@@ -132,6 +161,8 @@ def rows(outcome: Outcome, model: str, min_confidence: float = 0.0) -> Iterator[
     """
     common: dict[str, object] = dict.fromkeys(COLUMNS)
     common |= {"path": readable(outcome.path), "status": outcome.status, "model": model}
+    if outcome.moment:
+        common |= {"time": round(outcome.moment.time, 3), "frame": outcome.moment.frame}
     if outcome.reject:
         yield common | {"reason": f"{outcome.reject.code}: {outcome.reject.reason}"}
     elif not outcome.faces:
@@ -140,6 +171,7 @@ def rows(outcome: Outcome, model: str, min_confidence: float = 0.0) -> Iterator[
         label = face.sure_label(min_confidence)
         yield common | {
             "face": number,
+            "person": face.person,
             "reason": None if label else f"no label: the confidence is below {min_confidence:g}",
             "x": face.box.x,
             "y": face.box.y,

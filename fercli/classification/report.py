@@ -1,6 +1,5 @@
-"""One self-contained page about a run of `classify`: counts, faces by expression, photos without a face, rejects."""
+"""One self-contained page about a run of `classify`: counts, videos over time, faces by expression, photos without one, rejects."""
 
-import heapq
 import html
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,18 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from fercli.classification.pictures import thumbnail
-from fercli.classification.records import REMARKS, Outcome
+from fercli.classification.pictures import Spot, shown_time, thumbnails
+from fercli.classification.records import REMARKS, Face, Outcome
+from fercli.classification.timeline import STYLE, Timeline, legend
 from fercli.files import shown_name
 from fercli.labels import LABELS
-from fercli.photos.geometry import Box
 
 FACES_SHOWN = 24  # of each expression
 NAMES_SHOWN = 1000  # of each list; the results' file has all
+VIDEOS_SHOWN = 20
 
 _STYLE = """
 body{font:16px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1c1c28;background:#fff}
 h1{font-size:1.6rem;margin:0 0 .3rem}h2{font-size:1.15rem;margin:2rem 0 .6rem;border-bottom:1px solid #ddd;padding-bottom:.2rem}
+h3{font-size:1rem;margin:1rem 0 .3rem;overflow-wrap:anywhere}
 .facts{color:#555;margin:0 0 1rem}.bar{display:grid;grid-template-columns:6rem 1fr 9rem;gap:.6rem;align-items:center;margin:.2rem 0}
 .bar i{display:block;height:1.1rem;background:#3465a4;border-radius:2px}.bar b{font-weight:400;color:#555}
 .faces{display:flex;flex-wrap:wrap;gap:.6rem}figure{margin:0;width:96px;font-size:.72rem;color:#555;overflow-wrap:anywhere}
@@ -31,49 +32,83 @@ ul{columns:24rem;padding-left:1.2rem;overflow-wrap:anywhere}
 
 @dataclass
 class Report:
-    """What the page will show, gathered outcome by outcome in bounded memory; faces below `min_confidence` are only counted."""
+    """What the page will show, gathered outcome by outcome in bounded memory; faces below `min_confidence` are only counted.
+
+    `every` is the step in seconds at which videos are looked at.
+    """
 
     min_confidence: float = 0.0
+    every: float = 1.0
     unsure: int = 0
     counts: Counter[str] = field(default_factory=Counter)
-    photos: Counter[str] = field(default_factory=Counter)
+    pictures: Counter[str] = field(default_factory=Counter)
+    frames: Counter[str] = field(default_factory=Counter)
     remarks: Counter[str] = field(default_factory=Counter)
     no_face: list[Path] = field(default_factory=list)
     rejects: list[tuple[Path, str]] = field(default_factory=list)
-    _best: dict[str, list[tuple[float, int, Path, Box]]] = field(default_factory=dict)
+    _videos: int = 0
+    _video: Path | None = None
+    _timelines: dict[Path, Timeline] = field(default_factory=dict)
+    _best: dict[str, list[tuple[float, int, Spot, int | None]]] = field(default_factory=dict)
 
     def add(self, outcome: Outcome) -> None:
         """Take one outcome in."""
-        self.photos[outcome.status] += 1
+        self.pictures[outcome.status] += 1
         self.remarks.update(filter(None, [outcome.remark]))
+        if outcome.moment and not outcome.reject:
+            self._add_frame(outcome)
         if outcome.reject and len(self.rejects) < NAMES_SHOWN:
             self.rejects.append((outcome.path, f"{outcome.reject.code}: {outcome.reject.reason}"))
-        elif outcome.status == "no_face" and len(self.no_face) < NAMES_SHOWN:
+        elif outcome.status == "no_face" and not outcome.moment and len(self.no_face) < NAMES_SHOWN:
             self.no_face.append(outcome.path)
         for face in outcome.faces:
             if face.sure_label(self.min_confidence) is None:
                 self.unsure += 1
                 continue
             self.counts[face.label] += 1
-            best = self._best.setdefault(face.label, [])
-            heapq.heappush(best, (face.confidence, -self.counts[face.label], outcome.path, face.box))  # of equals the first stays
-            if len(best) > FACES_SHOWN:
-                heapq.heappop(best)
+            self._add_best(face, Spot(outcome.path, face.box, outcome.moment))
+
+    def _add_frame(self, outcome: Outcome) -> None:
+        self.frames[outcome.status] += 1
+        if outcome.path != self._video:
+            self._video = outcome.path
+            self._videos += 1
+            if len(self._timelines) < VIDEOS_SHOWN:
+                self._timelines[outcome.path] = Timeline(self.every)
+        if outcome.path in self._timelines:
+            self._timelines[outcome.path].add(outcome, self.min_confidence)
+
+    def _add_best(self, face: Face, spot: Spot) -> None:
+        """Keep a face if it is among the most confident of its label; of equals the first stays, and of a video's person one."""
+        best = self._best.setdefault(face.label, [])
+        item = (face.confidence, -self.counts[face.label], spot, face.person)
+        same = next((other for other in best if face.person and (other[2].path, other[3]) == (spot.path, face.person)), None)
+        if same is None:
+            best.append(item)
+        elif face.confidence > same[0]:
+            best[best.index(same)] = item
+        if len(best) > FACES_SHOWN:
+            best.remove(min(best, key=lambda other: other[:2]))
 
     def write(self, handle: BinaryIO, settings: Mapping[str, object], max_pixels: int) -> None:
-        """Write the page to an open file; `settings` are shown as they are. Faces are read again from their photos."""
+        """Write the page to an open file; `settings` are shown as they are. Faces are read again from their photos and videos."""
         handle.write("\n".join(self._page(settings, max_pixels)).encode("utf-8", "replace"))
 
     def _page(self, settings: Mapping[str, object], max_pixels: int) -> list[str]:
         faces = self.counts.total() + self.unsure
-        facts = f"{self.photos.total():,} photos, {faces:,} faces, {self.photos['no_face']:,} photos without a face, "
+        photos = self.pictures.total() - self.frames.total()
+        videos = "1 video" if self._videos == 1 else f"{self._videos:,} videos"
+        facts = [f"{photos:,} photos"] if photos or not self._videos else []
+        facts += [f"{self.frames.total():,} frames of {videos}"] if self._videos else []
+        unit = "pictures" if self._videos else "photos"
+        facts += [f"{faces:,} faces", f"{self.pictures['no_face']:,} {unit} without a face"]
         remarks = "".join(f"; {remark}: {self.remarks[remark]:,}" for remark in filter(self.remarks.__getitem__, REMARKS))
         lines = [
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
-            f"<title>Facial expressions</title><style>{_STYLE}</style></head><body>",
+            f"<title>Facial expressions</title><style>{_STYLE}{STYLE if self._videos else ''}</style></head><body>",
             "<h1>Facial expressions</h1>",
-            f'<p class="facts">{facts}{self.photos["rejected"]:,} rejected{remarks}</p>',
+            f'<p class="facts">{", ".join(facts)}, {self.pictures["rejected"]:,} rejected{remarks}</p>',
             '<p class="facts">A label says which of seven words fits a picture. It says nothing of what anybody feels.</p>',
             "<h2>Counts</h2>",
         ]
@@ -88,26 +123,43 @@ class Report:
             lines.append(
                 f'<p class="facts">{self.unsure:,} faces have no label: their confidence is below {self.min_confidence:g}.</p>'
             )
+        shown = [spot for best in self._best.values() for _, _, spot, _ in best]
+        shown += [spot for timeline in self._timelines.values() for spot in timeline.spots()]
+        pictures = thumbnails(shown, max_pixels)
+        lines += self._over_time(pictures)
         for label in LABELS:
-            lines += self._contact_sheet(label, max_pixels)
-        lines += _list("Photos without a face", [shown_name(path) for path in self.no_face], self.photos["no_face"])
+            lines += self._contact_sheet(label, pictures)
+        without = self.pictures["no_face"] - self.frames["no_face"]
+        lines += _list("Photos without a face", [shown_name(path) for path in self.no_face], without)
         rejects = [f"{shown_name(path)}: {reason}" for path, reason in self.rejects]
-        lines += _list("Rejected", rejects, self.photos["rejected"])
+        lines += _list("Rejected", rejects, self.pictures["rejected"])
         rows = [f"<tr><td>{html.escape(name)}</td><td>{html.escape(str(value))}</td></tr>" for name, value in settings.items()]
         return [*lines, "<h2>Model and options</h2>", f"<table>{''.join(rows)}</table>", "</body></html>", ""]
 
-    def _contact_sheet(self, label: str, max_pixels: int) -> list[str]:
+    def _over_time(self, pictures: Mapping[Spot, str]) -> list[str]:
+        if not self._videos:
+            return []
+        count = len(self._timelines)
+        some = f", the first {count:,} of {self._videos:,}" if self._videos > count else ""
+        lines = [f"<h2>Videos over time{some}</h2>", legend()]
+        for path, timeline in self._timelines.items():
+            lines += [f"<h3>{html.escape(shown_name(path))}</h3>", *timeline.lines(pictures)]
+        return lines
+
+    def _contact_sheet(self, label: str, pictures: Mapping[Spot, str]) -> list[str]:
         best = sorted(self._best.get(label, []), key=lambda item: (-item[0], -item[1]))
         if not best:
             return []
-        left = self.counts[label] - len(best)
-        lines = [f"<h2>{label}{f', the {len(best)} most confident of {self.counts[label]:,}' if left else ''}</h2>"]
+        each = ", one a person in a video" if self._videos else ""
+        some = f", the {len(best)} most confident of {self.counts[label]:,}{each}" if self.counts[label] > len(best) else ""
+        lines = [f"<h2>{label}{some}</h2>"]
         lines.append('<div class="faces">')
-        for confidence, _, path, box in best:
-            picture = thumbnail(path, box, max_pixels)
+        for confidence, _, spot, _ in best:
+            picture = pictures[spot]
             shown = f'<img alt="" src="{picture}">' if picture else "<span></span>"
-            name, short = (html.escape(shown_name(item)) for item in (path, Path(path.name)))
-            lines.append(f'<figure title="{name}">{shown}<figcaption>{confidence:.2f} {short}</figcaption></figure>')
+            name, short = (html.escape(shown_name(item)) for item in (spot.path, Path(spot.path.name)))
+            at = f" {shown_time(spot.moment.time)}" if spot.moment else ""
+            lines.append(f'<figure title="{name}">{shown}<figcaption>{confidence:.2f} {short}{at}</figcaption></figure>')
         return [*lines, "</div>"]
 
 

@@ -3,8 +3,9 @@
 import contextlib
 import os
 import sys
+import threading
 from collections import Counter
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fercli.classification.job import Job, Workers
-from fercli.classification.journal import Journal, is_begun, journal_path, open_journal
+from fercli.classification.journal import Journal, finished_path, is_begun, journal_path, open_finished, open_journal
 from fercli.classification.outputs import Output, publishing, suffix_of
-from fercli.classification.records import Outcome, rows
+from fercli.classification.records import Outcome, rows, with_persons
 from fercli.classification.writers import Rows
 from fercli.errors import FercliError, UsageError
 from fercli.files import (
@@ -35,19 +36,20 @@ from fercli.remote import RemotePath
 if TYPE_CHECKING:
     from fercli.models.inference import Labels
 
-_COPIES_AHEAD = 8  # annotated copies on their way
-
 
 @dataclass
 class Run:
-    """Photos, and folders of photos, to label as `job` says; iterating does the work and yields an `Outcome` a photo.
+    """Photos, videos, and folders of them, to label as `job` says.
 
-    What is `listed` is labelled after the `inputs`, each in its place; a name there that leads nowhere is rejected, not refused.
+    Iterating does the work and yields an `Outcome` a photo, and one a frame of a video that is looked at. What is `listed` is
+    labelled after the `inputs`, each in its place; a name there that leads nowhere is rejected, not refused.
     `output` gets rows, `annotate` copies with the faces marked, `report` a page; each may be left out. Rows and page appear only
     when the last outcome was taken. A run stopped before leaves a journal, from which one with `resume` goes on; where the `output`
-    is there already, such a run is `complete` and yields nothing. `overwrite` replaces what exists. In all outputs a label less
-    probable than `min_confidence`, 0 to 1, is left empty; `skip_no_face` gives no row to a photo without a face. With `workers`,
-    those of the Ray cluster at `address` label, see `classify_on_ray`.
+    is there already, such a run is `complete` and yields nothing. `overwrite` replaces what exists. So does `update`, by the bytes
+    of a whole new run, but labels only photos that are new or changed since; where it has to label all, `redone` says why. `kept`
+    counts what was known from before. In all outputs a label less probable than `min_confidence`, 0 to 1, is left empty;
+    `skip_no_face` gives no row to a photo without a face. With `workers`, those of the Ray cluster at `address` label, see
+    `classify_on_ray`.
 
     Making one raises UsageError for inputs that are missing and outputs that must not be written. Iterating raises FercliError when
     no results are to be published: none of the photos could be read, or one was rejected and `strict` is set. For the rest see
@@ -64,18 +66,21 @@ class Run:
     strict: bool = False
     resume: bool = False
     overwrite: bool = False
+    update: bool = False
     workers: Workers | None = None
     address: str | None = None
     listed: Sequence[Path] = ()
     complete: bool = field(default=False, init=False)
+    redone: str = field(default="", init=False)
+    kept: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
         if self.output:
             suffix_of(self.output)  # refuses what cannot be written
-        refuse_missing(self.inputs, "give image files or folders of them")
+        refuse_missing(self.inputs, "give photos, videos or folders of them")
         self._refuse_outputs()
         self._replacing = bool(self.output and self.output.published)
-        if self.output and self._replacing and self.resume and not self.overwrite:
+        if self.output and self._replacing and self.resume and not (self.overwrite or self.update):
             self.complete = kind_of(journal_path(self.output.path)) is Kind.MISSING
             if self.complete:
                 self._refuse_more_outputs(self.output)
@@ -104,13 +109,15 @@ class Run:
         from fercli.classification.report import Report
 
         settings = self.job.settings(self.labeller)
-        self.walk, summary = self.new_walk(), Report(self.min_confidence)
+        self.walk, summary = self.new_walk(), Report(self.min_confidence, self.job.options.every)
         with contextlib.ExitStack() as stack:
             journal = stack.enter_context(self._journal(settings))
+            earlier = stack.enter_context(self._earlier(settings))
             page = self._claim_others(stack)
             writer = stack.enter_context(self._writer())
             # Closed before the journal and the output are, so that no thread is still at work for them when the run is stopped.
-            outcomes = stack.enter_context(contextlib.closing(self._labelled(journal)))
+            labelled = stack.enter_context(contextlib.closing(self._labelled([earlier, journal])))
+            outcomes = with_persons(labelled)
             if self.annotate:
                 outcomes = stack.enter_context(contextlib.closing(self._annotated(outcomes, self.annotate)))
             for outcome in outcomes:
@@ -128,7 +135,7 @@ class Run:
             if self.strict and self.walk.unreadable:
                 raise FercliError(f"{self._first_unreadable} and --strict allows no reject; no results were published.")
             if writer:
-                self._refuse_empty(summary.photos)
+                self._refuse_empty(summary.pictures)
                 writer.close()
             if page:
                 with page() as handle:
@@ -137,12 +144,29 @@ class Run:
     def _journal(self, settings: dict[str, Any]) -> AbstractContextManager[Journal | None]:
         if self.output is None or self.output.stream:
             return contextlib.nullcontext()
-        return open_journal(journal_path(self.output.path), settings, resume=self.resume, keep=self._replacing)
+        return open_journal(
+            journal_path(self.output.path),
+            settings,
+            resume=self.resume or self.update,
+            keep=self._replacing,
+            anew=self.update,
+            finished=finished_path(self.output.path),
+        )
+
+    @contextlib.contextmanager
+    def _earlier(self, settings: dict[str, Any]) -> Iterator[Journal | None]:
+        if not (self.update and self.output and self._replacing):
+            yield None
+            return
+        with open_finished(finished_path(self.output.path), settings) as found:
+            if isinstance(found, str):
+                self.redone = found
+            yield None if isinstance(found, str) else found
 
     def _claim_others(self, stack: contextlib.ExitStack) -> Opening | None:
         """Hold the outputs besides the rows, and look again at what is there: another run may have come first."""
         if self.output and self.output.parts:
-            refuse_filled(self.output.path, overwrite=self.overwrite or self.resume)  # held by the journal
+            refuse_filled(self.output.path, overwrite=self._may_replace)  # held by the journal
         if self.annotate:
             if not isinstance(self.annotate, RemotePath):
                 stack.enter_context(exclusive(self.annotate))
@@ -150,15 +174,28 @@ class Run:
             write_atomically(self.annotate / COPIES, b"")
         if not self.report:
             return None
-        return stack.enter_context(claimed(self.report, overwrite=self.overwrite or self.resume, inputs=self.inputs))
+        return stack.enter_context(claimed(self.report, overwrite=self._may_replace, inputs=self.inputs))
 
     def _writer(self) -> AbstractContextManager[Rows | None]:
         if self.output is None:
             return contextlib.nullcontext()
         return publishing(self.output, overwrite=self.overwrite or self._replacing, inputs=self.inputs)
 
-    def _labelled(self, journal: Journal | None) -> Generator[Outcome, None, None]:
-        known = journal.find if journal else lambda _: None
+    def _labelled(self, journals: Iterable[Journal | None]) -> Generator[Outcome, None, None]:
+        finds = [journal.find for journal in journals if journal]
+        counting = threading.Lock()
+
+        def known(path: Path) -> Iterator[Outcome]:
+            for find in finds:
+                any_found = False
+                for outcome in find(path):
+                    any_found = True
+                    with counting:
+                        self.kept += 1
+                    yield outcome
+                if any_found:
+                    return
+
         if self.workers:
             from fercli.classification.cluster import classify_on_ray
 
@@ -171,14 +208,9 @@ class Run:
         return classify(self.walk, self.labeller, detector(self.job.detector), self.job.options, known=known)
 
     def _annotated(self, outcomes: Iterable[Outcome], folder: Path) -> Generator[Outcome, None, None]:
-        from fercli.classification.pictures import annotate
-        from fercli.classification.pipeline import ahead
+        from fercli.classification.copies import annotated
 
-        def drawn(outcome: Outcome) -> Outcome:
-            annotate(outcome, folder, self.job.options.max_pixels, self.min_confidence)
-            return outcome
-
-        return ahead(drawn, outcomes, _COPIES_AHEAD)
+        return annotated(outcomes, folder, self.job.options, self.min_confidence)
 
     def _write(self, outcome: Outcome, writer: Rows) -> None:
         if self.skip_no_face and outcome.status == "no_face":
@@ -188,16 +220,19 @@ class Run:
         if self.output and self.output.stream:
             sys.stdout.buffer.flush()  # whoever reads the stream need not wait for a buffer to fill
 
-    def _refuse_empty(self, photos: Counter[str]) -> None:
-        if photos["rejected"] and photos.total() == photos["rejected"]:
-            raise FercliError(f"None of the {photos.total()} photos could be read; no results were published.")
-        if not photos:
+    def _refuse_empty(self, pictures: Counter[str]) -> None:
+        if pictures["rejected"] and pictures.total() == pictures["rejected"]:
+            raise FercliError(f"None of the {pictures.total()} photos and videos could be read; no results were published.")
+        if not pictures:
             found = f"only {self.walk.passed_over} of other kinds" if self.walk.passed_over else "no files"
             if self.walk.unreadable:
                 found = self._first_unreadable
-            raise FercliError(
-                f"There are no photos in {', '.join(map(shown_name, self.inputs[:5]))}: {found}; no results were published."
-            )
+            places = ", ".join(map(shown_name, self.inputs[:5]))
+            raise FercliError(f"There are no photos or videos in {places}: {found}; no results were published.")
+
+    @property
+    def _may_replace(self) -> bool:
+        return self.overwrite or self.resume or self.update
 
     @property
     def _first_unreadable(self) -> str:
@@ -205,19 +240,27 @@ class Run:
         return f"{shown_name(path)} cannot be read ({reason})"
 
     def _refuse_outputs(self) -> None:
-        overwrite = self.overwrite or self.resume
+        overwrite = self._may_replace
+        if self.update and (self.overwrite or not self.output):
+            raise UsageError("--update goes with an output, and without --overwrite, which does everything again.")
         if self.output and self.output.stream:
-            if self.resume:
-                raise UsageError("Standard output cannot be resumed; write to a file with -o.")
+            if self.resume or self.update:
+                raise UsageError("Standard output cannot be resumed or updated; write to a file with -o.")
             if not hasattr(sys.stdout, "buffer"):  # as in a notebook
                 raise UsageError("Standard output takes no bytes here; name a file to write.")
         elif self.output:
             path = self.output.path
+            stopped = is_begun(journal_path(path))
+            if self.output.published and not (overwrite or stopped):
+                raise UsageError(
+                    f"{path} exists already; add --update to label what was added or changed since, --overwrite to do everything "
+                    "again, or name another output."
+                )
             if self.output.parts:
                 refuse_filled(path, overwrite=overwrite)
             else:
                 refuse_existing(path, overwrite=overwrite, inputs=self.inputs)
-            if is_begun(journal_path(path)) and not overwrite:
+            if stopped and not overwrite:
                 raise UsageError(f"A run that was stopped has begun {path}; add --resume to go on, or --overwrite to begin anew.")
         if self.annotate:
             self._refuse_copies(self.annotate)
@@ -235,7 +278,7 @@ class Run:
         if kind_of(folder / COPIES) is Kind.MISSING:
             refuse_filled(folder, overwrite=False)
         elif any(path.name != COPIES for path in folder.iterdir()):
-            refuse_filled(folder, overwrite=self.overwrite or self.resume)
+            refuse_filled(folder, overwrite=self._may_replace)
 
     def _refuse_more_outputs(self, output: Output) -> None:
         """Raise UsageError where a complete run has others of its outputs to write, for which all work were to be done again."""

@@ -211,7 +211,7 @@ def _parts_of(text: str, row: Row) -> dict[str, Part]:
     if text in ("person", "minute"):
         source = "time" if text == "minute" else text
         if source not in row:
-            raise UsageError(f"--by {text} needs the column {source}, which only results of videos have; {_choices(row)}")
+            raise UsageError(f"--by {text} needs the column {source}, which these results do not have; {_choices(row)}")
         return {"path": _column("path"), text: _minute if text == "minute" else _column("person")}
     if text == "folder":
         return {text: lambda row: os.path.dirname(row["path"]) or "."}  # noqa: PTH120 (pathlib remembers every name)

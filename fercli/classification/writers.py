@@ -5,7 +5,6 @@ import csv
 import datetime
 import io
 import json
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -90,9 +89,9 @@ class ParquetWriter:
         import pyarrow  # an extra
         from pyarrow import parquet
 
-        whole = dict.fromkeys(("face", "x", "y", "width", "height"), pyarrow.int32())
+        whole = dict.fromkeys(("frame", "face", "person", "x", "y", "width", "height"), pyarrow.int32())
         shares = dict.fromkeys(("detection_score", "confidence", *LABELS), pyarrow.float32())
-        types = whole | shares
+        types = whole | shares | {"time": pyarrow.float64()}
         schema = pyarrow.schema([(name, types.get(name, pyarrow.string())) for name in COLUMNS])
         self._table_of: Callable[[list[dict[str, object]]], Any] = lambda rows: pyarrow.Table.from_pylist(rows, schema)
         self._writer = parquet.ParquetWriter(handle, schema, compression="zstd")
@@ -161,7 +160,8 @@ class ExcelWriter:
         try:
             self._book.close()
             with self._path.open("rb") as whole:
-                shutil.copyfileobj(whole, self._handle)
+                while chunk := whole.read(1 << 20):
+                    self._handle.write(chunk)
         except FileCreateError as error:  # wraps the OSError, such as of a full disk
             raise error.args[0] from error
         finally:

@@ -2,50 +2,34 @@
 
 import os
 import sys
-from collections.abc import Sequence
-from typing import Annotated, Any
+from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 from fercli.cli import classify, console, evaluate, models, prepare, summary, train
+from fercli.cli.commands import Command, Group, call, examples
 from fercli.errors import FercliError, UsageError
 from fercli.surroundings import give_up_output
 from fercli.version import __version__
 
-
-class _QuickHelp:
-    """Gives --help a default.
-
-    Without one, typer 0.29 loads pydantic to convert "not given" to a truth value, which doubles the time of `fercli models`.
-    """
-
-    def get_help_option(self, context: Any) -> Any:
-        option = super().get_help_option(context)  # type: ignore[misc]
-        if option is not None:
-            option.default = False
-        return option
-
-
-class _Group(_QuickHelp, TyperGroup):
-    pass
-
-
-class _Command(_QuickHelp, TyperCommand):
-    pass
-
-
 app = typer.Typer(
-    cls=_Group,
+    cls=Group,
     name="fercli",
     help="Train, judge and run convolutional networks for facial expressions.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,  # its two options have no default either
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (prepare.prepare, train.train, evaluate.evaluate, classify.classify, summary.summary, models.models):
-    app.command(cls=_Command)(command)
+_COMMANDS: list[tuple[Callable[..., None], Sequence[str]]] = [
+    (prepare.prepare, prepare.EXAMPLES),
+    (train.train, train.EXAMPLES),
+    (evaluate.evaluate, evaluate.EXAMPLES),
+    (classify.classify, classify.EXAMPLES),
+    (summary.summary, summary.EXAMPLES),
+    (models.models, models.EXAMPLES),
+]
+for command, lines in _COMMANDS:
+    app.command(cls=Command, epilog=examples(*lines))(command)
 
 
 def _show_version(wanted: bool) -> None:
@@ -56,7 +40,9 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     pass
 
@@ -93,10 +79,11 @@ def run() -> int:
 
 
 def _run() -> int:
-    refuse_empty(sys.argv[1:])
+    arguments = sys.argv[1:]
+    refuse_empty(arguments)
     try:
-        app()
-    except SystemExit as end:
-        sys.stdout.flush()
-        return end.code if isinstance(end.code, int) else 0
-    return 0
+        code = call(app, arguments or ["--help"])
+    except SystemExit as end:  # as after completion
+        code = end.code if isinstance(end.code, int) else 0
+    sys.stdout.flush()
+    return code

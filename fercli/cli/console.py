@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from rich.console import Console
-    from rich.progress import Progress
     from rich.table import Table
     from rich.text import Text
+
+    from fercli.cli.meter import Meter
 
 from fercli.files import shown_name
 
 _ENDLESS = 10_000
+_COLOURLESS = ("dumb", "unknown")
 
 
 @functools.cache
@@ -86,8 +88,13 @@ def warn(text: str) -> None:
 
 def error(text: str) -> None:
     """Print an error."""
-    prefix = "\x1b[1;31merror:\x1b[0m" if sys.stderr.isatty() else "error:"
+    prefix = "\x1b[1;31merror:\x1b[0m" if _in_colour() else "error:"
     print(prefix, safe(text), file=sys.stderr)  # noqa: T201 (without rich: see `_console`)
+
+
+def _in_colour() -> bool:
+    """Whether standard error takes colours, as Rich would say."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "").lower() not in _COLOURLESS
 
 
 def show(table: "Table") -> None:
@@ -155,8 +162,8 @@ def shaded(text: str, share: float) -> "Text":
     return Text(text, style=f"{'white' if share > 0.5 else 'black'} on rgb({blue},{blue},255)")
 
 
-def progress(unit: str) -> "AbstractContextManager[Progress]":
-    """Return a block during which bars count `unit`s, on a terminal."""
-    from fercli.cli.progress import bars_on
+def progress(unit: str) -> "AbstractContextManager[Meter]":
+    """Return a block that shows how many `unit`s are done: by a bar on a terminal, by a line every half minute elsewhere."""
+    from fercli.cli.progress import metered
 
-    return bars_on(_talk(), unit, hidden=_quiet)
+    return metered(_talk(), unit, say, hidden=_quiet)

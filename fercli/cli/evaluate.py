@@ -27,7 +27,13 @@ from fercli.models.registry import ENSEMBLES, find_entry, name_from_flags
 
 if TYPE_CHECKING:
     from fercli.dataset import Dataset
+    from fercli.evaluation.measures import Evaluation
     from fercli.models.inference import Labels
+
+EXAMPLES = (
+    "fercli evaluate --model compact --tta",
+    "fercli evaluate --weights runs/deep-hog --plots figures --json measures.json",
+)
 
 
 def evaluate(
@@ -43,16 +49,32 @@ def evaluate(
         bool, typer.Option("--shifts", help="Measure after sixteen changes of the images, too, such as noise, blur and JPEG.")
     ] = False,
     split: Annotated[SplitName, typer.Option(help="PrivateTest or PublicTest.")] = SplitName.test,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write every number as JSON.", show_default=False)] = None,
+    json_file: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write every number as JSON.", show_default=False, rich_help_panel="Output"),
+    ] = None,
     plots: Annotated[
         Path | None,
         typer.Option(
-            help="Write confusion matrices, reliability, accuracy per class and learning curves as PNG.", show_default=False
+            metavar="FOLDER",
+            help="Write confusion matrices, reliability, accuracy per class and learning curves as PNG.",
+            show_default=False,
+            rich_help_panel="Output",
         ),
     ] = None,
-    predictions: Annotated[Path | None, typer.Option(help="Write each image's probabilities as CSV.", show_default=False)] = None,
+    predictions: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write each image's probabilities as CSV.", show_default=False, rich_help_panel="Output"),
+    ] = None,
     card: Annotated[
-        Path | None, typer.Option("--card", help="Write the model's card, with figures, into this folder.", show_default=False)
+        Path | None,
+        typer.Option(
+            "--card",
+            metavar="FOLDER",
+            help="Write the model's card, with figures, into this folder.",
+            show_default=False,
+            rich_help_panel="Output",
+        ),
     ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
@@ -84,14 +106,21 @@ def evaluate(
         raise UsageError(f"--card describes one network; name one of {', '.join(ENSEMBLES[name].members)}.")
     from fercli.evaluation.measures import compare_hog
     from fercli.evaluation.measures import evaluate as measure
+    from fercli.evaluation.shifts import SHIFTS
     from fercli.models.priors import as_asked
 
-    results = []
-    for labeller in [as_asked(labeller, tta=tta, even=even) for labeller in labellers]:
-        console.say(f"evaluating {labeller.title} …")
-        if labeller.trained_on != {dataset.meta["digest"]}:
-            console.say(_note(labeller, dataset, data))
-        results.append(measure(labeller, dataset, split, shifts=shifts))
+    results: list[Evaluation] = []
+    with console.progress("images") as meter:
+        meter.expect(len(labellers) * len(dataset.split(split)) * (1 + len(SHIFTS) * shifts))
+        for labeller in [as_asked(labeller, tta=tta, even=even) for labeller in labellers]:
+            console.say(f"evaluating {labeller.title} …")
+            if labeller.trained_on != {dataset.meta["digest"]}:
+                console.say(_note(labeller, dataset, data))
+
+            def on_images(count: int, title: str = labeller.title) -> None:
+                meter.update(meter.done + count, note=f"at {title}")
+
+            results.append(measure(labeller, dataset, split, shifts=shifts, on_images=on_images))
     published = list(dict.fromkeys(item for result in results for item in find_entry(result.model).published))
     comparisons = compare_hog(results, dataset.split(split).labels)
     from fercli.cli import exports

@@ -19,19 +19,27 @@ if TYPE_CHECKING:
 
 _SMALL = 10_000  # training images, below which it is better to go on from shipped weights than to begin anew
 
+EXAMPLES = (
+    "fercli prepare fer2013.csv --ferplus fer2013new.csv",
+    "fercli prepare my-faces/ -o mine.npz --split 80/10/10",
+)
+
 
 def prepare(
     source: Annotated[
         Path,
         typer.Argument(
+            metavar="SOURCE",
             help="FER2013's CSV, or one like it, plain or in .gz, .xz, .zip, .tar.gz; or a folder of images in folders named by "
             "their expressions, alone or in train, validation and test.",
             show_default=False,
         ),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The data set to write.")] = DATA_DEFAULT,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The data set to write.", rich_help_panel="Output")
+    ] = DATA_DEFAULT,
     ferplus: Annotated[
-        Path | None, typer.Option(help="Add the crowd's votes from FER+'s fer2013new.csv.", show_default=False)
+        Path | None, typer.Option(metavar="FILE", help="Add the crowd's votes from FER+'s fer2013new.csv.", show_default=False)
     ] = None,
     flips: Annotated[bool, typer.Option("--flips/--no-flips", help="Double the training images by mirroring them.")] = True,
     hog: Annotated[bool, typer.Option("--hog/--no-hog", help="Compute HOG features.")] = True,
@@ -41,47 +49,61 @@ def prepare(
     classes: Annotated[
         str | None,
         typer.Option(
-            metavar="TEXT",
+            metavar="NAMES",
             help="What the classes are called, such as 1=surprise,2=fear, or whose numbers they have: rafdb, affectnet, ck+, expw, "
             "ferplus.",
             show_default="fer2013 in a CSV, names of folders",
+            rich_help_panel="Classes",
         ),
     ] = None,
     leave_out: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="A class to leave out, such as contempt; may be given again.", show_default=False),
+        typer.Option(
+            metavar="NAME",
+            help="A class to leave out, such as contempt; may be given again.",
+            show_default=False,
+            rich_help_panel="Classes",
+        ),
     ] = None,
     split: Annotated[
         str | None,
         typer.Option(
-            metavar="TEXT",
+            metavar="SHARES",
             help="Draw train, validation and test anew, in these per cents; 0/0/100 to evaluate only.",
             show_default="80/10/10 if the source has none",
+            rich_help_panel="Splits",
         ),
     ] = None,
     person: Annotated[
         str | None,
         typer.Option(
-            metavar="TEXT",
+            metavar="COLUMN|PATTERN",
             help="The CSV's column, or a pattern of file names such as 'S[0-9]+', that tells whose face it is; nobody is drawn "
             "into two splits.",
             show_default="columns called person or subject; folders",
+            rich_help_panel="Splits",
         ),
     ] = None,
     validation_share: Annotated[
-        float, typer.Option(min=0.01, max=0.5, help="Share of each class to draw from train if only validation is missing.")
+        float,
+        typer.Option(
+            min=0.01,
+            max=0.5,
+            metavar="SHARE",
+            help="Share of each class to draw from train if only validation is missing.",
+            rich_help_panel="Splits",
+        ),
     ] = 0.1,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of what is drawn.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="Seed of what is drawn.", rich_help_panel="Splits")] = 0,
     strict: StrictOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
     """Read FER2013, or your own faces, into one file for training and evaluation."""
     started = time.monotonic()
-    with console.progress("images") as bars:
-        tasks = {stage: bars.add_task(stage, total=None, visible=False) for stage in ("rows", "HOG")}
+    with console.progress("rows") as meter:
 
         def on_progress(stage: str, done: int, total: int | None) -> None:
-            bars.update(tasks[stage], completed=done, total=total, visible=True)
+            meter.update(done, total=total, unit="images with HOG" if stage == "HOG" else stage)
 
         result = interface.prepare(
             source,

@@ -1,42 +1,66 @@
-"""Progress bars; apart from `console`, so that commands that show none do not wait for rich.progress."""
+"""Progress: a bar on a terminal, a line now and then elsewhere; apart from `console`, which need not wait for rich.progress."""
 
 import contextlib
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    SpinnerColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task
 from rich.text import Text
 
+from fercli.cli.meter import Meter
 
-class _RateColumn(ProgressColumn):
+EVERY = 30.0  # seconds between lines, where there is no terminal
+_BAR_WIDTH = 8  # characters: the line beside it has to fit a terminal of 80
+
+
+class _BarMeter(Meter):
+    def __init__(self, unit: str, bars: Progress) -> None:
+        super().__init__(unit)
+        self._bars = bars
+        self._task = bars.add_task("", total=None)
+
+    def update(self, done: int, *, total: int | None = None, known: int = 0, note: str = "", unit: str | None = None) -> None:
+        super().update(done, total=total, known=known, note=note, unit=unit)
+        self._bars.update(self._task, completed=self.done, total=self.total)
+
+
+class _MeterColumn(ProgressColumn):
+    meter: Meter | None = None
+
     def render(self, task: Task) -> Text:
-        return Text(f"{task.speed:,.0f}/s" if task.speed else "")
+        return Text(
+            self.meter.text() if self.meter and (self.meter.done or self.meter.total) else "", no_wrap=True, overflow="ellipsis"
+        )
 
 
 @contextlib.contextmanager
-def bars_on(console: Console, unit: str, *, hidden: bool) -> Iterator[Progress]:
-    """Show bars that count `unit`s while the block runs; only on a terminal, unless `hidden`, and wiped at the end."""
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        _RateColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=hidden or not console.is_terminal,
-    ) as bars:
-        yield bars
+def metered(console: Console, unit: str, say: Callable[[str], None], *, hidden: bool) -> Iterator[Meter]:
+    """Show how far the block is: by a bar, wiped at the end, or, without a terminal, by a line to `say` every half minute."""
+    if hidden:
+        yield Meter(unit)
+    elif console.is_terminal and not console.is_dumb_terminal:
+        column = _MeterColumn()
+        with Progress(SpinnerColumn(), BarColumn(_BAR_WIDTH), column, console=console, transient=True) as bars:
+            column.meter = _BarMeter(unit, bars)
+            yield column.meter
+    else:
+        meter = Meter(unit)
+        with _regularly(lambda: say(meter.text())):
+            yield meter
+
+
+@contextlib.contextmanager
+def _regularly(act: Callable[[], None]) -> Iterator[None]:
+    ended = threading.Event()
+
+    def run() -> None:
+        while not ended.wait(EVERY):
+            act()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()

@@ -21,6 +21,11 @@ _GROUPS_SHOWN = 50
 _NAME_WIDTH = 17  # characters; with it the wider table has 80
 FORMATS = (".csv", ".jsonl", ".xlsx")
 
+EXAMPLES = (
+    "fercli summary results.csv",
+    "fercli summary results.csv --by folder --by minute -o summary.csv --plot summary.png",
+)
+
 
 def summary(
     results: Annotated[
@@ -39,11 +44,23 @@ def summary(
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help=f"Write every figure: {', '.join(FORMATS)}.", show_default=False),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help=f"Write every figure: {', '.join(FORMATS)}.",
+            show_default=False,
+            rich_help_panel="Output",
+        ),
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Draw the mean probabilities and their intervals, as PNG.", show_default=False),
+        typer.Option(
+            metavar="FILE",
+            help="Draw the mean probabilities and their intervals, as PNG.",
+            show_default=False,
+            rich_help_panel="Output",
+        ),
     ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:

@@ -10,7 +10,6 @@ import typer
 from fercli.cli import console
 from fercli.cli.options import DATA_DEFAULT, DataOption, DeepOption, HogOption, ModelOption, OverwriteOption, ShallowOption
 from fercli.models.registry import DEFAULT_TO_TRAIN, name_from_flags
-from fercli.surroundings import refuse_backend
 
 
 class Precision(StrEnum):
@@ -26,35 +25,77 @@ class ClassWeights(StrEnum):
     balanced = "balanced"
 
 
+EXAMPLES = (
+    "fercli train --deep --hog",
+    "fercli train --model compact --start compact --data mine.npz --votes 0 --epochs 10 --learning-rate 0.01",
+)
+
+
 def train(
     deep: DeepOption = False,
     shallow: ShallowOption = False,
     hog: HogOption = None,
     model: ModelOption = None,
     data: DataOption = DATA_DEFAULT,
-    out: Annotated[Path | None, typer.Option("--out", help="Folder of the run.", show_default="runs/NAME")] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the run's checkpoint, with its recipe.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="Folder of the run.", show_default="runs/NAME", rich_help_panel="Output"),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the run's checkpoint, with its recipe.", rich_help_panel="Output")
+    ] = False,
     overwrite: OverwriteOption = False,
     start: Annotated[
         list[Path] | None,
         typer.Option(
             "--start",
+            metavar="MODEL|RUN",
             help="Whose weights training begins with: a run, a .onnx file, or the name of a shipped model; given several "
             "times, the mean of them.",
             show_default="random weights",
+            rich_help_panel="Recipe",
         ),
     ] = None,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training images.", show_default="recipe")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=2, help="Images a step.", show_default="recipe")] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(min=1e-8, help="Learning rate at the start.", show_default="recipe")
+    epochs: Annotated[
+        int | None,
+        typer.Option(
+            min=1, metavar="COUNT", help="Passes over the training images.", show_default="recipe", rich_help_panel="Recipe"
+        ),
     ] = None,
-    l2: Annotated[float | None, typer.Option(min=0, help="Weight of the squared kernels.", show_default="recipe")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=2, metavar="IMAGES", help="Images a step.", show_default="recipe", rich_help_panel="Recipe")
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(min=1e-8, metavar="RATE", help="Learning rate at the start.", show_default="recipe", rich_help_panel="Recipe"),
+    ] = None,
+    l2: Annotated[
+        float | None,
+        typer.Option(
+            min=0, metavar="WEIGHT", help="Weight of the squared kernels.", show_default="recipe", rich_help_panel="Recipe"
+        ),
+    ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, max=2**32 - 1, help="Seed of everything random.", show_default="recipe")
+        int | None,
+        typer.Option(
+            min=0,
+            max=2**32 - 1,
+            metavar="NUMBER",
+            help="Seed of everything random.",
+            show_default="recipe",
+            rich_help_panel="Recipe",
+        ),
     ] = None,
     votes: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Share of the crowd's votes (FER+) in the targets.", show_default="recipe")
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Share of the crowd's votes (FER+) in the targets.",
+            show_default="recipe",
+            rich_help_panel="Targets",
+        ),
     ] = None,
     balanced_votes: Annotated[
         bool | None,
@@ -62,29 +103,53 @@ def train(
             "--balanced-votes/--no-balanced-votes",
             help="Weigh each class's votes so that they are as many as its labels.",
             show_default="recipe",
+            rich_help_panel="Targets",
         ),
     ] = None,
     class_weights: Annotated[
         ClassWeights | None,
-        typer.Option(help="Let all classes count alike in the loss, however many images each has.", show_default="recipe"),
+        typer.Option(
+            help="Let all classes count alike in the loss, however many images each has.",
+            show_default="recipe",
+            rich_help_panel="Targets",
+        ),
     ] = None,
     teacher: Annotated[
         list[Path] | None,
         typer.Option(
             "--teacher",
+            metavar="MODEL|RUN",
             help="Whose answers the targets have a share of: a run, a .onnx file, or the name of a shipped model; given "
             "several times, the mean of them.",
             show_default="none",
+            rich_help_panel="Targets",
         ),
     ] = None,
     teacher_share: Annotated[
         float | None,
-        typer.Option(min=0, max=1, help="Share of the teachers' answers in the targets.", show_default="0.5 with a teacher"),
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Share of the teachers' answers in the targets.",
+            show_default="0.5 with a teacher",
+            rich_help_panel="Targets",
+        ),
     ] = None,
     erasing: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Share of the images that lose a rectangle.", show_default="recipe")
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            metavar="SHARE",
+            help="Share of the images that lose a rectangle.",
+            show_default="recipe",
+            rich_help_panel="Recipe",
+        ),
     ] = None,
-    precision: Annotated[Precision | None, typer.Option(help="Number format of the arithmetic.", show_default="recipe")] = None,
+    precision: Annotated[
+        Precision | None, typer.Option(help="Number format of the arithmetic.", show_default="recipe", rich_help_panel="Recipe")
+    ] = None,
 ) -> None:
     """Train a network; the recipe comes from the registry, and every value can be set."""
     name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog) or DEFAULT_TO_TRAIN
@@ -111,7 +176,6 @@ def train(
         precision=precision and precision.value,
     )
     recipe, folder = plan.recipe, plan.folder
-    refuse_backend()
     console.say("Starting Keras …")
     if plan.teachers:
         console.say(f"Asking {', '.join(labels.title for labels in plan.teachers)} about the training images …")
@@ -119,15 +183,13 @@ def train(
     from fercli.training.run import METRICS
     from fercli.training.trainer import Step
 
-    with console.progress("steps") as bars:
-        bar = bars.add_task("", total=None)
+    with console.progress("steps") as meter:
 
         def on_step(step: Step) -> None:
-            bars.update(
-                bar,
-                completed=step.step,
-                total=step.steps,
-                description=f"epoch {step.epoch}/{recipe.epochs}  loss {step.loss:.4f}  accuracy {step.accuracy:.2%}",
+            meter.update(
+                (step.epoch - 1) * step.steps + step.step,
+                total=recipe.epochs * step.steps,
+                note=f"epoch {step.epoch}/{recipe.epochs}, loss {step.loss:.4f}, accuracy {step.accuracy:.2%}",
             )
 
         trainer = plan.trainer(on_step)
@@ -147,7 +209,6 @@ def train(
         again = f"fercli train --model {plan.model.name} --data {shlex.quote(str(data))} --out {shlex.quote(str(folder))} --resume"
         console.say_on_stop(f"Stopped. Go on after the last finished epoch with: {again}")
         for epoch in trainer:
-            bars.reset(bar)
             mark = "  best so far" if trainer.best is epoch else ""
             console.say(
                 f"epoch {epoch.epoch}/{recipe.epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.2%}  "

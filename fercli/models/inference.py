@@ -175,14 +175,13 @@ def _read(weights: WeightsFile) -> Weights:
 
 
 def _refuse_other_graph(stored: Weights, model: Model, temperature: float, path: Path) -> None:
-    """Raise IntegrityError unless a graph takes, gives and holds as much as the model's, with the temperature told of it."""
+    """Raise IntegrityError unless a graph takes and gives what the model does, with the temperature told of it."""
     pixels = Value(np.dtype(np.uint8), (model.input_size, model.input_size))
     hog = {"hog": Value(np.dtype(np.float32), (HOG_LENGTH,))} if model.uses_hog else {}
     graph = stored.graph
     if (
         graph.inputs != {"pixels": pixels} | hog
         or list(graph.outputs.values()) != [Value(np.dtype(np.float32), (len(model.labels),))]
-        or stored.parameters != model.parameters
         or graph.tensors.get(TEMPERATURE) != np.float32(temperature)
     ):
         raise IntegrityError(f"{path} does not hold the network {model.name} that it says it does; give another, or train again.")

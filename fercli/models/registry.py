@@ -1,69 +1,22 @@
 """The registry of models: everything that any command needs to know of one, as data.
 
-A new network is one builder in `networks` and one record here; every command and every test that walks `MODELS` then has it.
+A new network is one class in `architectures` and one record here; every command and every test that walks `MODELS` then has it.
 """
 
+import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from fercli.errors import UsageError
+from fercli.errors import UsageError, nearest
 from fercli.labels import LABELS
+from fercli.models.architectures import Network
+from fercli.models.architectures.paper import Affine, Convolution, PaperNetwork
+from fercli.models.architectures.residual import ResidualNetwork
 from fercli.models.recipes import Augmentation, Recipe
 
 SIDE = 48  # of a face, in pixels: FER2013's
 HOG_LENGTH = 800  # features of a face, as `hog` computes them
-
-
-@dataclass(frozen=True)
-class Convolution:
-    """One block of the paper's grammar: convolution, batch normalisation, ReLU, dropout, then 2x2 max-pooling if `pool`."""
-
-    filters: int
-    size: int
-    pool: bool
-    dropout: float
-
-
-@dataclass(frozen=True)
-class Affine:
-    """One dense block of the paper's grammar: affine, batch normalisation, ReLU, dropout."""
-
-    units: int
-    dropout: float
-
-
-@dataclass(frozen=True)
-class PaperNetwork:
-    """Arguments of the paper's grammar: M convolution blocks, N affine blocks, affine, softmax."""
-
-    convolutions: tuple[Convolution, ...]
-    affines: tuple[Affine, ...]
-
-    @property
-    def dropout(self) -> tuple[float, ...]:
-        """The dropout rate of each block, in order."""
-        return (*(block.dropout for block in self.convolutions), *(block.dropout for block in self.affines))
-
-
-@dataclass(frozen=True)
-class ResidualNetwork:
-    """Arguments of the residual networks: a convolution, stages of so many (filters, blocks), each at half the side, mean, affine.
-
-    `squeeze` is by how much squeeze-and-excitation narrows the channels, 0 for none. If `standardize`, the tones of each image are
-    standardised first; that has no weights, so `as_trained` must say for which ones it is done.
-    """
-
-    stem: int
-    stages: tuple[tuple[int, int], ...]
-    squeeze: int
-    head_dropout: float
-    standardize: bool = False
-
-    @property
-    def dropout(self) -> tuple[float, ...]:
-        """The dropout rate before the last layer."""
-        return (self.head_dropout,)
 
 
 @dataclass(frozen=True)
@@ -88,10 +41,9 @@ class Model:
 
     name: str
     summary: str
-    network: PaperNetwork | ResidualNetwork
-    uses_hog: bool
-    parameters: int
+    network: Network
     recipe: Recipe
+    uses_hog: bool = False
     published: tuple[Published, ...] = ()
     sha256: str | None = None  # of weights/<name>.onnx; None while no weights are shipped
     input_size: int = SIDE
@@ -100,16 +52,25 @@ class Model:
     @property
     def input(self) -> dict[str, Any]:
         """What the network takes and does to it first, as weights tell it of the network that they were trained in."""
-        standardized = isinstance(self.network, ResidualNetwork) and self.network.standardize
-        return {"pixels": ["uint8", self.input_size, self.input_size], "hog": self.uses_hog, "standardized": standardized}
+        pixels = ["uint8", self.input_size, self.input_size]
+        return {"pixels": pixels, "hog": self.uses_hog, "standardized": self.network.standardize}
+
+    @property
+    def measured(self) -> dict[str, Any]:
+        """What the shipped weights' card tells of them on PrivateTest, named as in `Evaluation.summary`; empty without one."""
+        metrics = card_path(self.name, "metrics.json")
+        splits = json.loads(metrics.read_bytes())["splits"] if metrics.is_file() else []
+        return next((split for split in splits if split["split"] == "test"), {})
+
+    @property
+    def parameters(self) -> int | None:
+        """How many numbers the shipped weights are, as their card tells; None while there is none."""
+        return self.measured.get("parameters")
 
     def as_trained(self, metadata: dict[str, Any]) -> "Model":
         """Return the entry with the network that weights with this metadata were trained in, not standardised if none is told."""
-        if not isinstance(self.network, ResidualNetwork):
-            return self
         told = metadata.get("input")
-        standardize = isinstance(told, dict) and told.get("standardized") is True
-        return replace(self, network=replace(self.network, standardize=standardize))
+        return replace(self, network=self.network.as_trained(isinstance(told, dict) and told.get("standardized") is True))
 
 
 @dataclass(frozen=True)
@@ -199,8 +160,6 @@ MODELS: dict[str, Model] = {
             name="shallow",
             summary="the paper's shallow network: 2 convolutions, 1 dense layer",
             network=SHALLOW,
-            uses_hog=False,
-            parameters=18_902_023,
             recipe=SHALLOW_RECIPE,
             published=SHALLOW_PUBLISHED,
             sha256="f961cd3484591a38eb63a8282e15f7a7aae33e09f1094553e447cbb0bea9f0ae",
@@ -210,7 +169,6 @@ MODELS: dict[str, Model] = {
             summary="the shallow network, HOG features joined before its dense layer",
             network=SHALLOW,
             uses_hog=True,
-            parameters=19_311_623,
             recipe=SHALLOW_RECIPE,
             published=SHALLOW_PUBLISHED,
             sha256="5ae218af177e95cbcc1ecc93727317f0f43f3596b45efb208649418b4643530f",
@@ -219,8 +177,6 @@ MODELS: dict[str, Model] = {
             name="deep",
             summary="the paper's deep network: 4 convolutions, 2 dense layers",
             network=DEEP,
-            uses_hog=False,
-            parameters=4_481_031,
             recipe=DEEP_RECIPE,
             published=DEEP_PUBLISHED,
             sha256="c0d287aeed36c1e06b509bfcf247d5fa52a2e499ba5d58c69c5fee5ae6518139",
@@ -230,7 +186,6 @@ MODELS: dict[str, Model] = {
             summary="the deep network, HOG features joined before its dense layers",
             network=DEEP,
             uses_hog=True,
-            parameters=4_685_831,
             recipe=DEEP_RECIPE,
             published=DEEP_PUBLISHED,
             sha256="a5322209fff870e7270e2c1d0c3b6d94332575353f6c4ecaabb88842baaa7615",
@@ -239,8 +194,6 @@ MODELS: dict[str, Model] = {
             name="compact",
             summary="a residual network with squeeze-and-excitation, small enough for a laptop",
             network=COMPACT,
-            uses_hog=False,
-            parameters=2_734_523,
             recipe=COMPACT_RECIPE,
             sha256="ab9d21803f14704eca81685e262b2434a6c545fda962434e6af8673bd567e02d",
         ),
@@ -259,7 +212,8 @@ def find_entry(name: str) -> Model | Ensemble:
     """Return the entry called `name`; UsageError names the known ones."""
     entry = MODELS.get(name) or ENSEMBLES.get(name)
     if entry is None:
-        raise UsageError(f"There is no model {name!r}; choose one of {', '.join([*MODELS, *ENSEMBLES])}.")
+        known = [*MODELS, *ENSEMBLES]
+        raise UsageError(f"There is no model {name!r}; choose one of {', '.join(known)}.{nearest(name, known)}")
     return entry
 
 

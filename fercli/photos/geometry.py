@@ -1,4 +1,4 @@
-"""Where in a photo a face is."""
+"""Where in a photo or video a face is."""
 
 import math
 from dataclasses import dataclass
@@ -47,3 +47,11 @@ class Frame:
         """The frame's square, set upright, in whole pixels."""
         side = max(1, round(self.side))
         return Box(round(self.x - side / 2), round(self.y - side / 2), side, side)
+
+
+@dataclass(frozen=True, order=True)
+class Moment:
+    """Where in its video a frame is: `time` in seconds of the stream's own clock, and `frame`, its number from 0."""
+
+    time: float
+    frame: int

@@ -1,4 +1,4 @@
-"""The walk through folders of photos."""
+"""The walk through folders of photos and videos."""
 
 import errno
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from fercli.files import Kind, kind_of
+from fercli.photos.containers import VIDEO_SUFFIXES, has_video_signature
 from fercli.remote import RemotePath
 
 IMAGE_SUFFIXES = frozenset(
@@ -18,13 +19,13 @@ COPIES = ".fercli-copies"  # a file that says so marks a folder of annotated cop
 
 @dataclass
 class Walk:
-    """Every photo under the given files and folders, in a fixed order, each real file once.
+    """Every photo and video under the given files and folders, in a fixed order, each real file once.
 
-    What is named singly is always taken for a photo. In a folder (recursively, names sorted by their bytes), photos are the files
-    with an image's suffix or an image's first bytes; others are counted in `passed_over`, hidden ones are ignored. Links are
+    What is named singly is always taken for one. In a folder (recursively, names sorted by their bytes), they are the files with
+    a suffix or the first bytes of an image or a video; others are counted in `passed_over`, hidden ones are ignored. Links are
     followed. Nothing else is left out without a word: `second_names` are those of files and folders that came before under others,
     `copies` the folders marked by `COPIES` and not inputs themselves, and `unreadable` what cannot be listed or looked into.
-    Iterating raises nothing: what cannot be read of a photo is for the reader to say.
+    Iterating raises nothing: what cannot be read of a photo or a video is for the reader to say.
     """
 
     inputs: Iterable[Path]
@@ -89,17 +90,16 @@ class Walk:
             elif kind_of(path) is Kind.FOLDER:
                 if self._is_to_enter(path, folder):
                     pending.append(self._entries(path))
-            elif self._is_photo(path) and self._is_new(path):
+            elif self._is_picture(path) and self._is_new(path):
                 yield path
 
-    def _is_photo(self, path: Path) -> bool:
-        if path.suffix.lower() in IMAGE_SUFFIXES:
+    def _is_picture(self, path: Path) -> bool:
+        if path.suffix.lower() in IMAGE_SUFFIXES | VIDEO_SUFFIXES:
             return True
         try:
-            if path.stat().st_size and kind_of(path) is Kind.FILE:  # opening a pipe would wait for ever
-                with opened(path) as handle:
-                    if has_image_signature(handle.read(12)):
-                        return True
+            start = _first_bytes(path)
+            if has_image_signature(start) or has_video_signature(start):
+                return True
         except (OSError, ValueError) as error:
             if getattr(error, "errno", None) not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:  # not a link that leads nowhere
                 self.unreadable.append((path, getattr(error, "strerror", None) or str(error)))
@@ -133,6 +133,26 @@ def opened(path: Path) -> IO[bytes]:
         return os.open(name, flags | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0))
 
     return open(path, "rb", opener=without_waiting)
+
+
+def _first_bytes(path: Path) -> bytes:
+    if not path.stat().st_size or kind_of(path) is not Kind.FILE:  # opening a pipe would wait for ever
+        return b""
+    with opened(path) as handle:
+        return handle.read(12)
+
+
+def first_bytes(path: Path) -> bytes:
+    """Return the first 12 bytes of a file; none of what is no file or cannot be read."""
+    try:
+        return _first_bytes(path)
+    except (OSError, ValueError):
+        return b""
+
+
+def is_video(path: Path) -> bool:
+    """Tell by its content whether a file is a video; False for one that cannot be read."""
+    return has_video_signature(first_bytes(path))
 
 
 def has_image_signature(start: bytes) -> bool:

@@ -10,6 +10,7 @@ from fercli.files import Kind, kind_of
 from fercli.models.inference import RUNS, start_weights
 from fercli.models.recipes import with_options
 from fercli.models.registry import find_model
+from fercli.surroundings import refuse_backend
 from fercli.training.run import stored_recipe
 from fercli.training.teachers import teacher_from
 
@@ -54,6 +55,7 @@ class Plan:
             options["teacher_share"] = recipe.teacher_share or TEACHER_SHARE
         self.recipe = with_options(recipe, **options)
         self._resume, self._overwrite = resume, overwrite
+        refuse_backend()
 
     def trainer(self, on_step: "Callable[[Step], None]" = lambda _: None) -> "Trainer":
         """Return what trains as planned, after each step of which `on_step` is called; errors as from `Trainer`."""

@@ -71,7 +71,7 @@ class Trainee:
             logits: NDArray[np.float32] = self._logits.predict(batches, verbose=0)
         return logits
 
-    def save(self, metadata: dict[str, Any], path: Path) -> None:
+    def keep(self, metadata: dict[str, Any], path: Path) -> None:
         """Write the weights to keep, and what is known of them; errors as in `save_network`."""
         with self._averaged():
             save_network(self.network, metadata, path)

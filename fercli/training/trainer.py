@@ -204,7 +204,7 @@ class Trainer:
         best = {"epoch": self.best.epoch, "validation_accuracy": self.best.val_accuracy, "temperature": self._temperature}
         metadata = self._metadata() | best
         if is_best:
-            self.trainee.save(metadata, self.folder / RUN_WEIGHTS)
+            self.trainee.keep(metadata, self.folder / RUN_WEIGHTS)
         self.not_drawn = write_report(self.folder, self.history, metadata)
 
     def _write_checkpoint(self) -> None:

@@ -23,10 +23,13 @@ import numpy as np
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from fercli.dataset import Dataset, Split, read_dataset
+from fercli.models.architectures import Network
+from fercli.models.architectures.paper import PaperNetwork
+from fercli.models.architectures.residual import ResidualNetwork
 from fercli.models.history import Choice, read_lines, write_lines
 from fercli.models.hog import hog_features
 from fercli.models.recipes import Augmentation, with_options
-from fercli.models.registry import HOG_LENGTH, Model, PaperNetwork, ResidualNetwork, find_model
+from fercli.models.registry import HOG_LENGTH, Model, find_model
 from fercli.training.trainer import Trainer
 
 AUGMENTATIONS = {"none": None, "flip": Augmentation(flip=True)}  # without any, mirrored copies make an epoch twice as long
@@ -56,16 +59,17 @@ def varied(model: Model, setting: str) -> Model:
             if changed is recipe:
                 recipe = replace(recipe, **{name: given})
             else:
-                network = replace(network, **{name: given})
+                network = replace(network, **{name: given})  # type: ignore[type-var]
     return replace(model, network=network, recipe=recipe)
 
 
-def with_dropout(network: PaperNetwork | ResidualNetwork, rates: list[float]) -> PaperNetwork | ResidualNetwork:
+def with_dropout(network: Network, rates: list[float]) -> Network:
     """Return the network with other dropout rates, one a layer that has one."""
     if len(rates) != len(network.dropout):
         raise SystemExit(f"This network takes {len(network.dropout)} dropout rates, not {len(rates)}.")
     if isinstance(network, ResidualNetwork):
         return replace(network, head_dropout=rates[0])
+    assert isinstance(network, PaperNetwork)
     convolutions, affines = network.convolutions, network.affines
     return replace(
         network,

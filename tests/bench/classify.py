@@ -18,7 +18,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 
-from fercli.classification.pipeline import WORK_SIDE, ahead, classify
+from fercli.classification.loading import WORK_SIDE, ahead
+from fercli.classification.pipeline import classify
 from fercli.models.inference import Labeller, shipped_weights
 from fercli.models.registry import DEFAULT_MODEL
 from fercli.photos.faces import detector

@@ -65,7 +65,7 @@ def main() -> None:
     if arguments.ray:
         report(classify_on_ray(walk(), FakeJob(detector="none"), FakeLabeller.sha256), arguments.count)
         return
-    with mock.patch("fercli.classification.pipeline.read_photo", read_photo):
+    with mock.patch("fercli.classification.loading.read_photo", read_photo):
         report(classify(walk(), FakeLabeller(), WholeImage()), arguments.count)
 
 

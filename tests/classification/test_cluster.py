@@ -22,6 +22,7 @@ from fercli.errors import FercliError, IntegrityError, Interrupted, UsageError
 from fercli.photos.faces import detector
 from fercli.photos.walk import Walk
 from tests import hostile
+from tests.clips import gray_steps, write_clip
 from tests.conftest import FakeLabeller, Ran, synthetic_faces
 
 ray = pytest.importorskip("ray")
@@ -105,9 +106,35 @@ def test_what_is_known_is_passed_on(photos: Path) -> None:
     expected = locally(photos)
     known = {outcome.path: replace(outcome, faces=outcome.faces * 2) for outcome in expected[::3]}
     # A cluster at an address may grow, so that more workers may be asked for than it has room for.
-    found = list(classify_on_ray(Walk([photos]), FakeJob(), "0", known=known.get, workers=Workers(3), address="a:1"))
+    found = list(
+        classify_on_ray(
+            Walk([photos]),
+            FakeJob(),
+            "0",
+            known=lambda path: [known[path]] if path in known else [],
+            workers=Workers(3),
+            address="a:1",
+        )
+    )
     assert found == [known.get(outcome.path, outcome) for outcome in expected]
     assert list(classify_on_ray([], FakeJob(), "0")) == []
+
+
+@pytest.mark.usefixtures("two_workers")
+def test_workers_share_a_long_video(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stretches of a second and a half, from the beginning or from what is known, and one of a video that breaks off."""
+    monkeypatch.setattr("fercli.classification.stretches.SECONDS", 1.5)
+    clip = write_clip(photos / "clip.mp4", gray_steps(78))
+    broken = write_clip(photos / "broken.mkv", gray_steps(78))
+    broken.write_bytes(broken.read_bytes()[: broken.stat().st_size // 2])
+    write_clip(photos / "other.webm", gray_steps(15)).rename(photos / "other")
+    options = Options(every=0.5)
+    expected = locally(photos, options)
+    assert list(classify_on_ray(Walk([photos]), FakeJob(options=options), "0")) == expected
+    done = [outcome for outcome in expected if outcome.path == clip][:4]
+    known = {clip: done}
+    found = classify_on_ray([clip], FakeJob(options=options), "0", known=lambda path: known.get(path, []))
+    assert list(found) == [outcome for outcome in expected if outcome.path == clip]
 
 
 @pytest.fixture

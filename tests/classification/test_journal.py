@@ -34,6 +34,10 @@ faces = st.lists(
 ).map(tuple)
 
 
+def found(journal: Journal, photo: Path) -> Outcome | None:
+    return next(journal.find(photo), None)
+
+
 class Runs(RuleBasedStateMachine):
     """Photos are added, changed and taken away, and the run stops and goes on: the journal knows what was added and not changed."""
 
@@ -57,10 +61,10 @@ class Runs(RuleBasedStateMachine):
         os.utime(photo, ns=(0, self.time))
         self.known.pop(photo, None)
 
-    @rule(number=st.integers(0, 2), found=faces)
-    def add(self, number: int, found: tuple[Face, ...]) -> None:
+    @rule(number=st.integers(0, 2), faces=faces)
+    def add(self, number: int, faces: tuple[Face, ...]) -> None:
         photo = self.photos[number]
-        outcome = Outcome(photo, found, identity=identity_of(photo))
+        outcome = Outcome(photo, faces, identity=identity_of(photo))
         self.journal.add(outcome)
         if outcome.identity:
             self.known[photo] = outcome
@@ -88,7 +92,7 @@ class Runs(RuleBasedStateMachine):
     @invariant()
     def the_journal_knows_what_is_so(self) -> None:
         for photo in self.photos:
-            assert self.journal.find(photo) == self.known.get(photo)
+            assert found(self.journal, photo) == self.known.get(photo)
 
     def teardown(self) -> None:
         self.block.__exit__(None, None, None)
@@ -129,8 +133,8 @@ def test_what_was_added_is_found_again_to_the_last_bit(tmp_path: Path, photos: l
     reject = Outcome(photos[2], reject=Reject("unreadable", "Permission denied"), identity=identity_of(photos[2]))
     stopped(path, [*outcomes, reject])
     with open_journal(path, SETTINGS, resume=True) as journal:
-        assert [journal.find(photo) for photo in photos] == [*outcomes, None]
-        assert journal.find(tmp_path / "other.jpg") is None
+        assert [found(journal, photo) for photo in photos] == [*outcomes, None]
+        assert found(journal, tmp_path / "other.jpg") is None
     assert not path.exists()
 
 
@@ -141,7 +145,7 @@ def test_a_changed_photo_is_not_known(tmp_path: Path, photos: list[Path]) -> Non
     os.utime(photos[1], ns=(0, 0))
     photos[2].unlink()
     with open_journal(path, SETTINGS, resume=True) as journal:
-        assert [journal.find(photo) for photo in photos] == [None, None, None]
+        assert [found(journal, photo) for photo in photos] == [None, None, None]
 
 
 def test_a_run_with_other_settings_is_refused(tmp_path: Path, photos: list[Path]) -> None:
@@ -154,7 +158,7 @@ def test_a_run_with_other_settings_is_refused(tmp_path: Path, photos: list[Path]
         pass
     assert path.exists()
     with open_journal(path, SETTINGS | {"detector": "haar"}, resume=False) as journal:
-        assert journal.find(photos[0]) is None
+        assert found(journal, photos[0]) is None
 
 
 def test_a_broken_journal_is_refused_and_kept(tmp_path: Path) -> None:
@@ -176,17 +180,17 @@ def test_promise_23_a_journal_in_use_is_left_alone(tmp_path: Path, photos: list[
         journal.add(outcome)
         with pytest.raises(FercliError, match="in use by another run"), open_journal(path, SETTINGS, resume=resume):
             pass
-        assert journal.find(photos[0]) == outcome
+        assert found(journal, photos[0]) == outcome
 
 
 def test_an_outcome_that_was_tampered_with_is_refused(tmp_path: Path, photos: list[Path]) -> None:
     path = journal_path(tmp_path / "r.csv")
     stopped(path, [Outcome(photos[0], (FACE,), identity=identity_of(photos[0]))])
     with sqlite3.connect(path) as database:
-        database.execute("UPDATE photo SET outcome = '[{}]'")
+        database.execute("UPDATE picture SET outcome = '[{}]'")
     database.close()
     with pytest.raises(IntegrityError), open_journal(path, SETTINGS, resume=True) as journal:
-        journal.find(photos[0])
+        found(journal, photos[0])
 
 
 @pytest.mark.parametrize("resume", [False, True])
@@ -214,7 +218,7 @@ def test_a_file_of_the_year_2300_is_kept(tmp_path: Path, photos: list[Path]) -> 
     outcome = Outcome(photos[0], (FACE,), identity=identity_of(photos[0]))
     stopped(path, [outcome])
     with open_journal(path, SETTINGS, resume=True) as journal:
-        assert journal.find(photos[0]) == outcome
+        assert found(journal, photos[0]) == outcome
 
 
 @pytest.mark.parametrize("size", [100, 4096, 8192])
@@ -223,9 +227,9 @@ def test_a_journal_cut_off_is_refused_but_may_be_begun_anew(tmp_path: Path, phot
     stopped(path, [Outcome(photo, (FACE,) * 50, identity=identity_of(photo)) for photo in photos])
     path.write_bytes(path.read_bytes()[:size])
     with pytest.raises(IntegrityError), open_journal(path, SETTINGS, resume=True) as journal:
-        journal.find(photos[0])
+        found(journal, photos[0])
     with open_journal(path, SETTINGS, resume=False) as journal:
-        assert journal.find(photos[0]) is None
+        assert found(journal, photos[0]) is None
     assert not path.exists()
 
 
@@ -240,7 +244,7 @@ def test_what_was_added_is_on_disk_soon_even_if_nothing_follows(
         time.sleep(0.3)
         copy.write_bytes(path.read_bytes())  # as after kill -9
     with open_journal(copy, SETTINGS, resume=True) as journal:
-        assert journal.find(photos[0]) == outcome
+        assert found(journal, photos[0]) == outcome
 
 
 def test_a_disk_that_fills_up_stops_the_run(tmp_path: Path, photos: list[Path]) -> None:
@@ -265,8 +269,8 @@ def test_promise_11_another_photo_moved_into_place_is_not_known(tmp_path: Path, 
     os.utime(other, ns=(before.st_atime_ns, before.st_mtime_ns))
     other.replace(photos[0])
     with open_journal(path, SETTINGS, resume=True) as journal:
-        assert journal.find(photos[0]) is None
-        assert journal.find(photos[1]) is not None
+        assert found(journal, photos[0]) is None
+        assert found(journal, photos[1]) is not None
 
 
 ODD: dict[str, list[Any]] = {
@@ -276,6 +280,9 @@ ODD: dict[str, list[Any]] = {
     "box": [None, {"x": "=cmd", "y": 1, "width": 1, "height": 1}, {"x": 1}, {"x": 1.5, "y": 1, "width": 1, "height": 1},
             {"x": 10**400, "y": 1, "width": 1, "height": 1}, {"x": True, "y": 1, "width": 1, "height": 1}],
     "faces": [None, 5, "ab", {"a": 1}, [[]], [5]],
+    "person": [0, -1, "1", True, 1.5],
+    "moment": [5, {"time": 1.0}, {"time": "1", "frame": 0}, {"time": -1.0, "frame": 0}, {"time": float("nan"), "frame": 0},
+               {"time": 1.0, "frame": 1.5}],
     "identity": [5, {"size": "1", "changed": 1}, {"size": 1}, []],
     "reject": [5, {"code": "none such", "reason": "x"}, {"code": "empty", "reason": 5}, {"code": ["empty"], "reason": "x"}],
     "outcome": ["[" * 200_000, "{}", "5", "null", '"x"', b"\xff\xfe", 7, "[{}]"],
@@ -290,7 +297,7 @@ def test_promise_11_odd_values_in_a_journal_are_a_sentence(tmp_path: Path, photo
         stopped(path, [Outcome(photos[0], (FACE,), identity=identity_of(photos[0]))])
         face = good["faces"][0]
         texts = {"settings": value, "outcome": value}
-        if kind in {"probabilities", "detection_score", "box"}:
+        if kind in {"probabilities", "detection_score", "box", "person"}:
             texts["outcome"] = json.dumps(good | {"faces": [face | {kind: value}]})
         elif kind in good:
             texts["outcome"] = json.dumps(good | {kind: value})
@@ -298,9 +305,9 @@ def test_promise_11_odd_values_in_a_journal_are_a_sentence(tmp_path: Path, photo
             if kind == "settings":
                 database.execute("UPDATE run SET settings = ?", (value,))
             else:
-                database.execute("UPDATE photo SET outcome = ?", (texts["outcome"],))
+                database.execute("UPDATE picture SET outcome = ?", (texts["outcome"],))
         with pytest.raises(FercliError, match="journal"), open_journal(path, SETTINGS, resume=True) as journal:
-            journal.find(photos[0])
+            found(journal, photos[0])
         did(1, "odd values")
         path.unlink()
 
@@ -348,7 +355,7 @@ def test_promise_10_a_journal_that_finds_no_room_leaves_nothing(tmp_path: Path, 
     def full(*_: object, **__: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(Journal, "_refuse_other", full)
+    monkeypatch.setattr(Journal, "_changed", full)
     path = journal_path(tmp_path / "r.csv")
     with pytest.raises(FercliError, match="cannot be written"), open_journal(path, SETTINGS, resume=False):
         pass

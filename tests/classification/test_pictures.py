@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from fercli.classification.pictures import _place, annotate, thumbnail
+from fercli.classification.pictures import Spot, _place, annotate, thumbnails
 from fercli.classification.records import Face, Outcome, Reject
 from fercli.errors import FercliError
 from fercli.labels import LABELS
@@ -74,7 +74,7 @@ def test_promise_20_a_copy_is_never_written_over_its_photo(tmp_path: Path, monke
     Path("out").mkdir()
     Path("photos/a.jpg").write_bytes((PHOTOS / "astronaut.jpg").read_bytes())
     Path("out/photos").symlink_to(tmp_path / "photos")
-    with pytest.raises(FercliError, match="is the photo itself"):
+    with pytest.raises(FercliError, match="is the input itself"):
         annotate(Outcome(Path("photos/a.jpg")), Path("out"), LIMIT)
     assert Path("photos/a.jpg").read_bytes() == (PHOTOS / "astronaut.jpg").read_bytes()
 
@@ -100,6 +100,8 @@ def test_comments_do_not_reach_copies_and_unsure_faces_are_named_so(tmp_path: Pa
 
 
 def test_a_thumbnail_of_what_cannot_be_read_is_empty(tmp_path: Path) -> None:
-    assert thumbnail(tmp_path / "gone.jpg", Box(0, 0, 5, 5), LIMIT) == ""
-    assert thumbnail(PHOTOS / "astronaut.jpg", Box(900, 900, 50, 50), LIMIT) == ""
-    assert thumbnail(PHOTOS / "astronaut.jpg", Box(-50, -50, 80, 80), LIMIT).startswith("data:image/jpeg;base64,")
+    outside, edge = Spot(PHOTOS / "astronaut.jpg", Box(900, 900, 50, 50)), Spot(PHOTOS / "astronaut.jpg", Box(-50, -50, 80, 80))
+    gone = Spot(tmp_path / "gone.jpg", Box(0, 0, 5, 5))
+    found = thumbnails([outside, gone, edge], LIMIT)
+    assert found[gone] == found[outside] == ""
+    assert found[edge].startswith("data:image/jpeg;base64,")

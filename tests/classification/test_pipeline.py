@@ -1,6 +1,4 @@
 import gc
-import threading
-import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fercli.classification import pipeline
-from fercli.classification.pipeline import ahead, classify
+from fercli.classification import loading, pipeline
+from fercli.classification.pipeline import classify
 from fercli.classification.records import Outcome
 from fercli.photos.faces import WholeImage, overlap
 from fercli.photos.faces.auto import Auto
@@ -36,7 +34,7 @@ def labels(paths: list[Path], **options: int) -> tuple[list[str], FakeLabeller]:
 
 
 def test_order_is_kept_and_faces_are_batched_across_photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pipeline, "PHOTOS_AHEAD", 2)
+    monkeypatch.setattr(loading, "AHEAD", 2)
     paths = crops(tmp_path, [250, 5, 120, 250, 5])
     found, labeller = labels(paths, batch_size=2)
     assert found == ["neutral", "angry", "happy", "neutral", "angry"]
@@ -67,16 +65,16 @@ def test_promise_21_outcomes_come_before_the_walk_ends(tmp_path: Path, monkeypat
             yield path
 
     assert next(classify(endless(), FakeLabeller(), WholeImage(), batch_size=8)).status == "ok"
-    assert walked < 50
+    assert walked < 100
     path.write_text("broken: no faces, so no batch would ever fill")
-    monkeypatch.setattr(pipeline, "PHOTOS_IN_FLIGHT", 20)
+    monkeypatch.setattr(pipeline, "IN_FLIGHT", 20)
     assert next(classify(endless(), FakeLabeller(), WholeImage())).status == "rejected"
-    assert walked < 130
+    assert walked < 180
 
 
 def test_promise_21_memory_does_not_grow_with_the_photos(monkeypatch: pytest.MonkeyPatch, did: Did) -> None:
     """A fake walk, a fake decoder and a fake network; `tests/bench/million.py` does the same a million times."""
-    monkeypatch.setattr(pipeline, "read_photo", lambda *_: Photo(np.full((48, 48), 7, np.uint8)))
+    monkeypatch.setattr(loading, "read_photo", lambda *_: Photo(np.full((48, 48), 7, np.uint8)))
     count, held = 4_000, {}
     tracemalloc.start()
     paths = (Path(f"/nowhere/{number}.png") for number in range(count))
@@ -110,42 +108,10 @@ def test_what_is_known_is_passed_on_in_its_place(tmp_path: Path) -> None:
     paths = crops(tmp_path, [250, 5, 120])
     known = Outcome(paths[1])
     labeller = FakeLabeller()
-    found = list(classify(paths, labeller, WholeImage(), known={paths[1]: known}.get))
+    found = list(classify(paths, labeller, WholeImage(), known=lambda path: [known] if path == paths[1] else []))
     assert [outcome.status for outcome in found] == ["ok", "no_face", "ok"]
     assert found[1] is known
     assert sum(labeller.batches) == 2
-
-
-def test_ahead_keeps_order_and_never_runs_further_than_told() -> None:
-    taken = done = 0
-
-    def items() -> Iterator[int]:
-        nonlocal taken
-        for number in range(200):
-            taken += 1
-            yield number
-
-    def work(number: int) -> int:
-        time.sleep(0.002 * (number % 3))
-        return number
-
-    for result in ahead(work, items(), 10):
-        assert result == done
-        done += 1
-        assert taken - done < 10
-    assert done == 200
-
-
-def test_an_error_in_a_thread_reaches_the_consumer_and_ends_the_threads() -> None:
-    def work(number: int) -> int:
-        if number == 5:
-            raise RuntimeError("five")
-        return number
-
-    results = ahead(work, range(1000), 8)
-    with pytest.raises(RuntimeError, match="five"):
-        list(results)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("fercli")]
 
 
 def test_composed_scenes_faces_are_found_with_their_frames() -> None:

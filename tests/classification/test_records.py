@@ -10,7 +10,7 @@ from fercli.photos.geometry import Box, Frame
 
 def test_the_columns_are_the_documented_ones() -> None:
     assert ",".join(COLUMNS) == (
-        "path,face,status,reason,x,y,width,height,detection_score,label,confidence,"
+        "path,time,frame,face,person,status,reason,x,y,width,height,detection_score,label,confidence,"
         "angry,disgust,fear,happy,sad,surprise,neutral,model"
     )
 

@@ -2,12 +2,14 @@ import io
 import itertools
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from fercli.classification.job import Job
+from fercli.classification.journal import finished_path
 from fercli.classification.outputs import Output
 from fercli.classification.records import Outcome
 from fercli.classification.run import Run
@@ -45,7 +47,7 @@ def test_a_run_that_is_left_early_publishes_nothing_and_is_resumed(photos: Path,
     with pytest.raises(UsageError, match="add --resume to go on"):
         Run([photos], JOB, output)
     assert len(list(Run([photos], JOB, output, report=tmp_path / "r.html", resume=True))) == 5
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "r.csv", "r.html"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".r.csv.fercli-finished", "photos", "r.csv", "r.html"]
 
 
 def test_what_is_complete_yields_nothing(photos: Path, tmp_path: Path) -> None:
@@ -61,11 +63,11 @@ def test_what_is_complete_yields_nothing(photos: Path, tmp_path: Path) -> None:
 def test_nothing_but_rejects_is_not_published(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_text("no image")
     output = Output(tmp_path / "r.csv")
-    with pytest.raises(FercliError, match="None of the 1 photos could be read"):
+    with pytest.raises(FercliError, match="None of the 1 photos and videos could be read"):
         list(Run([tmp_path / "bad.jpg"], JOB, output))
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "x.txt").write_text("notes")
-    with pytest.raises(FercliError, match=r"There are no photos in .*notes: only 1 of other kinds"):
+    with pytest.raises(FercliError, match=r"There are no photos or videos in .*notes: only 1 of other kinds"):
         list(Run([tmp_path / "notes"], JOB, output))
     seen: list[Outcome] = []
     with pytest.raises(FercliError, match=r"bad\.jpg was rejected and --strict allows none"):
@@ -79,6 +81,79 @@ def test_standard_output_that_takes_no_bytes_is_refused(photos: Path, monkeypatc
     monkeypatch.setattr("sys.stdout", io.StringIO())
     with pytest.raises(UsageError, match="takes no bytes here"):
         Run([photos], JOB, Output.parse("-"))
+
+
+def updated(photos: Path, output: Output, fresh: Path, **options: Any) -> tuple[int, str]:
+    """Update, see that the bytes are those of a new run, and return how many photos were known and why all were done again."""
+    run = Run([photos], options.pop("job", JOB), output, update=True, **options)
+    count = len(list(run))
+    again = Run([photos], run.job, Output(fresh), overwrite=True, **options)
+    assert len(list(again)) == count
+    assert output.path.read_bytes() == fresh.read_bytes()
+    return run.kept, run.redone
+
+
+def test_promise_22_an_update_gives_the_bytes_of_a_new_run(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output, fresh = Output(tmp_path / "r.csv"), tmp_path / "fresh.csv"
+    assert updated(photos, output, fresh) == (0, "")  # the first run may be called so, too
+    assert updated(photos, output, fresh) == (5, "")
+    Image.fromarray(np.full((48, 48), 255, np.uint8)).save(photos / "new.png")
+    Image.fromarray(np.full((48, 48), 99, np.uint8)).save(photos / "1.png")
+    (photos / "0.png").unlink()
+    (photos / "bad.jpg").write_text("no image")
+    assert updated(photos, output, fresh) == (3, "")
+    assert updated(photos, output, fresh, min_confidence=0.9, skip_no_face=True) == (5, "")  # a reject is tried again
+    assert updated(photos, output, fresh, job=Job(detector="none", tta=True)) == (0, "the results were made with model fake")
+    monkeypatch.setattr("fercli.classification.job.__version__", "9")
+    kept, reason = updated(photos, output, fresh)
+    assert (kept, reason.split("made with ")[1].split(", fercli")[0]) == (0, "model fake+tta")
+    finished = finished_path(output.path)
+    finished.write_text("no database, but as long as one would be " * 100)
+    assert updated(photos, output, fresh)[1] == f"{finished} cannot be read (file is not a database)"
+    finished.unlink()
+    assert updated(photos, output, fresh)[1] == f"{finished}, which knows what the results were made of, is not there"
+    assert updated(photos, output, fresh)[0] == 5
+
+
+def test_promise_11_a_stopped_update_goes_on_and_an_update_of_a_stopped_run_too(photos: Path, tmp_path: Path) -> None:
+    output = Output(tmp_path / "r.csv")
+    list(Run([photos], JOB, output))
+    before = output.path.read_bytes()
+    for number in range(5, 9):
+        Image.fromarray(np.full((48, 48), 25 * number, np.uint8)).save(photos / f"{number}.png")
+    for _ in range(2):
+        outcomes = iter(Run([photos], JOB, output, update=True))
+        list(itertools.islice(outcomes, 7))
+        outcomes.close()
+        assert output.path.read_bytes() == before
+    run = Run([photos], JOB, output, update=True)
+    list(run)
+    assert run.kept == 7
+    other = Output(tmp_path / "s.csv")
+    list(Run([photos], JOB, other))
+    assert output.path.read_bytes() == other.path.read_bytes()
+
+
+def test_what_goes_with_an_update(photos: Path, tmp_path: Path) -> None:
+    output = Output(tmp_path / "r.csv")
+    for options, message in (
+        ({"output": output, "overwrite": True}, "without --overwrite"),
+        ({}, "goes with an output"),
+        ({"output": Output.parse("-")}, "cannot be resumed or updated"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            Run([photos], JOB, update=True, **options)
+    list(Run([photos], JOB, output))
+    with pytest.raises(UsageError, match="add --update to label what was added or changed since"):
+        Run([photos], JOB, output)
+
+
+def test_parts_are_updated(photos: Path, tmp_path: Path) -> None:
+    output = Output.parse(f"{tmp_path}/r/")
+    list(Run([photos], JOB, output))
+    (photos / "4.png").unlink()
+    run = Run([photos], JOB, output, update=True)
+    assert (len(list(run)), run.kept, run.redone) == (4, 4, "")
 
 
 @pytest.mark.parametrize("name", ["r.csv", "parts/"])
@@ -160,4 +235,4 @@ def test_promise_10_a_journal_without_bytes_is_no_run(photos: Path, tmp_path: Pa
     """As a full disk leaves it, or a kill at the very beginning."""
     (tmp_path / ".r.csv.fercli-journal").touch()
     assert len(list(Run([photos], JOB, Output(tmp_path / "r.csv")))) == 5
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "r.csv"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".r.csv.fercli-finished", "photos", "r.csv"]

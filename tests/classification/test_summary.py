@@ -1,4 +1,3 @@
-import io
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,12 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pyarrow import Table, parquet
 
 from fercli.classification.records import Face, Outcome, Reject, rows
-from fercli.classification.results import read_results
 from fercli.classification.summary import summarise
-from fercli.classification.writers import CsvWriter, JsonLinesWriter, Writer
 from fercli.errors import FercliError, UsageError
 from fercli.labels import LABELS
 from fercli.photos.geometry import Box
@@ -128,7 +124,7 @@ def test_by_columns_expressions_and_videos() -> None:
 @pytest.mark.parametrize(
     ("by", "message"),
     [
-        ("person", "only results of videos have"),
+        ("other", "matches no path"),
         ("participant", "matches no path, such as p2/w1/a.jpg"),
         ("p(", "neither a column nor a regular expression"),
     ],
@@ -136,6 +132,12 @@ def test_by_columns_expressions_and_videos() -> None:
 def test_what_makes_no_group_is_refused(by: str, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         summarise(table(), [by])
+
+
+def test_results_of_an_older_version_have_no_persons() -> None:
+    older = [{name: value for name, value in row.items() if name != "person"} for row in table()]
+    with pytest.raises(UsageError, match="needs the column person, which these results do not have"):
+        summarise(older, ["person"])
 
 
 def test_rows_that_are_no_results_are_refused() -> None:
@@ -147,51 +149,6 @@ def test_rows_that_are_no_results_are_refused() -> None:
         (row,) = table(STUDY[1:2])
         with pytest.raises(FercliError, match="Row 1 "):
             summarise([row | change])
-
-
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
-def test_every_format_gives_the_same_summary(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"r{suffix}"
-    outcomes = [Outcome(Path("=odd/x.jpg"), (face(0.5),)), *STUDY]
-    if suffix == ".parquet":
-        parquet.write_table(Table.from_pylist(list(table(outcomes))), path)
-    else:
-        data = io.BytesIO()
-        writer: Writer = CsvWriter(data) if suffix == ".csv" else JsonLinesWriter(data)
-        for row in table(outcomes):
-            writer.write(row)
-        path.write_bytes(data.getvalue())
-    assert list(summarise(read_results(path)).table()) == list(summarise(table(outcomes)).table())
-    folder = tmp_path / f"r{suffix}.d"
-    folder.mkdir()
-    path.rename(folder / f"part-00000{suffix}")
-    assert len(list(read_results(folder))) == 8
-
-
-def test_broken_results_are_refused_by_name(tmp_path: Path) -> None:
-    path = tmp_path / "r.csv"
-    for text, message in (
-        ("a,b\n1,2\n", "has no column path"),
-        ("path,face\nx,1\ny\n", "after row 1 .line 3 has 1 cells"),
-        ('path,face\n"x,1\n', "cannot be read after row 0"),
-    ):
-        path.write_text(text)
-        with pytest.raises(FercliError, match=message):
-            list(read_results(path))
-    (tmp_path / "r.jsonl").write_text('{"path": "x"}\n{"pa')
-    with pytest.raises(FercliError, match="after row 1"):
-        list(read_results(tmp_path / "r.jsonl"))
-    (tmp_path / "r.parquet").write_text("no")
-    (tmp_path / "r.txt").write_text("no")
-    (tmp_path / "r").mkdir()
-    for name, message in (
-        ("r.parquet", "after row 0"),
-        ("r.txt", "not of a format"),
-        ("r", "no parts"),
-        ("no.csv", "does not exist"),
-    ):
-        with pytest.raises(FercliError, match=message):
-            list(read_results(tmp_path / name))
 
 
 def test_a_large_file_is_read_in_bounded_memory(tmp_path: Path) -> None:

@@ -1,7 +1,11 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
 from fercli.cli import refuse_empty, run
-from fercli.errors import UsageError
+from fercli.errors import UsageError, nearest
 
 
 @pytest.mark.parametrize("arguments", [["classify", ""], ["prepare", "x", "-o", ""], ["train", "--out="]])
@@ -14,3 +18,49 @@ def test_an_empty_argument_is_refused_by_every_command(arguments: list[str], mon
 
 def test_other_arguments_pass() -> None:
     refuse_empty(["classify", " ", "-", "a=", "--min-face=1"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["clasify"], "Did you mean 'classify'?"),
+        (["classify"], "Missing option '--output' / '-o'. See fercli classify --help."),
+        (["evaluate", "--splt", "test"], "--split"),
+        (["evaluate", "--split", "tset"], "Did you mean 'test'?"),
+        (["evaluate", "--prior", "evn"], "Did you mean 'even'?"),
+        (["evaluate", "--model", "Compct"], "Did you mean 'compact'?"),
+        (["classify", "-o", "r.csv", "--detector", "hair", "x"], "Did you mean 'haar'?"),
+        (["models", "dep"], "Did you mean 'deep'?"),
+    ],
+)
+def test_wrong_usage_is_one_sentence_that_names_what_was_meant(
+    arguments: list[str], words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["fercli", *arguments])
+    assert run() == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert words in line
+
+
+def test_nothing_is_suggested_for_what_is_like_nothing() -> None:
+    assert not nearest("vgg", ["deep", "shallow"])
+
+
+@pytest.mark.parametrize("command", ["prepare", "train", "evaluate", "classify", "summary", "models"])
+def test_the_help_has_examples_and_no_types_of_python(
+    command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["fercli", command, "--help"])
+    assert run() == 0
+    text = capsys.readouterr().out
+    assert text.count(f" fercli {command}") >= 3  # usage and two examples
+    assert not [word for word in ("<bool>", "<list", "<str>", "<path>", "range>", "{") if word in text]
+
+
+def test_models_starts_without_what_only_conversion_needs() -> None:
+    program = (
+        "import sys; sys.argv = ['fercli', 'models']; from fercli.cli import run; run(); "
+        "assert not {'pydantic', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, env=os.environ, stdout=subprocess.DEVNULL)

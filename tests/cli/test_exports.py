@@ -1,12 +1,18 @@
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from fercli.cli.exports import write_card
+from fercli.dataset import Dataset
+from fercli.evaluation.measures import evaluate
+from fercli.evaluation.shifts import SHIFTS
 from fercli.labels import LABELS
-from tests.conftest import Ran
+from fercli.models.registry import MODELS
+from tests.conftest import FakeLabeller, Ran
 
 Run = Callable[..., Ran]
 
@@ -38,3 +44,19 @@ def test_files_hold_every_number(fercli: Run, data: Path, tmp_path: Path) -> Non
         assert again.code == 2
         assert "--overwrite" in again.talk
         assert fercli("evaluate", "--data", data, option, path, "--overwrite").code == 0
+
+
+def test_a_card_measures_nothing_that_was_measured_before(dataset: Dataset, tmp_path: Path) -> None:
+    labeller = FakeLabeller()
+    recipe = asdict(MODELS["deep"].recipe)
+    labeller.metadata = {"model": "deep", "epoch": 1, "recipe": recipe, "versions": {}, "dataset": dataset.meta["digest"]}
+    known = evaluate(labeller, dataset, "test", shifts=True)
+    labeller.batches.clear()
+    write_card(labeller, dataset, tmp_path, tta=True, shifts=True, measured=[known])
+    assert labeller.batches.count(21) == 2  # the test images with test-time augmentation, first to warm up
+    assert labeller.batches.count(14) == 2 * 2 + 16  # the validation images without it, with it, and after each change
+    metrics = json.loads((tmp_path / "deep-metrics.json").read_text())
+    assert [split["shifts"].keys() for split in metrics["splits"]] == [SHIFTS.keys()] * 2
+    card = (tmp_path / "deep-card.md").read_text()
+    assert "| noise of 10 |" in card
+    assert "| with test-time augmentation |" in card

@@ -7,8 +7,9 @@ from PIL import Image
 
 from fercli.classification.records import Face, Outcome, Reject
 from fercli.cli.tally import UNSURE, Tally, counted
-from fercli.photos.geometry import Box
+from fercli.photos.geometry import Box, Moment
 from fercli.photos.walk import Walk
+from tests.clips import gray_steps, write_clip
 
 FACE = Face(Box(0, 0, 9, 9), None, (0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1))
 
@@ -17,8 +18,8 @@ def test_faces_rejects_and_unsure_ones_are_counted() -> None:
     tally = Tally(min_confidence=0.5)
     for outcome in (Outcome(Path("a"), (FACE, FACE)), Outcome(Path("b")), Outcome(Path("c"), reject=Reject("empty", "no bytes"))):
         tally.add(outcome)
-    assert (tally.photos, tally.expressions[UNSURE], tally.status["rejected"]) == (3, 2, 1)
-    assert tally.text() == "classify  2 faces, 1 rejected"
+    assert (tally.pictures, tally.expressions[UNSURE], tally.status["rejected"]) == (3, 2, 1)
+    assert tally.text() == "2 faces, 1 rejected"
 
 
 def test_groups_and_small_images_are_told_of_with_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -36,7 +37,7 @@ def test_groups_and_small_images_are_told_of_with_what_to_do(tmp_path: Path, cap
         ]
     ):
         tally.add(outcome)
-        assert tally.photos == number + 1
+        assert tally.pictures == number + 1
     tally.say_end(Walk([tmp_path]), Path("results.csv"), "compact")
     said = capsys.readouterr().err
     assert "photos with several faces: 1\n" in said
@@ -54,6 +55,33 @@ def test_photos_are_counted_beside_the_work(tmp_path: Path) -> None:
         totals.append(total)
         told.set()
 
-    with counted(Walk([tmp_path]), tell):
+    with counted(Walk([tmp_path]), 1.0, tell):
         assert told.wait(10)
     assert totals == [5]
+
+
+def test_a_video_counts_as_many_pictures_as_its_length_has_steps(tmp_path: Path) -> None:
+    write_clip(tmp_path / "clip.mp4", gray_steps(45))
+    (tmp_path / "broken.avi").write_bytes(b"RIFF\0\0\0\0AVI ")
+    for every, total in ((1.0, 6), (0.5, 10), (0.0, 46), (0.01, 46)):
+        told = threading.Event()
+        totals: list[int] = []
+
+        def tell(count: int, told: threading.Event = told, totals: list[int] = totals) -> None:
+            totals.append(count)
+            told.set()
+
+        with counted(Walk([tmp_path]), every, tell):
+            assert told.wait(10)
+        assert totals == pytest.approx([total], abs=1)
+
+
+def test_frames_and_the_time_of_videos_are_told() -> None:
+    tally = Tally()
+    for video, times in (("a.mp4", (0.0, 1.0, 75.0)), ("b.mp4", (0.0, 3599.5))):
+        for number, time in enumerate(times):
+            tally.add(Outcome(Path(video), (FACE,), moment=Moment(time, number)))
+    tally.add(Outcome(Path("b.mp4"), reject=Reject("damaged", "it is broken"), moment=Moment(3600.0, 2)))
+    tally.add(Outcome(Path("c.png"), (FACE,)))
+    assert tally.text() == "6 faces, 1 rejected, 1:01:15 of video"
+    assert (tally.pictures, tally.frames, tally.videos) == (7, 5, 2)

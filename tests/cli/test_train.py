@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 
 from fercli.dataset import SPLITS, Dataset, write_dataset
+from fercli.models.architectures.paper import Affine, Convolution, PaperNetwork
+from fercli.models.architectures.residual import ResidualNetwork
 from fercli.models.history import Epoch, read_lines
 from fercli.models.inference import own_weights
-from fercli.models.registry import MODELS, Affine, Convolution, PaperNetwork, ResidualNetwork
+from fercli.models.registry import MODELS
 from fercli.models.weights import read_weights
 from fercli.preparation.prepare import prepare
 from tests.conftest import Ran, csv_text

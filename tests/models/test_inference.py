@@ -9,6 +9,7 @@ import pytest
 from fercli.dataset import Dataset
 from fercli.errors import IntegrityError, UsageError
 from fercli.models import sessions
+from fercli.models.architectures.residual import ResidualNetwork
 from fercli.models.calibration import tempered
 from fercli.models.checkpoints import Checkpoint, assign, read_checkpoint, weights_of, write_checkpoint
 from fercli.models.inference import (
@@ -23,7 +24,7 @@ from fercli.models.inference import (
 )
 from fercli.models.networks import build
 from fercli.models.networks.graphs import save_network
-from fercli.models.registry import DEFAULT_MODEL, MODELS, ResidualNetwork
+from fercli.models.registry import DEFAULT_MODEL, MODELS
 from fercli.models.sessions import compute, open_session
 from fercli.models.views import VIEWS, views
 from fercli.models.weights import Weights, read_weights, write_weights

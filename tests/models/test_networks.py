@@ -1,8 +1,9 @@
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,15 +12,17 @@ import pytest
 from PIL import Image
 
 from fercli.dataset import Dataset
-from fercli.errors import IntegrityError
+from fercli.errors import FercliError, IntegrityError
+from fercli.models.architectures import Network, Style
+from fercli.models.architectures.layers import BatchNormalization, ToneStandardization
+from fercli.models.architectures.residual import ResidualNetwork
 from fercli.models.checkpoints import assign, weights_of
 from fercli.models.hog import hog_features
-from fercli.models.networks import BUILDERS, build
+from fercli.models.networks import build
 from fercli.models.networks.graphs import graph_of, save_network
-from fercli.models.networks.layers import BatchNormalization, ToneStandardization
 from fercli.models.operators import checked
 from fercli.models.recipes import Augmentation
-from fercli.models.registry import MODELS, ResidualNetwork
+from fercli.models.registry import MODELS, Model
 from fercli.models.sessions import compute, open_session
 from fercli.models.weights import read_weights
 from fercli.training.augmentation import Augment
@@ -35,9 +38,8 @@ def inputs(uses_hog: bool) -> dict[str, np.ndarray]:
 @pytest.mark.parametrize("name", MODELS)
 def test_every_entry_builds_and_labels_alike_as_a_graph(name: str, tmp_path: Path) -> None:
     model = MODELS[name]
-    assert type(model.network) in BUILDERS
     network = build(model, l2=model.recipe.l2)
-    assert network.count_params() == model.parameters
+    assert model.parameters in (None, network.count_params())
     network.get_layer("mean").mean.assign(np.full((48, 48), 99.5, np.float32))
     before = network.predict_on_batch(inputs(model.uses_hog))
     assert before.shape == (5, len(model.labels))
@@ -46,7 +48,7 @@ def test_every_entry_builds_and_labels_alike_as_a_graph(name: str, tmp_path: Pat
     save_network(network, {"model": name}, tmp_path / "w.onnx")
     assert (tmp_path / "w.onnx").stat().st_size < 20_000_000
     weights = read_weights(tmp_path / "w.onnx")
-    assert weights.parameters == model.parameters
+    assert weights.parameters == network.count_params()
     assert {tensor.dtype for tensor in weights.graph.tensors.values()} <= {np.dtype(kind) for kind in ("f2", "f4", "i1")}
     onnx.checker.check_model(onnx.load_from_string(weights.data), full_check=True)
     after = compute(open_session(weights.data), inputs(model.uses_hog))
@@ -54,6 +56,39 @@ def test_every_entry_builds_and_labels_alike_as_a_graph(name: str, tmp_path: Pat
     other = build(model)
     assign(weights_of(other), weights.tensors, tmp_path / "w.onnx")
     assert np.abs(other.predict_on_batch(inputs(model.uses_hog)) - after).max() < 1e-5
+
+
+@dataclass(frozen=True)
+class Odd(Network):
+    """A network that lacks something."""
+
+    fault: str
+
+    def features(self, images: Any, hog: Any, style: Style) -> Any:
+        if self.fault == "no layers":
+            return super().features(images, hog, style)
+        name = None if self.fault == "no name" else "stem"
+        x = keras.layers.Conv2D(2, 3, name=name)(images)
+        x = keras.layers.LeakyReLU(name="leaky")(x) if self.fault == "no operators" else x
+        return x if self.fault == "no vectors" else keras.layers.GlobalAveragePooling2D(name="features")(x)
+
+
+@pytest.mark.parametrize(
+    ("fault", "message"),
+    [
+        ("no layers", "Odd makes no layers; give it a method features"),
+        ("no name", "conv2d.* has weights and no name of its own"),
+        ("no operators", "leaky is a LeakyReLU, for which fercli/models/networks/graphs.py knows no operators"),
+        ("no vectors", "The features of odd are no vectors; let its network end"),
+    ],
+)
+def test_what_a_network_lacks_is_said(fault: str, message: str) -> None:
+    recipe = MODELS["deep"].recipe
+    with pytest.raises(FercliError, match=message):
+        build(Model("odd", "a network", Odd(fault), recipe))
+    assert [layer.name for layer in build(Model("even", "a network", Odd(""), recipe)).layers[1:]] == [
+        "mean", "stem", "features", "logits", "probabilities",
+    ]  # fmt: skip
 
 
 def test_the_mean_is_subtracted_inside() -> None:
@@ -352,3 +387,18 @@ def test_the_fused_normalisation_trains_as_keras_does() -> None:
         seen.append([outputs, *gradients, untrained, layer.moving_mean.value, layer.moving_variance.value])
     for ours, theirs in zip(*seen, strict=True):
         assert np.allclose(ours, theirs, rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("layer", "what"),
+    [
+        (keras.layers.LeakyReLU(name="odd"), "odd is a LeakyReLU"),
+        (keras.layers.Conv2D(2, 3, dilation_rate=2, name="odd"), r"dilation_rate \(2, 2\)"),
+        (keras.layers.Conv2D(2, 3, activation="tanh", name="odd"), "activation tanh"),
+        (keras.layers.ReLU(max_value=6, name="odd"), "max_value 6"),
+    ],
+)
+def test_what_no_graph_can_hold_is_refused_by_name(layer: keras.layers.Layer, what: str) -> None:
+    inputs = keras.Input((8, 8, 1), dtype="float32", name="pixels")
+    with pytest.raises(FercliError, match=what):
+        graph_of(keras.Model(inputs, layer(inputs)))

@@ -171,3 +171,18 @@ def test_the_real_data_set(fer2013: Path, tmp_path: Path) -> None:
     assert result.rejected == []
     write_dataset(result.dataset, tmp_path / "fer2013.npz")
     assert read_dataset(tmp_path / "fer2013.npz").digest() == result.dataset.digest()
+
+
+def test_promise_22_hog_needs_no_shared_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container without /dev/shm."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("fercli.preparation.prepare.ProcessPoolExecutor", refuse)
+    monkeypatch.setattr("fercli.preparation.prepare._HOG_CHUNK", 10)
+    (tmp_path / "a.csv").write_text(csv_text())
+    one, two = (prepare(tmp_path / "a.csv", processes=processes).dataset for processes in (1, 2))
+    assert one.train.hog is not None
+    assert two.train.hog is not None
+    assert np.array_equal(one.train.hog, two.train.hog)

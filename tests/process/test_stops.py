@@ -52,7 +52,7 @@ def test_promise_12_a_stop_waits_for_nothing(work: str, number: int, did: Did) -
         talk = child.communicate(timeout=30)[1]
         assert time.monotonic() - started < (5 if work == IN_C else 3)
     assert child.returncode == 128 + number
-    assert talk == "error: Stopped; nothing was written.\n"
+    assert talk == "Stopped; nothing was written.\n"
     did(1, "signals to stop")
 
 
@@ -63,7 +63,7 @@ def test_promise_12_many_signals_at_once_are_one_stop(work: str, did: Did) -> No
             os.kill(child.pid, number)
         talk = child.communicate(timeout=30)[1]
     assert child.returncode in {129, 130, 143}
-    assert talk == "error: Stopped; nothing was written.\n"
+    assert talk == "Stopped; nothing was written.\n"
     did(4, "signals to stop")
 
 

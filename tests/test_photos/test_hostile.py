@@ -33,7 +33,7 @@ def read_all(folder: Path) -> dict[str, tuple[str, float]]:
     code = (
         "import json, resource, sys, time\n"
         "from pathlib import Path\n"
-        "from fercli.classification.pipeline import WORK_SIDE\n"
+        "from fercli.classification.loading import WORK_SIDE\n"
         "from fercli.errors import ImageRejected\n"
         "from fercli.files import readable\n"
         "from fercli.photos.walk import Walk\n"

@@ -20,7 +20,8 @@ import tensorflow as tf
 (cpu,) = tf.config.list_physical_devices("CPU")
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * int(sys.argv[1]))
 from fercli.dataset import read_dataset
-from fercli.models.registry import MODELS, ResidualNetwork
+from fercli.models.architectures.residual import ResidualNetwork
+from fercli.models.registry import MODELS
 from fercli.training.trainer import Trainer
 network = ResidualNetwork(stem=4, stages=((4, 1), (8, 1)), squeeze=2, head_dropout=0.0)
 model = replace(MODELS["compact"], network=network)
@@ -74,7 +75,7 @@ import tensorflow as tf
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 import keras
 from fercli.training.devices import Devices
-from fercli.models.networks.layers import BatchNormalization
+from fercli.models.architectures.layers import BatchNormalization
 devices = Devices(4)
 with devices.together():
     network = keras.Sequential([keras.Input((2, 2, 1)), BatchNormalization(momentum=0.0)])

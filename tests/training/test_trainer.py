@@ -8,12 +8,14 @@ import pytest
 
 from fercli.dataset import Dataset
 from fercli.errors import FercliError, IntegrityError, TrainingDiverged, UsageError
+from fercli.models.architectures.paper import Affine, Convolution, PaperNetwork
+from fercli.models.architectures.residual import ResidualNetwork
 from fercli.models.calibration import cross_entropy, fit_temperature
 from fercli.models.checkpoints import read_checkpoint, write_checkpoint
 from fercli.models.history import Epoch, read_lines
 from fercli.models.inference import Labeller, lineage, own_weights
 from fercli.models.recipes import with_options
-from fercli.models.registry import MODELS, Affine, Convolution, PaperNetwork, ResidualNetwork
+from fercli.models.registry import MODELS
 from fercli.models.weights import read_weights
 from fercli.training.batches import targets
 from fercli.training.run import stored_recipe
@@ -21,7 +23,7 @@ from fercli.training.trainer import Step, Trainer
 
 # The entry's grammar with few filters: a test of the trainer, not of the paper's networks.
 SMALL = PaperNetwork((Convolution(8, 3, True, 0.1), Convolution(8, 3, True, 0.1)), (Affine(16, 0.2),))
-MODEL = replace(MODELS["deep-hog"], network=SMALL, parameters=34_463)
+MODEL = replace(MODELS["deep-hog"], network=SMALL)
 RECIPE = replace(MODEL.recipe, epochs=4, batch_size=16)
 
 
@@ -132,6 +134,15 @@ def test_promise_23_two_runs_in_one_folder(dataset: Dataset, tmp_path: Path) -> 
         next(iter(Trainer(MODEL, RECIPE, dataset, tmp_path, resume=True)))
 
 
+def test_promise_23_a_run_that_began_before_another_was_done_does_not_replace_it(dataset: Dataset, tmp_path: Path) -> None:
+    late = Trainer(MODEL, RECIPE, dataset, tmp_path)
+    list(Trainer(MODEL, RECIPE, dataset, tmp_path))
+    before = (tmp_path / "history.csv").read_bytes()
+    with pytest.raises(UsageError, match="holds a run already"):
+        list(late)
+    assert (tmp_path / "history.csv").read_bytes() == before
+
+
 def test_promise_20_files_of_another_origin_are_not_replaced(dataset: Dataset, tmp_path: Path) -> None:
     (tmp_path / "history.csv").write_text("mine")
     with pytest.raises(UsageError, match="--overwrite"):
@@ -164,7 +175,7 @@ def test_overwrite_starts_anew(dataset: Dataset, tmp_path: Path) -> None:
 
 # Everything that a recipe can ask for, on a residual network with few filters.
 RICH_NETWORK = ResidualNetwork(stem=4, stages=((4, 1), (8, 1)), squeeze=2, head_dropout=0.1, standardize=True)
-RICH_MODEL = replace(MODELS["compact"], network=RICH_NETWORK, parameters=3_861)
+RICH_MODEL = replace(MODELS["compact"], network=RICH_NETWORK)
 RICH = replace(
     with_options(RICH_MODEL.recipe, epochs=3, batch_size=16, precision="float32", erasing=0.5),
     average=0.9,
@@ -301,7 +312,7 @@ def test_weights_tell_whether_tones_are_standardised_and_keep_what_they_learnt_w
     for folder, standardized in ((rich_run[0], True), (tmp_path / "plain", False), (tmp_path / "begun", True)):
         labeller = Labeller(own_weights(folder))
         assert labeller.metadata["input"]["standardized"] == standardized
-        assert labeller.model.network.standardize == standardized  # type: ignore[union-attr]
+        assert labeller.model.network.standardize == standardized
         nodes = read_weights(folder / "model.onnx").graph.nodes
         assert ("tones" in [node.output for node in nodes]) == standardized
     assert begun.start[0]["input"]["standardized"] is False

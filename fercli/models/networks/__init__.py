@@ -4,20 +4,19 @@ TensorFlow is the default; set KERAS_BACKEND to `jax` or `torch`, with that pack
 """
 
 import os
+import re
 import sys
-from collections.abc import Callable
 
 import keras
 
+from fercli.errors import FercliError
+from fercli.models.architectures import Style
+from fercli.models.architectures.layers import MeanSubtraction, ToneStandardization
 from fercli.models.networks.graphs import refuse_unknown
-from fercli.models.networks.paper import paper_network
-from fercli.models.networks.residual import residual_network
-from fercli.models.registry import Model, PaperNetwork, ResidualNetwork
+from fercli.models.registry import HOG_LENGTH, Model
 
 # TensorFlow would take all memory of a graphics processor, also from other processes, such as workers of one machine.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
-
-BUILDERS: dict[type, Callable[..., keras.Model]] = {PaperNetwork: paper_network, ResidualNetwork: residual_network}
 
 
 def build(model: Model, *, l2: float = 0.0, precision: str = "float32") -> keras.Model:
@@ -26,12 +25,33 @@ def build(model: Model, *, l2: float = 0.0, precision: str = "float32") -> keras
     Inputs: `pixels` (N,48,48) uint8 and, if the entry uses it, `hog` (N,800) float32. Outputs: probabilities (N,7) float32,
     behind a layer called `logits`. `l2` regularises all kernels; `precision` is a Keras dtype policy, `float32` or
     `mixed_bfloat16`, that does not change which weights there are. The layer `mean` holds the image to subtract; load or set it.
-    Raises FercliError for a layer that `graph_of` could not write.
+    Raises FercliError for features that are no vectors, for a layer that `graph_of` could not write, and for one with weights but
+    without a name of its own.
     """
-    network = BUILDERS[type(model.network)](model.network, model, l2=l2, precision=precision)
-    for layer in network.layers:
+    network, style = model.network, Style(l2, precision)
+    pixels = keras.Input((model.input_size, model.input_size), dtype="uint8", name="pixels")
+    hog = keras.Input((HOG_LENGTH,), dtype="float32", name="hog") if model.uses_hog else None
+    tones = ToneStandardization(name="tones")(pixels) if network.standardize else pixels
+    features = network.features(MeanSubtraction(name="mean", **style.plain)(tones), hog, style)
+    if len(getattr(features, "shape", ())) != 2:
+        raise FercliError(f"The features of {model.name} are no vectors; let its network end in a layer such as Flatten.")
+    exact = {"kernel_initializer": network.initializer} | style.kernel | {"dtype": "float32"}
+    logits = keras.layers.Dense(len(model.labels), name="logits", **exact)(features)
+    built = keras.Model(
+        [pixels] if hog is None else [pixels, hog],
+        keras.layers.Softmax(name="probabilities", dtype="float32")(logits),
+        name=model.name.replace("-", "_"),
+    )
+    for layer in built.layers:
         refuse_unknown(layer)
-    return network
+        _refuse_nameless(layer)
+    return built
+
+
+def _refuse_nameless(layer: keras.layers.Layer) -> None:
+    # Keras counts names such as `conv2d_1` on through a process, so that another would not find the weights again.
+    if layer.weights and re.sub(r"_\d+$", "", layer.name).replace("_", "") == type(layer).__name__.lower():
+        raise FercliError(f"The layer {layer.name} has weights and no name of its own, by which they are stored; give it a name=.")
 
 
 def backend_name() -> str:

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.errors import UsageError
+from fercli.errors import UsageError, nearest
 from fercli.photos.geometry import Frame
 from fercli.photos.images import square_around
 
@@ -63,7 +63,7 @@ DETECTORS: dict[str, Callable[[], Detector]] = {"auto": _auto, "haar": _haar, "m
 def detector(name: str) -> Detector:
     """Return a new detector, one of `DETECTORS` by name, UsageError for another."""
     if name not in DETECTORS:
-        raise UsageError(f"There is no detector {name!r}; choose one of {', '.join(DETECTORS)}.")
+        raise UsageError(f"There is no detector {name!r}; choose one of {', '.join(DETECTORS)}.{nearest(name, DETECTORS)}")
     return DETECTORS[name]()
 
 

@@ -18,7 +18,8 @@ _FLAT = 32
 _EMPTY = 8  # grey levels between any pixels of a photo that shows nothing at all
 # Faces are sought down to these parts of the longer side, one after the other.
 _LARGE, _MEDIUM, _SMALL = 1 / 10, 1 / 32, 1 / 100
-_ALONE = 1 / 6  # of the longer side: a face so large has seldom a smaller one beside it
+_QUICK_FACE = 36  # pixels; smaller ones are not sought at first
+_ALONE = 1 / 5  # of the longer side: a face so large has seldom a smaller one beside it
 _CROWD = 1 / 16  # where faces are so small, smaller ones may be there
 _CERTAIN = 0.97  # score of a face by which a photo, or a view of it, is known to be the right way up
 _TILTED = 25  # degrees; a head that seems turned further may be turned further still
@@ -50,17 +51,19 @@ class Auto:
     def _search(self, photo: NDArray[np.uint8]) -> list[Found]:
         """Return whom the photo shows, and other views of it where nobody is seen upright."""
         found = self._search_finer(photo)
-        if not any(map(_upright, found)):
-            for view, frame_back in _views(photo):
-                seen = [face for face in self._cascade.find(view, max(view.shape) * _MEDIUM) if (face.score or 0) > _CERTAIN]
-                found += [replace(face, frame=frame_back(face.frame)) for face in seen]
-                if any(map(_upright, seen)):
-                    break
-        return distinct(found)
+        if any(map(_upright, found)):
+            return distinct(found)
+        certain = list(filter(_certain, found))
+        for view, frame_back in _views(photo):
+            seen = list(filter(_certain, self._cascade.find(view, max(view.shape) * _MEDIUM)))
+            certain += [replace(face, frame=frame_back(face.frame)) for face in seen]
+            if any(map(_upright, seen)):
+                break
+        return distinct(certain or found)  # in a photo on its side, chance resemblances are found upright
 
     def _search_finer(self, photo: NDArray[np.uint8]) -> list[Found]:
         longest = max(photo.shape)
-        found = self._cascade.find(photo, longest * _LARGE, passing=QUICK)
+        found = self._cascade.find(photo, max(_QUICK_FACE, longest * _LARGE), passing=QUICK)
         if len(found) == 1 and found[0].frame.side > longest * _ALONE and _upright(found[0]):
             return found
         found = self._cascade.find(photo, longest * _MEDIUM)
@@ -69,8 +72,12 @@ class Auto:
         return found
 
 
+def _certain(face: Found) -> bool:
+    return face.score is not None and face.score > _CERTAIN
+
+
 def _upright(face: Found) -> bool:
-    return (face.score or 0) > _CERTAIN and abs(face.frame.roll) < _TILTED
+    return _certain(face) and abs(face.frame.roll) < _TILTED
 
 
 def _views(photo: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], Callable[[Frame], Frame]]]:

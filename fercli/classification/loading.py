@@ -1,0 +1,168 @@
+"""Files to pictures: photos by several threads, a video's frames one after the other; order kept, memory bounded."""
+
+import itertools
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fercli.classification.job import Options
+from fercli.classification.records import Outcome, Reject
+from fercli.classification.stretches import Known, Stretch
+from fercli.errors import ImageRejected
+from fercli.files import Identity, identity_of
+from fercli.models.sessions import cores
+from fercli.photos.containers import VIDEO_SUFFIXES
+from fercli.photos.faces import Found
+from fercli.photos.geometry import Moment
+from fercli.photos.images import Photo, read_photo, shrunk
+from fercli.photos.videos import Video
+from fercli.photos.walk import IMAGE_SUFFIXES, is_video
+from fercli.remote import RemotePath
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+WORK_SIDE = 2560  # pictures are held at most this large: a face found at 1/4 of it still has the 48 pixels that a network sees
+AHEAD = 16  # pictures that are read, or searched, before they are asked for
+_PATIENCE = 0.5  # seconds for threads to end when a run is stopped
+READERS = 16  # threads for remote photos, which wait for their servers most of the time
+
+
+@dataclass
+class Picture:
+    """A photo or a frame of a video on its way: known already, rejected, or read; its pixels go when its faces are cut out."""
+
+    path: Path
+    moment: Moment | None = None
+    known: Outcome | None = None
+    identity: Identity | None = None
+    photo: Photo | None = None
+    reject: Reject | None = None
+    small: bool = False
+    found: list[Found] = field(default_factory=list)
+    crops: list[NDArray[np.uint8]] = field(default_factory=list)
+
+
+_Video = tuple[Stretch, Iterable[Outcome]]  # with what is known of it
+
+
+def pictures(
+    sources: Iterable[Path | Stretch], options: Options, known: Known, threads: int | None = None
+) -> Generator[Picture, None, None]:
+    """Yield each photo, and the frames of each video to look at, in the order of `sources`.
+
+    Photos are read by `threads` threads, or as many as there are cores (`READERS` if the first is remote), videos by one; at most
+    twice `AHEAD` pictures are read before they are taken. A photo that cannot be read is rejected, and so is a video, after its
+    last frame that could.
+    """
+    first, remaining = _peeked(sources)
+    if isinstance(first, RemotePath):
+        threads = READERS
+    opened = ahead(lambda source: _opened(source, options, known), remaining, AHEAD, threads)
+    yield from beside(_flat(opened, options), AHEAD)
+
+
+def expected(source: Path, every: float) -> int:
+    """Return how many pictures a file will give, as far as its name and its container tell."""
+    if source.suffix.lower() not in VIDEO_SUFFIXES:
+        return 1
+    try:
+        with Video(source) as video:
+            return max(1, round(video.seconds * min(video.rate, 1 / every if every else video.rate)))
+    except ImageRejected:
+        return 1
+
+
+def _peeked(sources: Iterable[Item]) -> tuple[Item | None, Iterator[Item]]:
+    remaining = iter(sources)
+    first = next(remaining, None)
+    return first, remaining if first is None else itertools.chain([first], remaining)
+
+
+def ahead(
+    work: Callable[[Item], Result], items: Iterable[Item], limit: int, threads: int | None = None
+) -> Generator[Result, None, None]:
+    """Yield `work` of each item in order, done by `threads` or as many threads as there are cores, at most `limit` items ahead."""
+    pool = ThreadPoolExecutor(threads or cores(), thread_name_prefix="fercli")
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) >= limit:
+                yield waiting[0].result()
+                waiting.popleft()
+        while waiting:
+            yield waiting[0].result()
+            waiting.popleft()
+    finally:  # also when the consumer stops early; a stop does not wait for a photo that takes long
+        pool.shutdown(wait=False, cancel_futures=True)
+        wait([future for future in waiting if not future.cancelled()], _PATIENCE)
+
+
+def beside(items: Iterable[Item], limit: int) -> Generator[Item, None, None]:
+    """Yield the items, which are taken by a thread of their own, at most `limit` ahead."""
+    remaining, end = iter(items), object()
+    with closing(ahead(lambda _: next(remaining, end), itertools.count(), limit, threads=1)) as taken:
+        for item in taken:
+            if item is end:
+                return
+            yield item  # type: ignore[misc]
+
+
+def _opened(source: Path | Stretch, options: Options, known: Known) -> Picture | _Video:
+    """Return a photo, or the video that is still to be read, with what is known of it."""
+    if isinstance(source, Stretch):
+        return source, ()
+    before = iter(known(source))
+    if first := next(before, None):
+        return (Stretch(source), itertools.chain([first], before)) if first.moment else Picture(source, known=first)
+    # By its name first, so that the start of a photo is not asked for twice, which costs a request if it is remote.
+    if source.suffix.lower() not in IMAGE_SUFFIXES and is_video(source):
+        return Stretch(source), ()
+    identity = identity_of(source)
+    try:
+        photo = read_photo(source, options.max_pixels, WORK_SIDE)
+    except ImageRejected as error:
+        reject = Reject(error.code, error.reason)
+        return (Stretch(source), ()) if is_video(source) else Picture(source, identity=identity, reject=reject)
+    return Picture(source, identity=identity, photo=photo)
+
+
+def _flat(opened: Iterable[Picture | _Video], options: Options) -> Iterator[Picture]:
+    for source in opened:
+        if isinstance(source, Picture):
+            yield source
+        else:
+            yield from _frames(*source, options)
+
+
+def _frames(stretch: Stretch, known: Iterable[Outcome], options: Options) -> Iterator[Picture]:
+    """Yield what is known of the video's frames, then go on after the last of them."""
+    path = stretch.path
+    identity = identity_of(path)
+    for outcome in known:
+        yield Picture(path, known=outcome)
+        if outcome.moment:
+            stretch.start, stretch.after = outcome.moment, True
+    try:
+        with Video(path, options.max_pixels) as video:
+            try:
+                for moment in video.moments(options.every, stretch.start, stretch.end):
+                    if not (stretch.after and moment == stretch.start):
+                        yield Picture(path, moment, identity=identity, photo=_held(video.gray()))
+            except ImageRejected as error:
+                yield Picture(path, video.last, identity=identity, reject=Reject(error.code, error.reason))
+            stretch.following = stretch.start.frame + video.frames
+    except ImageRejected as error:
+        yield Picture(path, identity=identity, reject=Reject(error.code, error.reason))
+
+
+def _held(frame: NDArray[np.uint8]) -> Photo:
+    small = shrunk(frame, WORK_SIDE)
+    return Photo(small, max(small.shape) / max(frame.shape))

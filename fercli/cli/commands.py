@@ -1,0 +1,81 @@
+"""What typer's commands are made to do here: start quickly, show a help that says what is needed, and end in one kind of error."""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from fercli.errors import UsageError, nearest
+
+# Newer versions of typer carry click's classes inside and older ones import them: the parent of what both lend is UsageError.
+_WRONG_USAGE: Any = typer.BadParameter.__mro__[1]
+
+
+class _Plain:
+    """Makes the parameters of a command plain; see `_make_plain`."""
+
+    def get_params(self, context: Any) -> list[Any]:
+        parameters: list[Any] = super().get_params(context)  # type: ignore[misc]
+        for parameter in parameters:
+            if not hasattr(parameter, "is_plain"):
+                _make_plain(parameter)
+        return parameters
+
+    def collect_usage_pieces(self, context: Any) -> list[str]:
+        pieces: list[str] = super().collect_usage_pieces(context)  # type: ignore[misc]
+        return [piece.strip("{}") for piece in pieces]
+
+
+class Command(_Plain, TyperCommand):
+    """A command of fercli."""
+
+
+class Group(_Plain, TyperGroup):
+    """fercli, with its commands."""
+
+
+def _make_plain(parameter: Any) -> None:
+    """Leave types out of the help where they tell nothing, and let what is not given alone.
+
+    To convert "not given" to a text or a truth value, typer 0.29 loads pydantic, which doubles the time of `fercli models`.
+    """
+    parameter.is_plain = True
+    if parameter.param_type_name == "argument":
+        parameter.display_type_rich = lambda ctx: ""  # such as <list[Path]>
+    elif parameter.is_flag:
+        parameter.metavar = ""  # instead of <bool>
+        if parameter.default is None and not parameter.secondary_opts:
+            parameter.default = False
+    convert = parameter.process_value
+
+    def process(context: Any, value: Any) -> Any:
+        missing = value is None and parameter.nargs == 1 and not (parameter.required or parameter.multiple or parameter.callback)
+        return None if missing else convert(context, value)
+
+    parameter.process_value = process
+
+
+def call(app: Callable[..., Any], arguments: Sequence[str]) -> int:
+    """Run `app` with the arguments and return its exit code; raise UsageError where they are not what it takes."""
+    try:
+        code = app(list(arguments), standalone_mode=False, prog_name="fercli")
+    except _WRONG_USAGE as error:
+        raise UsageError(_sentence(error)) from None
+    return code if isinstance(code, int) else 0
+
+
+def _sentence(error: Any) -> str:
+    """Return what typer has to say about wrong usage as one sentence, with the word that was meant, and where to read on."""
+    text = " ".join(error.format_message().split()).removesuffix(".").replace("Value error, ", "")  # which pydantic adds
+    misspelt = re.search(r"'(?P<given>[^']*)' is not one of (?P<known>.*)", text)
+    meant = nearest(misspelt["given"], re.findall(r"'([^']*)'", misspelt["known"])) if misspelt else ""
+    command = error.ctx.command_path if error.ctx else "fercli"
+    end = "" if text.endswith("?") else "."
+    return f"{text}{end}{meant} See {command} --help."
+
+
+def examples(*lines: str) -> str:
+    """Return the examples that end a command's help."""
+    return "\n\n".join(["Examples:", *(line.replace("[", "\\[") for line in lines)])
