@@ -2,7 +2,8 @@
 
 import contextlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,11 @@ with contextlib.chdir(Path(_spec.origin).parent / "mpl-data") if _spec and _spec
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
+
+
+_COLOURS = [color for name in ("tab10", "Dark2", "Set3") for color in matplotlib.color_sequences[name]]
+_MARKS = "os^Dv<>P"  # of curves whose colours are not of the first, best known ten
+_DIVERGED = 3  # times as high a loss as other runs' highest
 
 
 class NotDrawn(FercliError):
@@ -46,20 +52,22 @@ def _label(name: str) -> str:
 def plot_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
     """Draw loss and accuracy by epoch, training dashed (or x) and validation solid (or o), one colour a model.
 
-    Compare the paper's Figure 2.
+    The loss of a run that diverged is cut off. Compare the paper's Figure 2.
     """
     figure = Figure(figsize=(10, 4), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
     for number, (name, history) in enumerate(histories.items()):
         epochs = [line.epoch for line in history]
-        style: dict[str, Any] = {"color": f"C{number}"}
-        marks = ("x", "o") if len(history) < 3 else ("", "")  # a line of one epoch has no length to see
+        style: dict[str, Any] = {"color": _COLOURS[number % len(_COLOURS)]}
+        mark = _MARKS[number % len(_MARKS)] if number >= 10 else ""
+        marks = ("x", "o") if len(history) < 3 else (mark, mark)  # a line of one epoch has no length to see
         loss.plot(epochs, [line.loss for line in history], "--", marker=marks[0], **style)
         loss.plot(epochs, [line.val_loss for line in history], "-", marker=marks[1], **style)
         accuracy.plot(epochs, [100 * line.accuracy for line in history], "--", marker=marks[0], **style)
         accuracy.plot(epochs, [100 * line.val_accuracy for line in history], "-", marker=marks[1], label=_label(name), **style)
     loss.set(xlabel="epoch", ylabel="cross-entropy loss\n(training: with what its recipe adds)")
     accuracy.set(xlabel="epoch", ylabel="accuracy (%)")
+    loss.set_ylim(*_without_diverged(histories.values()))
     for axes in (loss, accuracy):
         axes.grid(alpha=0.3)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -70,18 +78,40 @@ def plot_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
     _save(figure, path)
 
 
+def _without_diverged(histories: Iterable[Sequence[Epoch]]) -> tuple[float | None, float | None]:
+    """Return the limits of an axis of losses, None where these need none: one run's huge loss would flatten the others."""
+    highest = sorted(
+        max(finite)
+        for history in histories
+        if (finite := [loss for line in history for loss in (line.loss, line.val_loss) if math.isfinite(loss)])
+    )
+    usual = highest[(len(highest) - 1) // 2] if highest else 0.0
+    return (0, 1.2 * usual) if highest and highest[-1] > _DIVERGED * usual else (None, None)
+
+
 @_plainly()
-def plot_per_class(title: str, columns: Mapping[str, Sequence[float | None]], labels: Sequence[str], path: Path) -> None:
+def plot_per_class(
+    title: str,
+    columns: Mapping[str, Sequence[float | None]],
+    labels: Sequence[str],
+    path: Path,
+    published: Collection[str] = (),
+) -> None:
     """Draw bars of accuracy per class, 0 to 1, a group a label and a colour a model; a class without images has no bar.
 
-    Compare the paper's Table 1.
+    The columns named in `published`, which nobody here has measured, are hatched. Compare the paper's Table 1.
     """
     figure = Figure(figsize=(10, 4), layout="constrained")
     axes = figure.subplots()
     width = 0.8 / len(columns)
     for number, (name, shares) in enumerate(columns.items()):
         places = [position - 0.4 + width * (number + 0.5) for position in range(len(labels))]
-        axes.bar(places, [100 * (share or 0.0) for share in shares], width * 0.9, color=f"C{number}", label=_label(name))
+        style: dict[str, Any] = {
+            "color": _COLOURS[number % len(_COLOURS)],
+            "hatch": "////" if name in published else "",
+            "edgecolor": "white",
+        }
+        axes.bar(places, [100 * (share or 0.0) for share in shares], width * 0.9, linewidth=0, label=_label(name), **style)
     axes.set_xticks(range(len(labels)), labels)
     axes.set(ylabel="accuracy (%)", ylim=(0, 100), title=title)
     axes.grid(axis="y", alpha=0.3)

@@ -135,6 +135,12 @@ def fercli(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
     return run
 
 
+def crop(brightness: int) -> NDArray[np.uint8]:
+    """Return a crop (48,48) of about this brightness, from dark to light: in a flat one nobody is found."""
+    ramp = np.linspace(brightness - 60, brightness + 60, 48)
+    return np.tile(np.clip(ramp, 0, 255).astype(np.uint8), (48, 1))
+
+
 class FakeLabeller:
     """Labels a face by its brightness, without TensorFlow: dark is angry, bright is neutral."""
 

@@ -5,14 +5,13 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
 import fercli
 from fercli.dataset import read_dataset
 from fercli.errors import UsageError
-from tests.conftest import FakeLabeller
+from tests.conftest import FakeLabeller, crop
 
 UNTOUCHED = """
 import logging, os, signal, sys, warnings
@@ -49,7 +48,7 @@ def photos(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     folder.mkdir()
     for name, value in (("bright.png", 250), ("dark.png", 3)):
-        Image.fromarray(np.full((48, 48), value, np.uint8)).save(folder / name)
+        Image.fromarray(crop(value)).save(folder / name)
     return folder
 
 

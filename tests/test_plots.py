@@ -1,3 +1,4 @@
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -22,6 +23,42 @@ def test_curves_of_several_runs_in_one_figure(tmp_path: Path) -> None:
     plot_curves({"one": history}, tmp_path / "one.png")
     plot_curves({"one": history, "two": history[:2]}, tmp_path / "two.png")
     assert colours(tmp_path / "two.png") > colours(tmp_path / "one.png") > 20
+
+
+def test_a_run_that_diverged_does_not_flatten_the_others(tmp_path: Path) -> None:
+    history = [Epoch(n, 2 / n, 0.5, 2.1 / n, 0.4, 0.01, 1.0) for n in range(1, 6)]
+    diverged = [Epoch(n, 10.0**n, 0.1, math.nan if n == 5 else 10.0**n, 0.1, 0.01, 1.0) for n in range(1, 6)]
+    heights = []
+    for histories in ({"one": history}, {"one": history, "two": diverged}):
+        plot_curves(histories, tmp_path / "c.png")
+        image = np.asarray(Image.open(tmp_path / "c.png").convert("RGB")).astype(int)
+        left = image[:, : image.shape[1] // 2]
+        rows = np.flatnonzero((left[..., 2] - left[..., 0] > 100).any(axis=1))  # of the first run, which is blue
+        heights.append(rows.max() - rows.min())
+    assert heights[1] > 0.6 * heights[0]
+
+
+def test_more_than_ten_models_have_colours_of_their_own(tmp_path: Path) -> None:
+    fewer = {f"model {number}": [0.9] * 7 for number in range(10)}
+    plot_per_class("test", fewer, LABELS, tmp_path / "ten.png")
+    plot_per_class("test", fewer | {f"model {number}": [0.9] * 7 for number in range(10, 20)}, LABELS, tmp_path / "twenty.png")
+    common = []
+    for name in ("ten.png", "twenty.png"):
+        values, counts = np.unique(
+            np.asarray(Image.open(tmp_path / name).convert("RGB")).reshape(-1, 3), axis=0, return_counts=True
+        )
+        grey = values.max(axis=1) == values.min(axis=1)
+        common.append(int((counts[~grey] > 2000).sum()))
+    assert common[1] >= common[0] + 9  # one of the ten may be a grey
+
+
+def test_published_bars_are_hatched(tmp_path: Path) -> None:
+    blue = []
+    for published in ((), ("one",)):
+        plot_per_class("test", {"one": [0.9] * 7}, LABELS, tmp_path / "p.png", published=published)
+        image = np.asarray(Image.open(tmp_path / "p.png").convert("RGB")).astype(int)
+        blue.append(int((image[..., 2] - image[..., 0] > 100).sum()))
+    assert blue[1] < 0.95 * blue[0]
 
 
 def test_confusion_matrix_with_an_empty_class(tmp_path: Path) -> None:

@@ -49,6 +49,9 @@ class Picture:
     crops: list[NDArray[np.uint8]] = field(default_factory=list)
 
 
+_Video = tuple[Stretch, Iterable[Outcome]]  # with what is known of it
+
+
 def pictures(
     sources: Iterable[Path | Stretch], options: Options, known: Known, threads: int | None = None
 ) -> Generator[Picture, None, None]:
@@ -62,7 +65,7 @@ def pictures(
     if isinstance(first, RemotePath):
         threads = READERS
     opened = ahead(lambda source: _opened(source, options, known), remaining, AHEAD, threads)
-    yield from beside(_flat(opened, options, known), AHEAD)
+    yield from beside(_flat(opened, options), AHEAD)
 
 
 def expected(source: Path, every: float) -> int:
@@ -112,37 +115,38 @@ def beside(items: Iterable[Item], limit: int) -> Generator[Item, None, None]:
             yield item  # type: ignore[misc]
 
 
-def _opened(source: Path | Stretch, options: Options, known: Known) -> Picture | Stretch:
-    """Return a photo, or the video that is still to be read."""
+def _opened(source: Path | Stretch, options: Options, known: Known) -> Picture | _Video:
+    """Return a photo, or the video that is still to be read, with what is known of it."""
     if isinstance(source, Stretch):
-        return source
-    before = next(iter(known(source)), None)
-    if before:
-        return Stretch(source) if before.moment else Picture(source, known=before)
+        return source, ()
+    before = iter(known(source))
+    if first := next(before, None):
+        return (Stretch(source), itertools.chain([first], before)) if first.moment else Picture(source, known=first)
     # By its name first, so that the start of a photo is not asked for twice, which costs a request if it is remote.
     if source.suffix.lower() not in IMAGE_SUFFIXES and is_video(source):
-        return Stretch(source)
+        return Stretch(source), ()
     identity = identity_of(source)
     try:
         photo = read_photo(source, options.max_pixels, WORK_SIDE)
     except ImageRejected as error:
-        return Stretch(source) if is_video(source) else Picture(source, identity=identity, reject=Reject(error.code, error.reason))
+        reject = Reject(error.code, error.reason)
+        return (Stretch(source), ()) if is_video(source) else Picture(source, identity=identity, reject=reject)
     return Picture(source, identity=identity, photo=photo)
 
 
-def _flat(opened: Iterable[Picture | Stretch], options: Options, known: Known) -> Iterator[Picture]:
+def _flat(opened: Iterable[Picture | _Video], options: Options) -> Iterator[Picture]:
     for source in opened:
-        if isinstance(source, Stretch):
-            yield from _frames(source, options, known)
-        else:
+        if isinstance(source, Picture):
             yield source
+        else:
+            yield from _frames(*source, options)
 
 
-def _frames(stretch: Stretch, options: Options, known: Known) -> Iterator[Picture]:
+def _frames(stretch: Stretch, known: Iterable[Outcome], options: Options) -> Iterator[Picture]:
     """Yield what is known of the video's frames, then go on after the last of them."""
     path = stretch.path
     identity = identity_of(path)
-    for outcome in known(path):
+    for outcome in known:
         yield Picture(path, known=outcome)
         if outcome.moment:
             stretch.start, stretch.after = outcome.moment, True

@@ -3,7 +3,6 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
-from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -21,16 +20,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-_COMMANDS: dict[ModuleType, Callable[..., None]] = {
-    prepare: prepare.prepare,
-    train: train.train,
-    evaluate: evaluate.evaluate,
-    classify: classify.classify,
-    summary: summary.summary,
-    models: models.models,
-}
-for module, command in _COMMANDS.items():
-    app.command(cls=Command, epilog=examples(*module.EXAMPLES))(command)
+_COMMANDS: list[tuple[Callable[..., None], Sequence[str]]] = [
+    (prepare.prepare, prepare.EXAMPLES),
+    (train.train, train.EXAMPLES),
+    (evaluate.evaluate, evaluate.EXAMPLES),
+    (classify.classify, classify.EXAMPLES),
+    (summary.summary, summary.EXAMPLES),
+    (models.models, models.EXAMPLES),
+]
+for command, lines in _COMMANDS:
+    app.command(cls=Command, epilog=examples(*lines))(command)
 
 
 def _show_version(wanted: bool) -> None:

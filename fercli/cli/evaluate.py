@@ -106,16 +106,21 @@ def evaluate(
         raise UsageError(f"--card describes one network; name one of {', '.join(ENSEMBLES[name].members)}.")
     from fercli.evaluation.measures import compare_hog
     from fercli.evaluation.measures import evaluate as measure
+    from fercli.evaluation.shifts import SHIFTS
     from fercli.models.priors import as_asked
 
     results: list[Evaluation] = []
-    with console.progress("models") as meter:
+    with console.progress("images") as meter:
+        meter.expect(len(labellers) * len(dataset.split(split)) * (1 + len(SHIFTS) * shifts))
         for labeller in [as_asked(labeller, tta=tta, even=even) for labeller in labellers]:
             console.say(f"evaluating {labeller.title} …")
-            meter.update(len(results), total=len(labellers), note=f"at {labeller.title}")
             if labeller.trained_on != {dataset.meta["digest"]}:
                 console.say(_note(labeller, dataset, data))
-            results.append(measure(labeller, dataset, split, shifts=shifts))
+
+            def on_images(count: int, title: str = labeller.title) -> None:
+                meter.update(meter.done + count, note=f"at {title}")
+
+            results.append(measure(labeller, dataset, split, shifts=shifts, on_images=on_images))
     published = list(dict.fromkeys(item for result in results for item in find_entry(result.model).published))
     comparisons = compare_hog(results, dataset.split(split).labels)
     from fercli.cli import exports

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,14 +35,20 @@ def write_report(
     *,
     overwrite: bool,
 ) -> None:
-    """Write every number that the tables show."""
+    """Write every number that the tables show; shares are from 0 to 1, and what is of each class is in the order of `labels`."""
     report = {
         "data": dataset.meta["digest"],
+        "labels": LABELS,
         "models": [result.summary() for result in results],
         "hog": [asdict(comparison) for comparison in comparisons],
-        "published": [vars(item) for item in published],
+        "published": [_as_shares(item) for item in published],
     }
     write_json(path, report, overwrite=overwrite)
+
+
+def _as_shares(item: Published) -> dict[str, Any]:
+    shares = {"validation": item.validation / 100, "test": item.test / 100}
+    return vars(item) | shares | {"per_class": [share / 100 for share in item.per_class]}
 
 
 def write_predictions(results: Sequence[Evaluation], dataset: Dataset, path: Path, *, overwrite: bool) -> None:
@@ -73,8 +80,8 @@ def write_plots(
         bins = reliability(result.probabilities, labels)
         plot_reliability(_reliability_title(result), bins, folder / f"reliability-{_file_name(result.title)}.png")
     columns: dict[str, Sequence[float | None]] = {result.title: result.measures.per_class for result in results}
-    columns |= {item.title: [share / 100 for share in item.per_class] for item in published}
-    plot_per_class(f"Accuracy per class, {results[0].split}", columns, LABELS, folder / "per-class.png")
+    others = {item.title: [share / 100 for share in item.per_class] for item in published}
+    plot_per_class(f"Accuracy per class, {results[0].split}", columns | others, LABELS, folder / "per-class.png", published=others)
     histories = {labeller.title: read_lines(Epoch, labeller.history) for labeller in labellers if labeller.history}
     histories = {title: history for title, history in histories.items() if _is_curve(history)}
     if histories:

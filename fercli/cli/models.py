@@ -1,44 +1,131 @@
 """`fercli models`."""
 
+import json
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+
 from fercli.cli import console
-from fercli.models.registry import DEFAULT_MODEL, DEFAULT_TO_TRAIN, ENSEMBLES, MODELS
-
-_NO_RECIPE = ("–",) * 6
-
+from fercli.models.registry import (
+    DEFAULT_MODEL,
+    DEFAULT_TO_TRAIN,
+    ENSEMBLES,
+    MODELS,
+    Ensemble,
+    Model,
+    card_path,
+    find_entry,
+    weights_path,
+)
 
 EXAMPLES = (
     "fercli models",
-    "fercli models --help",
+    "fercli models compact",
 )
 
 
-def models() -> None:
-    """List the models of the registry, from its data alone."""
-    columns = ["name", "parameters", "rate", "L2", "epochs", "batch", "published,\ntest, %", "weights"]
-    table = console.table("Models", columns)
-    for model in MODELS.values():
-        recipe = model.recipe
+def models(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", help="Show one model: its recipe, its layers, and its card.", show_default=False),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all shares from 0 to 1.")] = False,
+) -> None:
+    """List the models with their accuracy and size, from the registry and the cards alone; or show one."""
+    entries: list[Model | Ensemble] = [find_entry(name)] if name else [*MODELS.values(), *ENSEMBLES.values()]
+    if as_json:
+        values = [_facts(entry) for entry in entries]
+        console.say_result(json.dumps(values[0] if name else values, indent=1))
+    elif name:
+        _show_one(entries[0])
+    else:
+        _show_all([_facts(entry) for entry in entries])
+
+
+def _facts(entry: Model | Ensemble) -> dict[str, Any]:
+    """Return what is known of an entry without computing anything, as JSON values; None where nothing is."""
+    networks = [MODELS[name] for name in entry.members] if isinstance(entry, Ensemble) else [entry]
+    measured = {} if isinstance(entry, Ensemble) else entry.measured
+    parameters = [network.parameters for network in networks]
+    files = [weights_path(network.name) for network in networks]
+    return {
+        "name": entry.name,
+        "summary": entry.summary,
+        "members": list(entry.members) if isinstance(entry, Ensemble) else [],
+        "default_of": [
+            command for command, chosen in {"classify": DEFAULT_MODEL, "train": DEFAULT_TO_TRAIN}.items() if chosen == entry.name
+        ],
+        "shipped": all(network.sha256 for network in networks),
+        "parameters": None if None in parameters else sum(filter(None, parameters)),
+        "bytes": sum(file.stat().st_size for file in files) if all(file.is_file() for file in files) else None,
+        **{key: measured.get(key) for key in ("accuracy", "leak_free_accuracy", "mean_over_shifts", "multiply_adds")},
+        "published": {item.source: item.test / 100 for item in entry.published},
+    }
+
+
+def _show_all(entries: list[dict[str, Any]]) -> None:
+    shifts = any(facts["mean_over_shifts"] is not None for facts in entries)
+    columns = ["name", "parameters", "MB", "accuracy,\n%", "leak-free,\n%", *["shifted,\n%"] * shifts, "published,\n%"]
+    table = console.table("Models, measured on PrivateTest", columns)
+    for facts in entries:
         table.add_row(
-            model.name,
-            f"{model.parameters:,}" if model.parameters else "–",
-            f"{recipe.learning_rate:g}",
-            f"{recipe.l2:g}",
-            str(recipe.epochs),
-            str(recipe.batch_size),
-            " / ".join(f"{item.test:g}" for item in model.published) or "–",
-            "shipped" if model.sha256 else "–",
+            facts["name"] + " *" * bool(facts["default_of"]),
+            "–" if facts["parameters"] is None else f"{facts['parameters']:,}",
+            "–" if facts["bytes"] is None else f"{facts['bytes'] / 1e6:.1f}",
+            *(_percent(facts[key]) for key in ("accuracy", "leak_free_accuracy", *["mean_over_shifts"] * shifts)),
+            " / ".join(f"{100 * share:.1f}" for share in facts["published"].values()) or "–",
         )
-    for ensemble in ENSEMBLES.values():
-        table.add_row(ensemble.name, *_NO_RECIPE, "" if all(MODELS[name].sha256 for name in ensemble.members) else "–")
     console.show_result(table)
-    for ensemble in ENSEMBLES.values():
-        console.say_result(f"{ensemble.name}: the mean of {', '.join(ensemble.members)}")
-    console.say_result(f"Published: {' / '.join(_sources())}, on PrivateTest; HOG changed it by little, both say.")
-    console.say_result(
-        f"{DEFAULT_MODEL} is the default of classify, {DEFAULT_TO_TRAIN} of train. "
-        "Where no weights are shipped: fercli train --model NAME"
-    )
+    console.say_result(f"* {DEFAULT_MODEL} is the default of classify, {DEFAULT_TO_TRAIN} of train.")
+    for facts in entries:
+        if facts["members"]:
+            console.say_result(f"{facts['name']}: the mean of {', '.join(facts['members'])}; fercli evaluate measures it.")
+    console.say_result("Leak-free: without the images that also stand in the training set.")
+    if shifts:
+        console.say_result("Shifted: the mean after changes of the images, such as noise, blur and JPEG.")
+    sources = dict.fromkeys(source for facts in entries for source in facts["published"])
+    console.say_result(f"Published: {' / '.join(sources)}; both say that HOG changed it by little.")
+    without = [facts["name"] for facts in entries if not facts["shipped"]]
+    if without:
+        console.say_result(f"Without weights: {', '.join(without)}; fercli train --model NAME makes some.")
+    console.say_result("One model with its recipe, layers and card: fercli models NAME")
 
 
-def _sources() -> list[str]:
-    return list(dict.fromkeys(item.source for model in MODELS.values() for item in model.published))
+def _percent(share: float | None) -> str:
+    return "–" if share is None else f"{100 * share:.1f}"
+
+
+def _show_one(entry: Model | Ensemble) -> None:
+    if isinstance(entry, Ensemble):
+        console.say_result(f"{entry.name}: {entry.summary}, the mean of {', '.join(entry.members)}.")
+        console.say_result("Each has a card: fercli models NAME")
+        return
+    table = console.table(f"Recipe of {entry.name}", ["", "value"])
+    recipe = asdict(entry.recipe)
+    augmentation = recipe.pop("augmentation") or {}
+    for key, value in {**recipe, **{f"augmentation, {key}": value for key, value in augmentation.items()}}.items():
+        if value or key == "seed":
+            table.add_row(key.replace("_", " "), str(value))
+    console.show_result(table)
+    if entry.sha256:
+        _show_layers(entry)
+    card = card_path(entry.name, "card.md")
+    if card.is_file():
+        console.say_result(card.read_text(encoding="utf-8").rstrip())
+        console.say_result(f"\nThe card is {console.name(card)}.")
+    else:
+        console.say_result(f"{entry.name}: {entry.summary}. It has no card yet; fercli evaluate --card writes one of a run.")
+
+
+def _show_layers(model: Model) -> None:
+    from fercli.models.weights import read_weights
+
+    layers: dict[str, list[Any]] = {}
+    for name, tensor in read_weights(weights_path(model.name), model.sha256).tensors.items():
+        layers.setdefault(name.partition("/")[0].removesuffix("_normalization"), []).append(tensor)
+    table = console.table(f"Layers of {model.name} with weights, each with its normalisation", ["layer", "kernel", "numbers"])
+    for layer, tensors in layers.items():
+        shape = "×".join(map(str, tensors[0].shape))
+        table.add_row(layer, shape, f"{sum(tensor.size for tensor in tensors):,}")
+    console.show_result(table)

@@ -1,6 +1,7 @@
 """The tables that `fercli evaluate` shows."""
 
 from collections.abc import Sequence
+from itertools import compress
 
 from fercli.cli import console
 from fercli.cli.options import SplitName
@@ -10,6 +11,8 @@ from fercli.models.calibration import CONFIDENCES
 from fercli.models.registry import Published
 
 Columns = dict[str, list[str]]
+
+_NOTHING = "–"
 
 _MEASURES = (
     "accuracy, %",
@@ -32,29 +35,29 @@ _MEASURES = (
 def show_tables(
     results: Sequence[Evaluation], comparisons: Sequence[Comparison], published: Sequence[Published], split: str
 ) -> None:
-    """Show what was measured of each model on the split, beside what the sources published."""
+    """Show what was measured of each model on the split, beside what the sources published; what sums it up comes last."""
+    for result in results:
+        _show_classes(result)
+        _show_confusion(result)
+    title = f"What a confidence is worth, {split}: faces that have at least this / of these right, %"
+    _show_columns(title, ["confidence", *map(str, CONFIDENCES)], _kept(results))
+    shifts = next((list(result.shifts) for result in results), [])
+    if shifts:
+        _show_columns(f"Accuracy after changes of the images, {split}, %", ["change", *shifts, "mean"], _after_shifts(results))
+    for comparison in comparisons:
+        _show_hog(comparison, split)
     _show_columns(f"Accuracy per class, {split}, %", ["expression", *LABELS], _per_class(results, published))
     if published:
         console.say_result("The sources do not say on which split they measured their accuracies per class.")
     _show_columns(f"Overall, {split}", ["measure", *_MEASURES], _overall(results, published, split))
-    shifts = next((list(result.shifts) for result in results), [])
-    if shifts:
-        _show_columns(f"Accuracy after changes of the images, {split}, %", ["change", *shifts, "mean"], _after_shifts(results))
-    title = f"What a confidence is worth, {split}: faces that have at least this / of these right, %"
-    _show_columns(title, ["confidence", *map(str, CONFIDENCES)], _kept(results))
-    for comparison in comparisons:
-        _show_hog(comparison, split)
-    for result in results:
-        _show_classes(result)
-        _show_confusion(result)
 
 
 def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f}"
+    return _NOTHING if share is None else f"{100 * share:.1f}"
 
 
 def _count(number: int | None) -> str:
-    return "–" if number is None else f"{number:,}"
+    return _NOTHING if number is None else f"{number:,}"
 
 
 def _per_class(results: Sequence[Evaluation], published: Sequence[Published]) -> Columns:
@@ -84,7 +87,7 @@ def _overall(results: Sequence[Evaluation], published: Sequence[Published], spli
         ]
     for item in published:
         accuracy = item.test if split == SplitName.test else item.validation
-        columns[item.title] = [f"{accuracy:.1f}"] + ["–"] * (len(_MEASURES) - 1)
+        columns[item.title] = [f"{accuracy:.1f}"] + [_NOTHING] * (len(_MEASURES) - 1)
     return columns
 
 
@@ -99,7 +102,13 @@ def _kept(results: Sequence[Evaluation]) -> Columns:
 
 
 def _show_columns(title: str, rows: list[str], columns: Columns) -> None:
-    """Show a column a model, in as many tables as the terminal's width needs; `rows` are the first column, heading first."""
+    """Show a column a model, in as many tables as the terminal's width needs; `rows` are the first column, heading first.
+
+    Rows that have nothing of any model, such as the crowd's without votes, are left out.
+    """
+    filled = [any(cell != _NOTHING for cell in cells) for cells in zip(*columns.values(), strict=True)]
+    rows = [rows[0], *compress(rows[1:], filled)]
+    columns = {name: list(compress(cells, filled)) for name, cells in columns.items()}
     first = max(map(len, rows))
     blocks: list[Columns] = [{}]
     used = first
@@ -121,13 +130,11 @@ def _show_columns(title: str, rows: list[str], columns: Columns) -> None:
 def _show_hog(comparison: Comparison, split: str) -> None:
     table = console.table(f"Does HOG help? {split}, the same images", ["", f"{comparison.with_hog} against {comparison.without}"])
     low, high = (100 * bound for bound in comparison.interval)
-    table.add_row("accuracy gained by HOG, points", f"{100 * comparison.difference:+.1f}")
-    table.add_row("95 % interval", f"{low:+.1f} to {high:+.1f}")
+    table.add_row("accuracy gained by HOG, points", f"{100 * comparison.difference:+z.1f}")
+    table.add_row("95 % interval", f"{low:+z.1f} to {high:+z.1f}")
     table.add_row("images right only with HOG", f"{comparison.gained:,}")
     table.add_row("images right only without", f"{comparison.lost:,}")
     table.add_row("McNemar's exact test, p", f"{comparison.p_value:.2g}")
-    if comparison.trained_differently:
-        table.add_row("trained differently, in", ", ".join(name.replace("_", " ") for name in comparison.trained_differently))
     console.show_result(table)
 
 

@@ -194,7 +194,7 @@ def train(
 
         trainer = plan.trainer(on_step)
         done = len(trainer.history)
-        origin = ", ".join(console.name(path) for path in plan.start)
+        origin = ", ".join(console.name(path) for path in start or [])  # as it was named: a shipped model by its name
         beginning = f"{trainer.trainee.network.count_params():,} parameters"
         if plan.start:
             beginning += f" from {'the mean of ' * (len(plan.start) > 1)}{origin}"

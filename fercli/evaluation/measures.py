@@ -2,8 +2,8 @@
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import MISSING, asdict, dataclass, field, fields, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import product
 from typing import Any
 
@@ -19,6 +19,7 @@ from fercli.models.recipes import Recipe
 from fercli.models.registry import MODELS
 
 SURE_VOTES = 8
+_CHUNK = 4 * BATCH  # images between two steps of a progress bar; whole batches, so that the answers stay the same
 _Z = 1.959964  # of the normal distribution, two-sided 95 %
 
 
@@ -71,7 +72,7 @@ class Evaluation:
     images_per_second: float
     measures: Measures
     probabilities: NDArray[np.float32]
-    training: dict[str, Any] = field(default_factory=dict)  # the recipe, dropout and start it was trained with, if known
+    training: dict[str, Any] = field(default_factory=dict)  # data, recipe, dropout and start, where known
     shifts: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -98,8 +99,7 @@ class Comparison:
     """What HOG changed, on the same images: `difference` is accuracy with it minus without it, from -1 to 1.
 
     `gained` images only the model with HOG labels right, `lost` only the one without; `interval` is Wald's for paired shares,
-    95 %; `p_value` is McNemar's exact test that gains and losses are equally likely (McNemar 1947). Where the two were
-    `trained_differently`, in the parts of the recipe named, HOG need not be what made the difference.
+    95 %; `p_value` is McNemar's exact test that gains and losses are equally likely (McNemar 1947).
     """
 
     without: str
@@ -109,11 +109,14 @@ class Comparison:
     gained: int
     lost: int
     p_value: float
-    trained_differently: tuple[str, ...]
 
 
-def evaluate(labeller: Labels, dataset: Dataset, name: str, *, shifts: bool = False) -> Evaluation:
+def evaluate(
+    labeller: Labels, dataset: Dataset, name: str, *, shifts: bool = False, on_images: Callable[[int], None] = lambda _: None
+) -> Evaluation:
     """Label all images of the split called `name`, and measure; with `shifts` after each change of these, too.
+
+    `on_images` is told how many images were labelled since it was last called.
 
     The speed excludes a first batch, which compiles, and the HOG that the labeller's `features` gives. Which images leaked is known
     only if the network has seen this data set alone; otherwise the figure is None.
@@ -123,7 +126,12 @@ def evaluate(labeller: Labels, dataset: Dataset, name: str, *, shifts: bool = Fa
     hog = labeller.features(split.pixels)
     labeller.label(split.pixels[:BATCH], None if hog is None else hog[:BATCH])
     started = time.perf_counter()
-    probabilities = labeller.label(split.pixels, hog)
+    parts = []
+    for start in range(0, len(split), _CHUNK):
+        chosen = slice(start, start + _CHUNK)
+        parts.append(labeller.label(split.pixels[chosen], None if hog is None else hog[chosen]))
+        on_images(len(parts[-1]))
+    probabilities = np.concatenate(parts)
     seconds = time.perf_counter() - started
     predicted = probabilities.argmax(axis=1)
     measures = measure(split.labels, predicted, split.leaked if trained_here else None)
@@ -146,7 +154,7 @@ def evaluate(labeller: Labels, dataset: Dataset, name: str, *, shifts: bool = Fa
         ),
         probabilities=probabilities,
         training=_training(labeller.metadata),
-        shifts=accuracies_under_shifts(labeller, split) if shifts else {},
+        shifts=accuracies_under_shifts(labeller, split, on_images) if shifts else {},
     )
 
 
@@ -221,12 +229,12 @@ def area_under_curve(scores: NDArray[Any], others: NDArray[Any]) -> float:
 
 
 def compare_hog(results: Sequence[Evaluation], labels: NDArray[np.uint8]) -> list[Comparison]:
-    """Compare each two of the results that differ by HOG alone; they are of the same split, whose labels (N,) are given."""
+    """Compare each two of the results that differ by HOG alone, not in data or recipe; the split has these labels (N,)."""
     networks = [(MODELS[result.model], result) for result in results if result.model in MODELS]
     return [
         _compare(first, second, labels)
         for (plain, first), (hybrid, second) in product(networks, networks)
-        if plain.network == hybrid.network and hybrid.uses_hog and not plain.uses_hog
+        if plain.network == hybrid.network and hybrid.uses_hog and not plain.uses_hog and first.training == second.training
     ]
 
 
@@ -243,18 +251,19 @@ def _compare(without: Evaluation, with_hog: Evaluation, labels: NDArray[np.uint8
         gained=gained,
         lost=lost,
         p_value=mcnemar(gained, lost),
-        trained_differently=tuple(name for name, value in with_hog.training.items() if without.training.get(name, value) != value),
     )
 
 
 def _training(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return what is known of how weights were trained; of what an older recipe does not name, it had none."""
-    if "recipe" not in metadata:
-        return {}
-    absent = {item.name: item.default for item in fields(Recipe) if item.default is not MISSING}
-    dropout = {"dropout": metadata["dropout"]} if "dropout" in metadata else {}
-    others = {"start": begun_with(metadata), "teachers": metadata.get("teachers", [])}
-    return {**absent, **metadata["recipe"], **dropout, **{name: [run["sha256"] for run in runs] for name, runs in others.items()}}
+    """Return what is known of how weights were trained, by what is neither zero nor empty: an older recipe has fewer names."""
+    runs = {"start": begun_with(metadata), "teachers": metadata.get("teachers", [])}
+    told = {
+        **metadata.get("recipe", {}),
+        **{name: metadata.get(name) for name in ("dataset", "dropout")},
+        **{name: [run["sha256"] for run in before] for name, before in runs.items()},
+    }
+    defaults = {item.name: item.default for item in fields(Recipe)}
+    return {name: value for name, value in told.items() if value and value != defaults.get(name)}
 
 
 def mcnemar(gained: int, lost: int) -> float:

@@ -105,12 +105,13 @@ SHIFTS: dict[str, Callable[[Faces], Faces]] = {
 """What is done to photos, by the name it has in tables; each takes faces (N,48,48) and returns as many."""
 
 
-def accuracies_under_shifts(labeller: Labels, split: Split) -> dict[str, float]:
-    """Return the share of the split's labels, 0 to 1, that the labeller finds after each of `SHIFTS`."""
+def accuracies_under_shifts(labeller: Labels, split: Split, on_images: Callable[[int], None] = lambda _: None) -> dict[str, float]:
+    """Return the share of the split's labels, 0 to 1, that the labeller finds after each of `SHIFTS`; tell how many it labels."""
     found = {}
     for name, shift in SHIFTS.items():
         changed = shift(split.pixels)
         found[name] = float((labeller.label(changed, labeller.features(changed)).argmax(axis=1) == split.labels).mean())
+        on_images(len(split))
     return found
 
 

@@ -56,10 +56,16 @@ class Model:
         return {"pixels": pixels, "hog": self.uses_hog, "standardized": self.network.standardize}
 
     @property
+    def measured(self) -> dict[str, Any]:
+        """What the shipped weights' card tells of them on PrivateTest, named as in `Evaluation.summary`; empty without one."""
+        metrics = card_path(self.name, "metrics.json")
+        splits = json.loads(metrics.read_bytes())["splits"] if metrics.is_file() else []
+        return next((split for split in splits if split["split"] == "test"), {})
+
+    @property
     def parameters(self) -> int | None:
         """How many numbers the shipped weights are, as their card tells; None while there is none."""
-        metrics = card_path(self.name, "metrics.json")
-        return int(json.loads(metrics.read_bytes())["splits"][0]["parameters"]) if metrics.is_file() else None
+        return self.measured.get("parameters")
 
     def as_trained(self, metadata: dict[str, Any]) -> "Model":
         """Return the entry with the network that weights with this metadata were trained in, not standardised if none is told."""

@@ -27,8 +27,8 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def open_session(graph: bytes, threads: int = 1) -> onnxruntime.InferenceSession:
-    """Return the ONNX file `graph`, ready to run, on a graphics processor if the installed ONNX Runtime has one.
+def open_session(graph: bytes, threads: int = 1, *, graphics: bool = True) -> onnxruntime.InferenceSession:
+    """Return the ONNX file `graph`, ready to run; with `graphics`, on a graphics processor if ONNX Runtime has one.
 
     Its `run` may be called from several Python threads at once; `threads` is how many share one call. Raises ValueError if ONNX
     Runtime refuses the graph.
@@ -38,7 +38,7 @@ def open_session(graph: bytes, threads: int = 1) -> onnxruntime.InferenceSession
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # other threads decode photos meanwhile
     options.log_severity_level = 4
-    usable = onnxruntime.get_available_providers()
+    usable = onnxruntime.get_available_providers() if graphics else ["CPUExecutionProvider"]
     providers = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in usable]
     try:
         return onnxruntime.InferenceSession(graph, options, providers=providers)

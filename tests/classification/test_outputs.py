@@ -3,7 +3,6 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 from pyarrow import parquet
@@ -12,7 +11,7 @@ from fercli.classification.outputs import COMPLETE, Output, publishing, suffix_o
 from fercli.classification.records import Face, Outcome, Reject, rows
 from fercli.errors import UsageError
 from fercli.photos.geometry import Box
-from tests.conftest import Ran
+from tests.conftest import Ran, crop
 
 FACE = Face(Box(0, 0, 48, 48), None, (0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1))
 
@@ -105,7 +104,7 @@ def test_no_rows_are_one_part_with_a_header(tmp_path: Path) -> None:
 def test_classify_into_parts(fercli: Callable[..., Ran], tmp_path: Path) -> None:
     (folder := tmp_path / "photos").mkdir()
     for number in range(7):
-        Image.fromarray(np.full((48, 48), 30 * number, np.uint8)).save(folder / f"{number}.png")
+        Image.fromarray(crop(30 * number)).save(folder / f"{number}.png")
     output = f"{tmp_path}/r.parquet/"
     assert fercli("classify", folder, "-o", output).code == 0
     assert fercli("classify", folder, "-o", tmp_path / "r.csv").code == 0
@@ -113,7 +112,7 @@ def test_classify_into_parts(fercli: Callable[..., Ran], tmp_path: Path) -> None
     one = parquet.read_table(Path(output)).to_pylist()  # pyarrow reads such a folder as one table
     assert [row["path"] for row in one] == photos(tmp_path / "r.csv")
     again = fercli("classify", folder, "-o", output)
-    assert (again.code, "holds files already" in again.talk) == (2, True)
+    assert (again.code, "exists already; add --update" in again.talk) == (2, True)
     assert "is complete" in fercli("classify", folder, "-o", output, "--resume").talk
     (folder / "8.png").write_bytes(b"")
     assert fercli("classify", folder, "-o", output, "--overwrite").code == 3

@@ -97,8 +97,20 @@ def test_promise_11_stopped_after_any_frame_it_goes_on_to_the_same_bytes(
     monkeypatch.setattr(WholeImage, "find", counting)
     assert len(list(Run([inputs], JOB, broken, resume=True))) == count
     assert decoded < 8  # the others are known
-    contents = [{path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()} for folder in (whole, again)]
+    contents = [{path.name: path.read_bytes() for path in folder.rglob("[!.]*") if path.is_file()} for folder in (whole, again)]
     assert contents[0] == contents[1]
+
+
+@pytest.mark.usefixtures("fake_labeller")
+def test_an_update_labels_the_videos_that_are_new(inputs: Path, tmp_path: Path) -> None:
+    output = Output(tmp_path / "r.csv")
+    first = list(Run([inputs], JOB, output))
+    write_clip(inputs / "f.mp4", gray_steps(20))
+    run = Run([inputs], JOB, output, update=True)
+    second = list(run)
+    assert second[: len(first)] == first
+    assert [outcome.path.name for outcome in second[len(first) :]] == ["f.mp4"] * 4
+    assert run.kept == sum(not outcome.reject for outcome in first)
 
 
 @pytest.mark.usefixtures("fake_labeller")

@@ -14,7 +14,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from fercli.classification.pipeline import classify
-from tests.conftest import PHOTOS, FakeLabeller, Ran
+from tests.conftest import PHOTOS, FakeLabeller, Ran, crop
 
 Run = Callable[..., Ran]
 pytestmark = pytest.mark.usefixtures("fake_labeller")
@@ -24,8 +24,8 @@ pytestmark = pytest.mark.usefixtures("fake_labeller")
 def photos(tmp_path: Path) -> Path:
     folder = tmp_path / "photos"
     (folder / "sub").mkdir(parents=True)
-    Image.fromarray(np.full((48, 48), 250, np.uint8)).save(folder / "bright.png")
-    Image.fromarray(np.full((48, 48), 3, np.uint8)).save(folder / "sub" / "dark.png")
+    Image.fromarray(crop(250)).save(folder / "bright.png")
+    Image.fromarray(crop(3)).save(folder / "sub" / "dark.png")
     Image.fromarray(np.full((200, 300), 90, np.uint8)).save(folder / "sub" / "nobody.png")
     (folder / "notes.txt").write_text("notes")
     return folder
@@ -133,7 +133,7 @@ def test_promise_18_names_of_all_kinds(fercli: Run, tmp_path: Path) -> None:
     folder.mkdir()
     for name in (b"caf\xe9.png", b"[red].png", b"=1+1.png", "é.png".encode(), b"two\nlines.png"):
         (folder / os.fsdecode(name)).write_bytes(b"no image")
-    Image.fromarray(np.full((48, 48), 250, np.uint8)).save(folder / "zz.png")
+    Image.fromarray(crop(250)).save(folder / "zz.png")
     ran = fercli("classify", folder, "-o", tmp_path / "r.csv")
     assert ran.code == 3
     names = [line["path"].removeprefix(f"{folder}/") for line in read(tmp_path / "r.csv")]
@@ -202,7 +202,7 @@ def test_promises_11_and_20_a_stopped_run_goes_on_and_ends_alike(
     fercli: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for value in range(40):
-        Image.fromarray(np.full((48, 48), 6 * value, np.uint8)).save(photos / f"{value:02}.png")
+        Image.fromarray(crop(6 * value)).save(photos / f"{value:02}.png")
     assert fercli("classify", photos, "-o", tmp_path / "unbroken.csv").code == 0
     original, seen = FakeLabeller.label, 0
 
@@ -231,7 +231,8 @@ def test_promises_11_and_20_a_stopped_run_goes_on_and_ends_alike(
     assert fercli("classify", photos, "-o", output, "--resume").code == 0
     assert 0 < seen < 42
     assert output.read_bytes() == (tmp_path / "unbroken.csv").read_bytes()
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "r.csv", "unbroken.csv"]
+    kept = [".r.csv.fercli-finished", ".unbroken.csv.fercli-finished"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [*kept, "photos", "r.csv", "unbroken.csv"]
 
 
 def test_resume_without_anything_to_resume_and_on_standard_output(fercli: Run, photos: Path, tmp_path: Path) -> None:

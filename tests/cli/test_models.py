@@ -1,6 +1,9 @@
+import json
 from collections.abc import Callable
 
-from fercli.models.registry import MODELS
+import pytest
+
+from fercli.models.registry import DEFAULT_MODEL, DEFAULT_TO_TRAIN, ENSEMBLES, MODELS, weights_path
 from tests.conftest import Ran
 
 
@@ -8,7 +11,41 @@ def test_every_entry_stands_on_standard_output(fercli: Callable[..., Ran]) -> No
     ran = fercli("models")
     assert ran.code == 0
     for model in MODELS.values():
-        (line,) = [line for line in ran.stdout.splitlines() if line.split()[:1] == [model.name] and "0.0" in line]
+        (line,) = [line for line in ran.stdout.splitlines() if line.split()[:1] == [model.name] and "." in line]
         assert (f"{model.parameters:,}" if model.parameters else "–") in line
-        assert ("shipped" in line) == bool(model.sha256)
+        assert f"{weights_path(model.name).stat().st_size / 1e6:.1f}" in line
+        assert f"{100 * model.measured['accuracy']:.1f}" in line
+        assert f"{100 * model.measured['leak_free_accuracy']:.1f}" in line
+        assert (" * " in line) == (model.name in (DEFAULT_MODEL, DEFAULT_TO_TRAIN))
         assert len(line) <= 80
+
+
+def test_json_has_shares_and_bytes(fercli: Callable[..., Ran]) -> None:
+    entries = {entry["name"]: entry for entry in json.loads(fercli("models", "--json").stdout)}
+    assert list(entries) == [*MODELS, *ENSEMBLES]
+    for model in MODELS.values():
+        entry = entries[model.name]
+        assert 0 < entry["leak_free_accuracy"] < entry["accuracy"] < 1
+        assert all(0 < share < 1 for share in entry["published"].values())
+        assert entry["bytes"] == weights_path(model.name).stat().st_size
+    for ensemble in ENSEMBLES.values():
+        assert entries[ensemble.name]["bytes"] == sum(entries[name]["bytes"] for name in ensemble.members)
+    assert json.loads(fercli("models", "deep", "--json").stdout) == entries["deep"]
+
+
+@pytest.mark.parametrize("name", ["deep-hog", "compact"])
+def test_one_model_has_its_recipe_its_layers_and_its_card(fercli: Callable[..., Ran], name: str) -> None:
+    ran = fercli("models", name)
+    assert ran.code == 0
+    words = [line.split() for line in ran.stdout.splitlines()]
+    assert ["learning", "rate", str(MODELS[name].recipe.learning_rate)] in words
+    layers = ran.stdout.split("numbers", 1)[1].split(f"# {name}")[0]
+    counts = [int(line.split()[-1].replace(",", "")) for line in layers.splitlines() if "×" in line]
+    assert 0.9 * (MODELS[name].parameters or 0) < sum(counts) <= (MODELS[name].parameters or 0)
+    assert f"# {name}" in ran.stdout
+
+
+def test_an_ensemble_names_its_members(fercli: Callable[..., Ran]) -> None:
+    ran = fercli("models", "ensemble")
+    assert ran.code == 0
+    assert all(name in ran.stdout for name in ENSEMBLES["ensemble"].members)

@@ -24,7 +24,7 @@ def shown(dataset: Dataset, capsys: pytest.CaptureFixture[str]) -> Callable[...,
         show_tables(results, compare_hog(results, dataset.test.labels), MODELS["deep"].published, "test")
         lines = [line.split("  ") for line in capsys.readouterr().out.splitlines() if line.strip()]
         cells = [[cell.strip() for cell in line if cell.strip()] for line in lines]
-        return {first: others for first, *others in reversed(cells)}  # of equals the first stays
+        return {first: others for first, *others in cells}  # of equals the last stays
 
     return show
 

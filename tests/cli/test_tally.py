@@ -83,5 +83,5 @@ def test_frames_and_the_time_of_videos_are_told() -> None:
             tally.add(Outcome(Path(video), (FACE,), moment=Moment(time, number)))
     tally.add(Outcome(Path("b.mp4"), reject=Reject("damaged", "it is broken"), moment=Moment(3600.0, 2)))
     tally.add(Outcome(Path("c.png"), (FACE,)))
-    assert tally.text() == "classify  6 faces, 1 rejected, 1:01:15 of video"
+    assert tally.text() == "6 faces, 1 rejected, 1:01:15 of video"
     assert (tally.pictures, tally.frames, tally.videos) == (7, 5, 2)

@@ -1,9 +1,17 @@
 import numpy as np
 import pytest
 
+from fercli.errors import FercliError
 from fercli.photos.faces.haar import Haar
 from fercli.photos.images import read_gray
 from tests.conftest import PHOTOS
+
+
+def test_an_opencv_without_cascades_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as version 5, where another package has put it in the place of ours."""
+    monkeypatch.delattr("cv2.CascadeClassifier")
+    with pytest.raises(FercliError, match="has no cascades"):
+        Haar().find(np.full((300, 300), 90, np.uint8))
 
 
 @pytest.mark.parametrize(("photo", "centre"), [("astronaut.jpg", (223, 113)), ("grace_hopper.jpg", (264, 215))])

@@ -32,8 +32,9 @@ class Cascade:
 
     def __init__(self) -> None:
         here = files(__package__) / "networks"
+        # A graphics processor would make ready anew for each of a photo's many sizes.
         self._proposal, self._refinement, self._output = (
-            open_session((here / f"{name}.onnx").read_bytes()) for name in ("proposal", "refinement", "output")
+            open_session((here / f"{name}.onnx").read_bytes(), graphics=False) for name in ("proposal", "refinement", "output")
         )
 
     def find(

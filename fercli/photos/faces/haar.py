@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fercli.errors import FercliError
 from fercli.photos.faces import Found, distinct
 from fercli.photos.geometry import Box, Frame
 from fercli.photos.images import shrunk
@@ -45,11 +46,16 @@ class Haar:
         return distinct([Found(face.frame.scaled(1 / scale), face.score) for face in found])
 
 
-def _cascade(name: str) -> cv2.CascadeClassifier:
+def _cascade(name: str) -> "cv2.CascadeClassifier":
+    if not hasattr(cv2, "CascadeClassifier"):
+        raise FercliError(
+            f"OpenCV {cv2.__version__} has no cascades; take opencv-python and the like away, and install opencv-python-headless 4 "
+            "again, or choose another --detector."
+        )
     return cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / f"haarcascade_{name}.xml"))
 
 
-def _search(cascade: cv2.CascadeClassifier, pixels: NDArray[np.uint8]) -> list[Found]:
+def _search(cascade: "cv2.CascadeClassifier", pixels: NDArray[np.uint8]) -> list[Found]:
     boxes, _, scores = cascade.detectMultiScale3(
         pixels, scaleFactor=1.1, minNeighbors=_NEIGHBOURS, minSize=(_SMALLEST_FACE, _SMALLEST_FACE), outputRejectLevels=True
     )
@@ -59,7 +65,7 @@ def _search(cascade: cv2.CascadeClassifier, pixels: NDArray[np.uint8]) -> list[F
     ]
 
 
-def _mirrored(cascade: cv2.CascadeClassifier, pixels: NDArray[np.uint8]) -> list[Found]:
+def _mirrored(cascade: "cv2.CascadeClassifier", pixels: NDArray[np.uint8]) -> list[Found]:
     """Search for what the cascade knows, seen from the other side."""
     found = _search(cascade, np.ascontiguousarray(pixels[:, ::-1]))
     return [Found(replace(face.frame, x=pixels.shape[1] - face.frame.x), face.score) for face in found]
