@@ -162,7 +162,7 @@ MODELS: dict[str, Model] = {
             network=SHALLOW,
             recipe=SHALLOW_RECIPE,
             published=SHALLOW_PUBLISHED,
-            sha256="f961cd3484591a38eb63a8282e15f7a7aae33e09f1094553e447cbb0bea9f0ae",
+            sha256="379168b1a7a748f0b43e89e45c874975a1d77a65efebcfea8168b7ecae963353",
         ),
         Model(
             name="shallow-hog",
@@ -171,7 +171,7 @@ MODELS: dict[str, Model] = {
             uses_hog=True,
             recipe=SHALLOW_RECIPE,
             published=SHALLOW_PUBLISHED,
-            sha256="5ae218af177e95cbcc1ecc93727317f0f43f3596b45efb208649418b4643530f",
+            sha256="0043bc0085dbc7a0b00811a9fe01908947539b033ff89eb75d5429e59362ee3c",
         ),
         Model(
             name="deep",
@@ -179,7 +179,7 @@ MODELS: dict[str, Model] = {
             network=DEEP,
             recipe=DEEP_RECIPE,
             published=DEEP_PUBLISHED,
-            sha256="c0d287aeed36c1e06b509bfcf247d5fa52a2e499ba5d58c69c5fee5ae6518139",
+            sha256="4fb0005efdd28491c7b5a3436b81c52daeded7ba9f18f153fb83963e51e5fe45",
         ),
         Model(
             name="deep-hog",
@@ -188,14 +188,14 @@ MODELS: dict[str, Model] = {
             uses_hog=True,
             recipe=DEEP_RECIPE,
             published=DEEP_PUBLISHED,
-            sha256="a5322209fff870e7270e2c1d0c3b6d94332575353f6c4ecaabb88842baaa7615",
+            sha256="068832845e344137196ced73e8ad317e420595ee160e2a47df69843a8d4c0938",
         ),
         Model(
             name="compact",
             summary="a residual network with squeeze-and-excitation, small enough for a laptop",
             network=COMPACT,
             recipe=COMPACT_RECIPE,
-            sha256="ab9d21803f14704eca81685e262b2434a6c545fda962434e6af8673bd567e02d",
+            sha256="5bb760a642805857e7554502ebcf00111c10fff57dab0f4296cbc30d00e0e0ab",
         ),
     )
 }
