@@ -1,9 +1,10 @@
-"""One self-contained page about a run of `classify`: counts, videos over time, faces by expression, photos without one, rejects."""
+"""One self-contained page about a run of `classify`: counts, videos over time, faces by expression, what to check, rejects."""
 
 import html
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,7 +14,9 @@ from fercli.classification.timeline import STYLE, Timeline, legend
 from fercli.files import shown_name
 from fercli.labels import LABELS
 
-FACES_SHOWN = 24  # of each expression
+FACES_SHOWN = 24  # of each expression, and of the least confident
+FOLDERS_SHOWN = 200
+_NAME_SHOWN = 60  # characters of a path below a face, its end
 NAMES_SHOWN = 1000  # of each list; the results' file has all
 VIDEOS_SHOWN = 20
 
@@ -25,7 +28,9 @@ h3{font-size:1rem;margin:1rem 0 .3rem;overflow-wrap:anywhere}
 .bar i{display:block;height:1.1rem;background:#3465a4;border-radius:2px}.bar b{font-weight:400;color:#555}
 .faces{display:flex;flex-wrap:wrap;gap:.6rem}figure{margin:0;width:96px;font-size:.72rem;color:#555;overflow-wrap:anywhere}
 figure img,figure span{display:block;width:96px;height:96px;object-fit:cover;border-radius:4px;background:#eee}
-figcaption{max-height:4.5em;overflow:hidden}td{padding:.1rem 1rem .1rem 0;vertical-align:top;overflow-wrap:anywhere}
+.wide{overflow-x:auto}.wide td,.wide th{white-space:nowrap;text-align:right;padding:.1rem .5rem}
+.wide td:first-child,.wide th:first-child{text-align:left;white-space:normal;min-width:6rem}
+td{padding:.1rem 1rem .1rem 0;vertical-align:top;overflow-wrap:anywhere}
 ul{columns:24rem;padding-left:1.2rem;overflow-wrap:anywhere}
 """
 
@@ -46,6 +51,9 @@ class Report:
     remarks: Counter[str] = field(default_factory=Counter)
     no_face: list[Path] = field(default_factory=list)
     rejects: list[tuple[Path, str]] = field(default_factory=list)
+    _folders: dict[str, Counter[str]] = field(default_factory=dict)
+    _changed: list[int] = field(default_factory=list)  # when the oldest and the newest file were, in nanoseconds
+    _doubtful: list[tuple[float, int, Spot, str]] = field(default_factory=list)
     _videos: int = 0
     _video: Path | None = None
     _timelines: dict[Path, Timeline] = field(default_factory=dict)
@@ -55,6 +63,11 @@ class Report:
         """Take one outcome in."""
         self.pictures[outcome.status] += 1
         self.remarks.update(filter(None, [outcome.remark]))
+        folder = self._folders.setdefault(shown_name(outcome.path.parent), Counter())
+        folder.update(["pictures", *(face.sure_label(self.min_confidence) or "unsure" for face in outcome.faces)])
+        if outcome.identity:
+            times = [*self._changed, outcome.identity.changed]
+            self._changed = [min(times), max(times)]
         if outcome.moment and not outcome.reject:
             self._add_frame(outcome)
         if outcome.reject and len(self.rejects) < NAMES_SHOWN:
@@ -62,6 +75,7 @@ class Report:
         elif outcome.status == "no_face" and not outcome.moment and len(self.no_face) < NAMES_SHOWN:
             self.no_face.append(outcome.path)
         for face in outcome.faces:
+            self._add_doubtful(face, Spot(outcome.path, face.box, outcome.moment))
             if face.sure_label(self.min_confidence) is None:
                 self.unsure += 1
                 continue
@@ -78,6 +92,13 @@ class Report:
         if outcome.path in self._timelines:
             self._timelines[outcome.path].add(outcome, self.min_confidence)
 
+    def _add_doubtful(self, face: Face, spot: Spot) -> None:
+        """Keep a face if it is among the least confident; of equals the first stays."""
+        if len(self._doubtful) < FACES_SHOWN or face.confidence < self._doubtful[-1][0]:
+            self._doubtful.append((face.confidence, self.pictures.total(), spot, face.label))
+            self._doubtful.sort(key=lambda item: item[:2])
+            del self._doubtful[FACES_SHOWN:]
+
     def _add_best(self, face: Face, spot: Spot) -> None:
         """Keep a face if it is among the most confident of its label; of equals the first stays, and of a video's person one."""
         best = self._best.setdefault(face.label, [])
@@ -90,11 +111,15 @@ class Report:
         if len(best) > FACES_SHOWN:
             best.remove(min(best, key=lambda other: other[:2]))
 
-    def write(self, handle: BinaryIO, settings: Mapping[str, object], max_pixels: int) -> None:
-        """Write the page to an open file; `settings` are shown as they are. Faces are read again from their photos and videos."""
-        handle.write("\n".join(self._page(settings, max_pixels)).encode("utf-8", "replace"))
+    def write(self, handle: BinaryIO, settings: Mapping[str, object], max_pixels: int, accuracy: float | None = None) -> None:
+        """Write the page to an open file; `settings` are shown as they are. Faces are read again from their photos and videos.
 
-    def _page(self, settings: Mapping[str, object], max_pixels: int) -> list[str]:
+        `accuracy`, 0 to 1, is what the network reached on the validation images of its data set. The page's dates are those of the
+        files, in UTC, not of the run: the same photos give the same page.
+        """
+        handle.write("\n".join(self._page(settings, max_pixels, accuracy)).encode("utf-8", "replace"))
+
+    def _page(self, settings: Mapping[str, object], max_pixels: int, accuracy: float | None) -> list[str]:
         faces = self.counts.total() + self.unsure
         photos = self.pictures.total() - self.frames.total()
         videos = "1 video" if self._videos == 1 else f"{self._videos:,} videos"
@@ -109,6 +134,7 @@ class Report:
             f"<title>Facial expressions</title><style>{_STYLE}{STYLE if self._videos else ''}</style></head><body>",
             "<h1>Facial expressions</h1>",
             f'<p class="facts">{", ".join(facts)}, {self.pictures["rejected"]:,} rejected{remarks}</p>',
+            f'<p class="facts">{html.escape(self._origin(settings, accuracy))}</p>',
             '<p class="facts">A label says which of seven words fits a picture. It says nothing of what anybody feels.</p>',
             "<h2>Counts</h2>",
         ]
@@ -123,12 +149,15 @@ class Report:
             lines.append(
                 f'<p class="facts">{self.unsure:,} faces have no label: their confidence is below {self.min_confidence:g}.</p>'
             )
+        lines += self._by_folder()
         shown = [spot for best in self._best.values() for _, _, spot, _ in best]
+        shown += [spot for _, _, spot, _ in self._doubtful]
         shown += [spot for timeline in self._timelines.values() for spot in timeline.spots()]
         pictures = thumbnails(shown, max_pixels)
         lines += self._over_time(pictures)
         for label in LABELS:
             lines += self._contact_sheet(label, pictures)
+        lines += self._to_check(pictures)
         without = self.pictures["no_face"] - self.frames["no_face"]
         lines += _list("Photos without a face", [shown_name(path) for path in self.no_face], without)
         rejects = [f"{shown_name(path)}: {reason}" for path, reason in self.rejects]
@@ -152,15 +181,45 @@ class Report:
             return []
         each = ", one a person in a video" if self._videos else ""
         some = f", the {len(best)} most confident of {self.counts[label]:,}{each}" if self.counts[label] > len(best) else ""
-        lines = [f"<h2>{label}{some}</h2>"]
-        lines.append('<div class="faces">')
-        for confidence, _, spot, _ in best:
-            picture = pictures[spot]
-            shown = f'<img alt="" src="{picture}">' if picture else "<span></span>"
-            name, short = (html.escape(shown_name(item)) for item in (spot.path, Path(spot.path.name)))
-            at = f" {shown_time(spot.moment.time)}" if spot.moment else ""
-            lines.append(f'<figure title="{name}">{shown}<figcaption>{confidence:.2f} {short}{at}</figcaption></figure>')
-        return [*lines, "</div>"]
+        figures = [_figure(spot, pictures[spot], f"{confidence:.2f}") for confidence, _, spot, _ in best]
+        return [f"<h2>{label}{some}</h2>", '<div class="faces">', *figures, "</div>"]
+
+    def _to_check(self, pictures: Mapping[Spot, str]) -> list[str]:
+        faces = self.counts.total() + self.unsure
+        if faces <= FACES_SHOWN:  # all are among those above
+            return []
+        figures = [_figure(spot, pictures[spot], f"{confidence:.2f} {label}?") for confidence, _, spot, label in self._doubtful]
+        title = f"To check by hand: the {len(figures)} least confident of {faces:,}"
+        return [f"<h2>{title}</h2>", '<div class="faces">', *figures, "</div>"]
+
+    def _by_folder(self) -> list[str]:
+        if len(self._folders) < 2:
+            return []
+        columns = ["pictures", *LABELS, *(["unsure"] if self.unsure else [])]
+        some = f", the first {FOLDERS_SHOWN} of {len(self._folders):,}" if len(self._folders) > FOLDERS_SHOWN else ""
+        lines = [f"<h2>Counts by folder{some}</h2>", '<div class="wide"><table>']
+        lines.append(f"<tr><th>folder</th>{''.join(f'<th>{column}</th>' for column in columns)}</tr>")
+        for name, counts in list(self._folders.items())[:FOLDERS_SHOWN]:
+            cells = "".join(f"<td>{counts[column]:,}</td>" for column in columns)
+            lines.append(f"<tr><td>{html.escape(name)}</td>{cells}</tr>")
+        return [*lines, "</table></div>"]
+
+    def _origin(self, settings: Mapping[str, object], accuracy: float | None) -> str:
+        parts = [f"Labelled by {settings.get('model')} (fercli {settings.get('fercli')})"]
+        if accuracy is not None:
+            parts[0] += f", right on {100 * accuracy:.1f} % of its data set's validation images; other photos may fare worse"
+        if self._changed:
+            days = dict.fromkeys(f"{datetime.fromtimestamp(time // 10**9, UTC):%Y-%m-%d}" for time in self._changed)
+            parts.append(f"Files of {' to '.join(days)}")
+        return f"{'. '.join(parts)}."
+
+
+def _figure(spot: Spot, picture: str, caption: str) -> str:
+    shown = f'<img alt="" src="{picture}">' if picture else "<span></span>"
+    name = shown_name(spot.path)
+    short = name if len(name) <= _NAME_SHOWN else f"…{name[1 - _NAME_SHOWN :]}"
+    at = f" {shown_time(spot.moment.time)}" if spot.moment else ""
+    return f'<figure title="{html.escape(name)}">{shown}<figcaption>{caption} {html.escape(short)}{at}</figcaption></figure>'
 
 
 def _list(title: str, names: Sequence[str], total: int) -> list[str]:

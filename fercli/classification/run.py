@@ -139,7 +139,9 @@ class Run:
                 writer.close()
             if page:
                 with page() as handle:
-                    summary.write(handle, settings | {"min_confidence": self.min_confidence}, self.job.options.max_pixels)
+                    shown = settings | {"min_confidence": self.min_confidence}
+                    accuracy = self.labeller.metadata.get("validation_accuracy")
+                    summary.write(handle, shown, self.job.options.max_pixels, accuracy)
 
     def _journal(self, settings: dict[str, Any]) -> AbstractContextManager[Journal | None]:
         if self.output is None or self.output.stream:

@@ -12,6 +12,7 @@ from PIL import Image
 
 from fercli.classification.records import Face, Outcome, Reject
 from fercli.classification.report import FACES_SHOWN, Report
+from fercli.files import Identity
 from fercli.labels import LABELS
 from fercli.photos.geometry import Box
 from tests.conftest import PHOTOS
@@ -82,9 +83,31 @@ def test_the_most_confident_come_first_and_memory_is_bounded(tmp_path: Path) -> 
     for number in range(500):
         report.add(Outcome(tmp_path / f"{number}.jpg", (face("fear", 0.3 + number / 1000),)))
     assert sum(map(len, report._best.values())) == FACES_SHOWN
-    names = re.findall(r"<figcaption>[\d.]+ (\d+).jpg", written(report, tmp_path / "r.html"))
+    page = written(report, tmp_path / "r.html")
+    names = re.findall(r"<figcaption>[\d.]+ \S*/(\d+).jpg", page)
     assert names == [str(number) for number in range(499, 499 - FACES_SHOWN, -1)]
+    doubtful = re.findall(r"<figcaption>([\d.]+) fear\? \S*/(\d+).jpg", page)
+    assert doubtful[0] == ("0.30", "0")
+    assert [name for _, name in doubtful] == [str(number) for number in range(FACES_SHOWN)]
     assert f"the {FACES_SHOWN} most confident of 500" in (tmp_path / "r.html").read_text()
+
+
+def test_the_page_says_whose_faces_by_whom_from_when_and_where(tmp_path: Path) -> None:
+    report = Report(min_confidence=0.5)
+    day = 86_400 * 10**9
+    for number, folder in enumerate(("p1", "p2", "p1")):
+        path = Path("a-long-name-of-a-study-of-many-weeks", folder, f"{number}-{'x' * 40}.jpg")
+        faces = (face("happy", 0.9), face("sad", 0.4))
+        report.add(Outcome(path, faces, identity=Identity(1, 20_000 * day + number * day)))
+    with (tmp_path / "r.html").open("wb") as handle:
+        report.write(handle, {"model": "deep", "fercli": "9.8"}, 10**8, 0.667)
+    page = Page((tmp_path / "r.html").read_text())
+    assert "Labelled by deep (fercli 9.8), right on 66.7 % of its data set's validation images" in page.text
+    assert "Files of 2024-10-04 to 2024-10-06." in page.text
+    assert "weeks/p1/2-xxxx" in page.text  # below the picture, not on hover alone
+    rows = re.findall(r"<tr><td>a-long-name[^<]*/(p\d)</td>((?:<td>\d+</td>)+)</tr>", (tmp_path / "r.html").read_text())
+    counts = {name: re.findall(r"\d+", cells) for name, cells in rows}
+    assert counts == {"p1": ["2", "0", "0", "0", "2", "0", "0", "0", "2"], "p2": ["1", "0", "0", "0", "1", "0", "0", "0", "1"]}
 
 
 def test_promise_22_the_same_page_twice(tmp_path: Path) -> None:
