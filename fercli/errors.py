@@ -56,7 +56,7 @@ class ImageRejected(Exception):
 REJECT_CODES: dict[str, str] = {
     "unreadable": "the file cannot be opened or read",
     "empty": "the file has no bytes",
-    "not_an_image": "the content is not PNG, JPEG, BMP, WebP, GIF or TIFF, nor a video, whatever the name says",
+    "not_an_image": "the content is not PNG, JPEG, BMP, WebP, GIF, TIFF, AVIF or HEIC, nor a video, whatever the name says",
     "unsupported": "the image is of a kind that is not read, such as a camera's raw file; it may well be whole",
     "unplayable": "the video cannot be opened: it is damaged, or OpenCV's FFmpeg does not know its codec",
     "damaged": "the image or the video is cut off or broken; of a video, the rows up to there stand",

@@ -72,6 +72,10 @@ class Tally:
             console.say(f"{remark}: {self.remarks[remark]:,}{hint}")
         if walk.passed_over:
             console.say(f"passed over, neither photos nor videos: {walk.passed_over:,}")
+        if walk.passed_over_raw:
+            console.say(
+                f"of these cameras' raw files: {walk.passed_over_raw:,}; save them as JPEG or TIFF in the camera maker's program"
+            )
         for path in walk.second_names:
             console.say(f"passed over, has its rows under another name: {console.name(path)}")
         for path in walk.copies:

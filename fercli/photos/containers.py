@@ -3,8 +3,10 @@
 from typing import IO
 
 VIDEO_SUFFIXES = frozenset((".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm"))
-# Of MP4's relatives, those that are photos (HEIC, AVIF, Canon's raw files) or sound.
-_NO_VIDEOS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis", b"crx ", b"M4A ", b"M4B ", b"M4P ")
+# Of MP4's relatives, those that are photos or sound.
+AVIF_BRANDS = (b"avif", b"avis")
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
+_NO_VIDEOS = (*AVIF_BRANDS, *HEIC_BRANDS, b"crx ", b"M4A ", b"M4B ", b"M4P ")  # b"crx ": Canon's raw files
 _MOST_BOXES = 1_000_000  # a live recording of a day has half as many; a hostile file could have us count for minutes
 _EBML, _SEGMENT = b"\x1aE\xdf\xa3", b"\x18S\x80g"
 

@@ -8,9 +8,21 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from PIL import BmpImagePlugin, GifImagePlugin, Image, ImageFile, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
+from PIL import (
+    AvifImagePlugin,
+    BmpImagePlugin,
+    ExifTags,
+    GifImagePlugin,
+    Image,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
 
 from fercli.errors import ImageRejected
 from fercli.files import MAX_PIXELS, Kind, kind_of
@@ -21,6 +33,16 @@ FILE_LIMIT = 256 << 20
 SECONDS = 30.0  # of processor time that a decoder may take for a photo; what it does between two reads is bounded by `headers`
 _SIDE_LIMIT = 65_500  # libjpeg's own limit; also keeps thin, endless images out
 
+
+def _heic(source: io.BytesIO) -> ImageFile.ImageFile:
+    try:
+        from pillow_heif import HeifImageFile  # an extra
+    except ImportError:
+        raise ImageRejected("unsupported", "it is HEIC, as phones write it; to read it: pip install 'fercli[heic]'") from None
+    image: ImageFile.ImageFile = HeifImageFile(source)
+    return image
+
+
 # Called directly, not by `Image.open`, whose guard against large images belongs to the whole process.
 _DECODERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "PNG": PngImagePlugin.PngImageFile,
@@ -29,10 +51,13 @@ _DECODERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "WEBP": WebPImagePlugin.WebPImageFile,
     "GIF": GifImagePlugin.GifImageFile,
     "TIFF": TiffImagePlugin.TiffImageFile,
+    "AVIF": AvifImagePlugin.AvifImageFile,
+    "HEIC": _heic,
 }
+_ISO = ("AVIF", "HEIC")
 
 # What Pillow's decoders raise for broken files: more than OSError (seen with Pillow 13.0.0: SyntaxError, ValueError and others).
-_DECODER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, NotImplementedError,
+_DECODER_ERRORS = (OSError, SyntaxError, ValueError, TypeError, KeyError, IndexError, EOFError, RuntimeError,
                    OverflowError, struct.error, MemoryError, AttributeError, ZeroDivisionError)  # fmt: skip
 _NOT_KNOWN = re.compile("unsupported|not (yet )?supported|unknown pixel mode|cannot handle", re.IGNORECASE)  # in Pillow's words
 
@@ -87,7 +112,13 @@ def decoded(path: Path, max_pixels: int, *, luma: bool = False, side: int | None
     with _content(path) as data:
         header = read_header(data)
         with _decoder(header, max_pixels, luma, side) as image:
-            yield image, header
+            yield image, _as_decoded(header, image) if header.format in _ISO else header
+
+
+def _as_decoded(header: Header, image: Image.Image) -> Header:
+    """Return the header with the size and the turn that the decoder found in the file's boxes: libheif turns by itself."""
+    turn = image.getexif().get(ExifTags.Base.Orientation, 1) if header.format == "AVIF" else 1
+    return replace(header, width=image.width, height=image.height, orientation=turn)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from fercli.errors import ImageRejected
 from fercli.photos import tiff
+from fercli.photos.containers import AVIF_BRANDS, HEIC_BRANDS
 
 _PARTS = 100_000  # segments, chunks or blocks of a file
 _SCANS = 100  # of a progressive JPEG: ten are usual, and each may take the time of a whole picture; libtiff has the same limit
@@ -19,6 +20,7 @@ _RUN_LENGTH_PIXELS = 16_000_000  # Pillow unpacks such BMP files in Python
 
 _BMP_HEADERS = tuple(struct.pack("<I", length) for length in (12, 16, 40, 52, 56, 64, 108, 124))
 
+_EXTENTS = re.compile(rb"\0\0\0\x14ispe....(.{8})", re.DOTALL)  # ISO/IEC 23008-12, 6.5.3
 _FILLING = re.compile(rb"\xff+")
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # the other pairs belong to the pixels
 
@@ -56,7 +58,7 @@ def read_header(data: bytes) -> Header:
                 raise ImageRejected("damaged", "its header is broken") from error
     if data[:4] in (b"II+\0", b"MM\0+"):
         raise ImageRejected("unsupported", "it is a BigTIFF, which is not read")
-    raise ImageRejected("not_an_image", "its content is not PNG, JPEG, BMP, WebP, GIF or TIFF")
+    raise ImageRejected("not_an_image", "its content is not PNG, JPEG, BMP, WebP, GIF, TIFF, AVIF or HEIC")
 
 
 def _png(data: bytes) -> Header:
@@ -204,6 +206,30 @@ def _tiff(data: bytes) -> Header:
     )
 
 
+def _iso(data: bytes) -> Header:
+    """AVIF and HEIC: boxes, of which `ispe` are the sizes of pictures and of tiles; the whole picture's is the largest."""
+    (length,) = struct.unpack_from(">I", data)
+    brands = {data[8:12], *(data[position : position + 4] for position in range(16, min(length, 512), 4))}
+    kind = "AVIF" if brands & set(AVIF_BRANDS) and data[8:12] not in HEIC_BRANDS[:4] else "HEIC"
+    position, parts, sizes = length, 0, [(0, 0)]
+    while position + 8 <= len(data):
+        size, box = struct.unpack_from(">I4s", data, position)
+        if box == b"meta":
+            sizes += [struct.unpack(">II", found[1]) for found in _EXTENTS.finditer(data, position, position + size)]
+            break
+        if size < 8:
+            break
+        position, parts = position + size, _counted(parts)
+    width, height = max(sizes, key=lambda size: size[0] * size[1])
+    if not width * height:
+        raise struct.error("no size")
+    return Header(kind, width, height, data)
+
+
+def _is_iso(data: bytes) -> bool:
+    return data[4:8] == b"ftyp" and data[8:12] in (*AVIF_BRANDS, *HEIC_BRANDS)
+
+
 def _counted(parts: int) -> int:
     if parts >= _PARTS:
         raise ImageRejected("too_large", f"it has over {_PARTS} parts of metadata; take them out")
@@ -220,5 +246,6 @@ _READERS: tuple[tuple[Callable[[bytes], bool], Callable[[bytes], Header]], ...] 
     (_begins(b"GIF87a", b"GIF89a"), _gif),
     (_begins(b"II*\0", b"MM\0*"), _tiff),
     (lambda data: data.startswith(b"RIFF") and data[8:12] == b"WEBP", _webp),
+    (_is_iso, _iso),
     (lambda data: data.startswith(b"BM") and data[14:18] in _BMP_HEADERS, _bmp),  # "BM" alone also begins words
 )

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import IO
 
 from fercli.files import Kind, kind_of
-from fercli.photos.containers import VIDEO_SUFFIXES, has_video_signature
+from fercli.photos.containers import AVIF_BRANDS, HEIC_BRANDS, VIDEO_SUFFIXES, has_video_signature
 from fercli.remote import RemotePath
 
 IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".webp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2")
 )
+RAW_SUFFIXES = frozenset((".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".dng", ".pef", ".srw"))
 COPIES = ".fercli-copies"  # a file that says so marks a folder of annotated copies, which are no photos to label
 
 
@@ -22,7 +23,8 @@ class Walk:
     """Every photo and video under the given files and folders, in a fixed order, each real file once.
 
     What is named singly is always taken for one. In a folder (recursively, names sorted by their bytes), they are the files with
-    a suffix or the first bytes of an image or a video; others are counted in `passed_over`, hidden ones are ignored. Links are
+    a suffix or the first bytes of an image or a video; others are counted in `passed_over` (cameras'
+    raw files in `passed_over_raw`, too), hidden ones are ignored. Links are
     followed. Nothing else is left out without a word: `second_names` are those of files and folders that came before under others,
     `copies` the folders marked by `COPIES` and not inputs themselves, and `unreadable` what cannot be listed or looked into.
     Iterating raises nothing: what cannot be read of a photo or a video is for the reader to say.
@@ -30,6 +32,7 @@ class Walk:
 
     inputs: Iterable[Path]
     passed_over: int = 0
+    passed_over_raw: int = 0
     second_names: list[Path] = field(default_factory=list)
     copies: list[Path] = field(default_factory=list)
     unreadable: list[tuple[Path, str]] = field(default_factory=list)
@@ -105,6 +108,7 @@ class Walk:
                 self.unreadable.append((path, getattr(error, "strerror", None) or str(error)))
                 return False
         self.passed_over += 1
+        self.passed_over_raw += path.suffix.lower() in RAW_SUFFIXES
         return False
 
     def _entries(self, folder: Path) -> Iterator[Path]:
@@ -160,5 +164,6 @@ def has_image_signature(start: bytes) -> bool:
     return (
         start.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"))
         or (start.startswith(b"RIFF") and start.endswith(b"WEBP"))
+        or (start[4:8] == b"ftyp" and start[8:12] in (*AVIF_BRANDS, *HEIC_BRANDS))
         or (start.startswith(b"BM") and start[6:10] == bytes(4))  # BMP's reserved bytes; "BM" alone also begins words
     )

@@ -190,7 +190,7 @@ def test_quiet_says_nothing_but_rejects(fercli: Run, photos: Path, tmp_path: Pat
     (photos / "bad.jpg").write_text("no image")
     talk = fercli("classify", photos, "-o", tmp_path / "s.csv", "-q").talk
     assert talk.splitlines() == [
-        f"reject: {photos / 'bad.jpg'}: not_an_image: its content is not PNG, JPEG, BMP, WebP, GIF or TIFF"
+        f"reject: {photos / 'bad.jpg'}: not_an_image: its content is not PNG, JPEG, BMP, WebP, GIF, TIFF, AVIF or HEIC"
     ]
 
 
