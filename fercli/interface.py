@@ -70,7 +70,7 @@ def train(
     out: Place | None = None,
     *,
     start: Place | Iterable[Place] = (),
-    teachers: Place | Iterable[Place] = (),
+    teacher: Place | Iterable[Place] = (),
     resume: bool = False,
     overwrite: bool = False,
     on_step: "Callable[[Step], None]" = lambda _: None,
@@ -80,7 +80,7 @@ def train(
     """Train a network of the registry to the end, into the folder `out` or `runs/<model>`, and return its epochs.
 
     `recipe` changes values of the registry's, by the names of `Recipe`, such as `epochs=5`. `start` names the runs, files or models
-    whose weights, or the mean of them, training begins with, `teachers` those whose answers the targets have a share of. `on_step`
+    whose weights, or the mean of them, training begins with, `teacher` those whose answers the targets have a share of. `on_step`
     and `on_epoch` are called as training goes on.
 
     Raises UsageError for what is missing or does not go together, IntegrityError for a data set or checkpoint that is not what it
@@ -93,7 +93,7 @@ def train(
         Path(data),
         _place(out),
         start=_places(start),
-        teachers=_places(teachers),
+        teachers=_places(teacher),
         resume=resume,
         overwrite=overwrite,
         **recipe,
