@@ -30,7 +30,7 @@ from fercli.photos.headers import Header, read_header
 from fercli.photos.walk import opened
 
 FILE_LIMIT = 256 << 20
-SECONDS = 30.0  # of processor time that a decoder may take for a photo; what it does between two reads is bounded by `headers`
+SECONDS = 20.0  # of processor time that a decoder may take for a photo; what it does between two reads is bounded by `headers`
 _SIDE_LIMIT = 65_500  # libjpeg's own limit; also keeps thin, endless images out
 
 

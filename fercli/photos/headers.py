@@ -16,7 +16,7 @@ from fercli.photos.containers import AVIF_BRANDS, HEIC_BRANDS
 
 _PARTS = 100_000  # segments, chunks or blocks of a file
 _SCANS = 100  # of a progressive JPEG: ten are usual, and each may take the time of a whole picture; libtiff has the same limit
-_RUN_LENGTH_PIXELS = 16_000_000  # Pillow unpacks such BMP files in Python
+_RUN_LENGTH_BYTES, _RUN_LENGTH_PIXELS = 2_000_000, 16_000_000  # Pillow unpacks such BMP files in Python, a run at a time
 
 _BMP_HEADERS = tuple(struct.pack("<I", length) for length in (12, 16, 40, 52, 56, 64, 108, 124))
 
@@ -184,10 +184,9 @@ def _bmp(data: bytes) -> Header:
         width, height = struct.unpack_from("<HH", data, 18)
         return Header("BMP", width, height, data)
     width, height, _, _, packing = struct.unpack_from("<iiHHI", data, 18)
-    if packing in (1, 2) and width * abs(height) > _RUN_LENGTH_PIXELS:
-        raise ImageRejected(
-            "too_large", f"it is a run-length BMP of {width} x {abs(height)} pixels; the limit is {_RUN_LENGTH_PIXELS}"
-        )
+    if packing in (1, 2) and (width * abs(height) > _RUN_LENGTH_PIXELS or len(data) > _RUN_LENGTH_BYTES):
+        limits = f"{_RUN_LENGTH_BYTES} bytes and {_RUN_LENGTH_PIXELS} pixels"
+        raise ImageRejected("too_large", f"it is a run-length BMP of {len(data)} bytes; the limits of such are {limits}")
     return Header("BMP", width, abs(height), data)
 
 

@@ -126,6 +126,7 @@ def run_length_bmp(side: int, runs: bytes) -> bytes:
 def test_promise_13_run_length_bmp_is_read_if_it_is_small(tmp_path: Path) -> None:
     assert set(gray(tmp_path / "x", run_length_bmp(8, b"\x08\x63\0\0" * 8 + b"\0\1")).ravel()) == {0x63}
     assert code_of(tmp_path / "x", run_length_bmp(9000, b"\0\0" * 9000)) == "too_large"
+    assert code_of(tmp_path / "x", run_length_bmp(1100, b"\1\5" * 1_100_000)) == "too_large"
 
 
 @pytest.mark.parametrize("bits", [12, 16])
