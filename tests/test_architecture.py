@@ -58,5 +58,6 @@ def test_every_module_has_its_test() -> None:
             continue
         wing = path.relative_to(PACKAGE).parts[0]
         where = tests / {"photos": "test_photos", path.name: ""}.get(wing, wing)  # tests/photos holds the photos
-        if path.name not in {"options.py", "progress.py", "errors.py", "version.py", "augmentation.py", "geometry.py"}:
+        tried_elsewhere = {"options.py", "progress.py", "errors.py", "version.py", "augmentation.py", "geometry.py"}
+        if path.name not in tried_elsewhere | {"cascade.py", "pyramid.py"}:  # parts of mtcnn.py
             assert (where / f"test_{path.name}").is_file(), path
