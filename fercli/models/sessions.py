@@ -38,6 +38,7 @@ def open_session(graph: bytes, threads: int = 1, *, graphics: bool = True) -> on
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # other threads decode photos meanwhile
     options.log_severity_level = 4
+    options.enable_mem_pattern = False  # a plan for each shape takes 60 MB more where photos differ in size, and no less time
     usable = onnxruntime.get_available_providers() if graphics else ["CPUExecutionProvider"]
     providers = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in usable]
     try:

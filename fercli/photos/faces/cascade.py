@@ -24,7 +24,8 @@ _FOUND, _SURE = 0.4, 0.7  # that pass the third, and the last look
 _CLOSER, _WIDER = 0.85, 1.18
 _MOST = 1500  # places that go on from a network, the best: a picture of nothing but faces must not take all memory
 _TOGETHER = 8  # places that a network sees in one go; fewer or more take longer
-_TILE = 512  # rows and columns of a photo that the first network sees in one go, so that memory is bounded
+_COMPARED = 128  # of these places with all of them in one go, so that memory is bounded
+_TILE = 256  # rows and columns of a photo that the first network sees in one go, so that memory is bounded
 
 
 class Cascade:
@@ -76,7 +77,7 @@ class Cascade:
 
     def _refined(self, pyramid: Pyramid, boxes: Floats, passing: float) -> Floats:
         squares = _squares(boxes)
-        box, score = self._seen(self._refinement, ("box", "score"), pyramid, squares, _MIDDLE)
+        box, score = _run(self._refinement, ("box", "score"), pyramid.patches(squares, _MIDDLE))
         boxes = _moved(squares, box)
         kept = np.flatnonzero(score[:, 0] > passing)
         return boxes[kept[_best(boxes[kept], score[kept, 0], 0.7)]]
@@ -84,7 +85,7 @@ class Cascade:
     def _landmarks(self, pyramid: Pyramid, boxes: Floats) -> Floats:
         """Return eyes, nose and corners of the mouth (N,5,2), as the third network sees them, of what it takes for faces."""
         squares = _squares(boxes)
-        box, score, marks = self._seen(self._output, ("box", "score", "landmarks"), pyramid, squares, _LAST)
+        box, score, marks = _run(self._output, ("box", "score", "landmarks"), pyramid.patches(squares, _LAST))
         boxes = _moved(squares, box)
         kept = np.flatnonzero(score[:, 0] > _FOUND)
         kept = kept[_best(boxes[kept], score[kept, 0], 0.7, of_smaller=True)]
@@ -95,22 +96,19 @@ class Cascade:
 
     def _scores(self, pyramid: Pyramid, squares: Floats) -> Floats:
         """Return the mean score of each face, set upright: as it is framed, mirrored, closer and wider."""
-        looks = ((1, False), (1, True), (_CLOSER, False), (_WIDER, False))
-        scores = [
-            self._seen(self._output, ("score",), pyramid, squares * np.array([1, 1, factor, 1], np.float32), _LAST, mirrored)[0]
-            for factor, mirrored in looks
-        ]
-        mean: Floats = np.mean(scores, axis=0)[:, 0]
+        looks = np.concatenate([squares * np.array([1, 1, factor, 1], np.float32) for factor in (1, _CLOSER, _WIDER)])
+        seen = pyramid.patches(looks, _LAST)
+        mirrored = seen[: len(squares), ..., ::-1]
+        (scores,) = _run(self._output, ("score",), np.concatenate([seen, mirrored]))
+        mean: Floats = scores.reshape(4, -1).mean(axis=0)
         return mean
 
-    def _seen(
-        self, network: Any, outputs: Sequence[str], pyramid: Pyramid, squares: Floats, side: int, mirrored: bool = False
-    ) -> list[Floats]:
-        parts = []
-        for start in range(0, max(1, len(squares)), _TOGETHER):
-            patches = pyramid.patches(squares[start : start + _TOGETHER], side)
-            parts.append(network.run(outputs, {"pixels": np.ascontiguousarray(patches[..., ::-1]) if mirrored else patches}))
-        return [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+def _run(network: Any, outputs: Sequence[str], patches: Floats) -> list[Floats]:
+    """Return a network's outputs for patches (N,1,side,side)."""
+    starts = range(0, max(1, len(patches)), _TOGETHER)
+    parts = [network.run(outputs, {"pixels": patches[start : start + _TOGETHER]}) for start in starts]
+    return [np.concatenate(part) for part in zip(*parts, strict=True)]
 
 
 def _tiles(level: NDArray[np.uint8]) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
@@ -142,8 +140,14 @@ def _best(boxes: Floats, scores: Floats, most: float, of_smaller: bool = False) 
     boxes = boxes[order]
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     low, high = boxes[:, :2].T, boxes[:, 2:].T
-    width, height = (np.maximum(np.minimum.outer(b, b) - np.maximum.outer(a, a), 0) for a, b in zip(low, high, strict=True))
-    shared = width * height
-    whole = np.minimum(areas[:, None], areas) if of_smaller else areas[:, None] + areas - shared
-    kept: NDArray[np.intp] = order[~np.triu(shared > most * whole, k=1).any(axis=0)]
+    beaten = np.zeros(len(boxes), bool)
+    for start in range(0, len(boxes), _COMPARED):
+        some = slice(start, start + _COMPARED)
+        width, height = (
+            np.maximum(np.minimum.outer(b[some], b) - np.maximum.outer(a[some], a), 0) for a, b in zip(low, high, strict=True)
+        )
+        shared = width * height
+        whole = np.minimum(areas[some, None], areas) if of_smaller else areas[some, None] + areas - shared
+        beaten |= np.triu(shared > most * whole, k=start + 1).any(axis=0)
+    kept: NDArray[np.intp] = order[~beaten]
     return kept

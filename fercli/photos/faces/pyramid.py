@@ -9,6 +9,7 @@ Floats = NDArray[np.float32]
 
 _STEP = 2**-0.5  # from one size to the next
 _SMALLER = 0.8  # of the photo's side is worth a size of its own
+_TOGETHER = 64  # squares that are cut out in one go, so that memory is bounded
 _ABOVE = 4  # sizes above that in which the smallest faces fill a cell: four times as large, for networks that look closer
 
 
@@ -38,6 +39,10 @@ class Pyramid:
         Lengths are in pixels of the photo, turns in radians. Each comes from the smallest level that has as many pixels; beyond the
         photo its border is repeated.
         """
+        cut = [self._cut(squares[start : start + _TOGETHER], side) for start in range(0, max(1, len(squares)), _TOGETHER)]
+        return np.concatenate(cut)
+
+    def _cut(self, squares: Floats, side: int) -> Floats:
         level = np.clip(np.searchsorted(-self.scales, -0.99 * side / squares[:, 2], side="right") - 1, 0, None)
         x, y, length = (squares[:, :3] * self.scales[level, None]).T[..., None, None]
         along = ((np.arange(side, dtype=np.float32) + 0.5) / side - 0.5) * length
