@@ -201,7 +201,7 @@ MODELS: dict[str, Model] = {
 }
 
 ENSEMBLES: dict[str, Ensemble] = {
-    "ensemble": Ensemble("ensemble", "the best networks together", members=("compact", "deep", "deep-hog"), temperature=0.8263),
+    "ensemble": Ensemble("ensemble", "the best networks together", members=("compact", "deep", "deep-hog"), temperature=0.8339),
 }
 
 DEFAULT_MODEL = "compact"  # of classify
