@@ -1,4 +1,3 @@
-import gc
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -75,17 +74,15 @@ def test_promise_21_outcomes_come_before_the_walk_ends(tmp_path: Path, monkeypat
 def test_promise_21_memory_does_not_grow_with_the_photos(monkeypatch: pytest.MonkeyPatch, did: Did) -> None:
     """A fake walk, a fake decoder and a fake network; `tests/bench/million.py` does the same a million times."""
     monkeypatch.setattr(loading, "read_photo", lambda *_: Photo(np.full((48, 48), 7, np.uint8)))
-    count, held = 4_000, {}
+    count = 8_000  # whose crops have 18 MB
     tracemalloc.start()
     paths = (Path(f"/nowhere/{number}.png") for number in range(count))
-    for done, _ in enumerate(classify(paths, FakeLabeller(), WholeImage()), start=1):
-        if done in {1000, count - 100}:
-            gc.collect()
-            held[done] = tracemalloc.get_traced_memory()[0]
+    done = sum(1 for _ in classify(paths, FakeLabeller(), WholeImage()))
+    _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert done == count
     did(count, "photos")
-    assert held[count - 100] - held[1000] < 30 * count
+    assert peak < 9_000_000  # how far the threads are ahead of one another differs from moment to moment
 
 
 def test_no_photos() -> None:
