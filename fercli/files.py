@@ -187,9 +187,12 @@ def write_json(path: Path, value: object, *, overwrite: bool = True) -> None:
 
 
 def move(path: Path, target: Path) -> None:
-    """Give a file of ours another name in its folder, in place of what had it."""
-    os.replace(path, target)
-    _sync_folder(target.parent)
+    """Give a file of ours another name in its folder, in place of what had it; FercliError if that fails."""
+    try:
+        os.replace(path, target)
+        _sync_folder(target.parent)
+    except OSError as error:
+        raise FercliError(f"{target} cannot be written ({error.strerror or error}); free some space, and go on.") from error
 
 
 def remove(path: Path) -> None:
