@@ -110,8 +110,9 @@ def kills(_: str) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return every file by name; the speed, which each run measures anew, is left out."""
+    """Return every file by name, but for the speed, which each run measures anew, and the pages of a journal kept for --update."""
     found = {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+    found |= {name: b"" for name in found if name.endswith(".fercli-finished")}
     return {name: re.sub(rb'"images_per_second": [0-9.]+', b"", data) for name, data in found.items()}
 
 
