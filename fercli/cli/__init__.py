@@ -86,4 +86,4 @@ def _run() -> int:
     except SystemExit as end:  # as after completion
         code = end.code if isinstance(end.code, int) else 0
     sys.stdout.flush()
-    return code
+    return code if arguments else UsageError.exit_code  # a script that names no command has a mistake in it
