@@ -144,7 +144,7 @@ def _shrunk(image: Image.Image, side: int) -> Image.Image:
     if scale >= 1:
         return image
     width, height = (max(1, round(length * scale)) for length in image.size)
-    return image.resize((width, height), Image.Resampling.BOX, reducing_gap=2.0)
+    return image.resize((width, height), Image.Resampling.BOX, reducing_gap=1.5)
 
 
 def recompressed(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
@@ -165,6 +165,11 @@ def square_around(photo: NDArray[np.uint8]) -> Frame:
 def shrunk(photo: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
     """Return a grey photo area-averaged so that neither side is longer than `side`, or as it is if neither is."""
     return photo if max(photo.shape) <= side else np.asarray(_shrunk(Image.fromarray(photo), side), np.uint8)
+
+
+def halved(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return a grey photo at half its size, each pixel the mean of four."""
+    return np.asarray(Image.fromarray(photo).reduce(2), np.uint8)
 
 
 def turned(photo: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
@@ -199,6 +204,8 @@ def _upright(photo: NDArray[np.uint8], box: Box, side: int) -> NDArray[np.uint8]
     if inside.shape != size[::-1]:
         method = Image.Resampling.BOX if scale < 1 else Image.Resampling.BICUBIC
         inside = np.asarray(Image.fromarray(inside).resize(size, method), np.uint8)
+    if inside.shape == (side, side):
+        return inside
     left, top = min(left, side - size[0]), min(top, side - size[1])
     return np.pad(inside, ((top, side - top - size[1]), (left, side - left - size[0])), mode="edge")
 

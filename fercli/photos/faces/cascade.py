@@ -137,10 +137,12 @@ def _moved(squares: Floats, by: Floats) -> Floats:
 def _best(boxes: Floats, scores: Floats, most: float, of_smaller: bool = False) -> NDArray[np.intp]:
     """Return the numbers of those boxes, best first, that no better one overlaps by more than `most` of their union."""
     order = np.argsort(-scores, kind="stable")[:_MOST]
+    if len(order) < 2:  # as in most sizes of most photos
+        return order
     boxes = boxes[order]
     areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
     low, high = boxes[:, :2].T, boxes[:, 2:].T
-    beaten = np.zeros(len(boxes), bool)
+    numbers, beaten = np.arange(len(boxes)), np.zeros(len(boxes), bool)
     for start in range(0, len(boxes), _COMPARED):
         some = slice(start, start + _COMPARED)
         width, height = (
@@ -148,6 +150,7 @@ def _best(boxes: Floats, scores: Floats, most: float, of_smaller: bool = False) 
         )
         shared = width * height
         whole = np.minimum(areas[some, None], areas) if of_smaller else areas[some, None] + areas - shared
-        beaten |= np.triu(shared > most * whole, k=start + 1).any(axis=0)
+        better = numbers[some, None] < numbers
+        beaten |= (better & (shared > most * whole)).any(axis=0)
     kept: NDArray[np.intp] = order[~beaten]
     return kept

@@ -3,12 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.photos.images import shrunk
+from fercli.photos.images import halved, shrunk
 
 Floats = NDArray[np.float32]
 
 _STEP = 2**-0.5  # from one size to the next
-_SMALLER = 0.8  # of the photo's side is worth a size of its own
+_SMALLER = 0.6  # of the photo's side is worth a size of its own
+_FROM = 1.9  # times as large is what a size is made from: from less, its pixels would be too uneven means of pixels
+_HALVED = 2.8  # times the first size is worth halving first, which is quick
 _TOGETHER = 64  # squares that are cut out in one go, so that memory is bounded
 _ABOVE = 4  # sizes above that in which the smallest faces fill a cell: four times as large, for networks that look closer
 
@@ -20,13 +22,15 @@ class Pyramid:
     """
 
     def __init__(self, photo: NDArray[np.uint8], smallest: float, largest: float, cell: int) -> None:
-        longest = max(photo.shape)
-        self.levels, sides = [photo], [longest * cell / smallest / _STEP**_ABOVE]
-        while sides[-1] * min(photo.shape) >= cell * longest:
-            if sides[-1] < _SMALLER * longest:
-                # From the photo itself or, which is faster, from the size that is twice as large.
-                self.levels.append(shrunk(self.levels[max(0, len(self.levels) - 2)], round(sides[-1])))
-            sides.append(sides[-1] * _STEP)
+        longest, side = max(photo.shape), max(photo.shape) * cell / smallest / _STEP**_ABOVE
+        self.levels = [photo]
+        while max(self.levels[-1].shape) > _HALVED * side:
+            self.levels.append(halved(self.levels[-1]))
+        while side * min(photo.shape) >= cell * longest:
+            if side < _SMALLER * longest:
+                source = next(level for level in reversed(self.levels) if max(level.shape) > _FROM * side or level is photo)
+                self.levels.append(shrunk(source, round(side)))
+            side *= _STEP
         self.scales = np.array([max(level.shape) / longest for level in self.levels], np.float32)
         self.searched = np.flatnonzero((self.scales < 1.01 * cell / smallest) & (self.scales > 1.01 * cell / largest)).tolist()
         self._pixels = np.concatenate([level.ravel() for level in self.levels])
@@ -65,5 +69,6 @@ class Pyramid:
 def _neighbours(places: Floats, length: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
     """Return the pixels before and after each place on an axis, and how far it lies between them."""
     before = np.floor(places)
-    first, second = (np.clip(number, 0, length - 1).astype(np.intp) for number in (before, before + 1))
-    return first, second, places - before
+    first = before.astype(np.intp)
+    second = np.minimum(np.maximum(first + 1, 0), length - 1)
+    return np.minimum(np.maximum(first, 0), length - 1), second, places - before
