@@ -158,6 +158,8 @@ def _decoder(header: Header, max_pixels: int, luma: bool, side: int | None) -> I
                 stack.enter_context(_pixels.taken(pixels))
                 stack.enter_context(_guard_lifted(pixels))
             image = _DECODERS[header.format](_Source(header.data))
+            if not _is_as_told(header, image):
+                raise ImageRejected("damaged", "its header tells one size and its pixels have another")
             if luma and header.format == "JPEG" and image.mode in {"RGB", "L"}:
                 _set_draft(image, side)
             if not header.at_once:
@@ -172,6 +174,13 @@ def _decoder(header: Header, max_pixels: int, luma: bool, side: int | None) -> I
         if _NOT_KNOWN.search(str(error)):
             raise ImageRejected("unsupported", f"it is of a kind that is not read ({_sentence(error)})") from error
         raise ImageRejected("damaged", f"it is cut off or broken ({_sentence(error)})") from error
+
+
+def _is_as_told(header: Header, image: Image.Image) -> bool:
+    """Tell whether the decoder found the size that the limits were held against: of two headers in a file it may take the other."""
+    if header.format in _ISO:  # cropped or turned by boxes that only its decoder reads
+        return image.width * image.height <= header.width * header.height
+    return image.size == (header.width, header.height)
 
 
 @contextlib.contextmanager

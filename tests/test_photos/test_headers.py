@@ -117,6 +117,18 @@ def test_promise_14_a_webp_is_rejected_by_its_header(tmp_path: Path, data: bytes
     assert code_of(tmp_path / "x", b"RIFF" + struct.pack("<I", len(data) + 4) + b"WEBP" + data) == "too_large"
 
 
+@pytest.mark.parametrize("first", [b"IHDR", b"tEXt"])
+def test_promise_14_a_png_of_two_sizes_is_decoded_by_neither(tmp_path: Path, first: bytes) -> None:
+    """The second header is the one that a decoder goes by, and may be a bomb."""
+    small, large = (struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0) for side in (10, 20_000))
+    chunks = ((first, small), (b"IHDR", large), (b"IDAT", zlib.compress(bytes(20_001 * 300))), (b"IEND", b""))
+    data = b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(kind, content) for kind, content in chunks)
+    path = tmp_path / "x.png"
+    path.write_bytes(data)
+    with pytest.raises(ImageRejected, match="tells one size and its pixels have another"):
+        read_gray(path)
+
+
 def run_length_bmp(side: int, runs: bytes) -> bytes:
     head = struct.pack("<IiiHHIIiiII", 40, side, side, 1, 8, 1, len(runs), 0, 0, 256, 0)
     palette = bytes(value for grey in range(256) for value in (grey, grey, grey, 0))
