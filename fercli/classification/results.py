@@ -40,6 +40,8 @@ def _rows_of(path: Path) -> Iterator[Row]:
         for row in reader(path):
             if "path" not in row:
                 raise FercliError(f"{path} has no column path; give the results that fercli classify wrote.")
+            if not isinstance(row["path"], str | None):
+                raise ValueError(f"its path is {row['path']!r}")
             number += 1
             yield row
     except (OSError, ValueError, csv.Error) as error:  # ValueError: JSON, Unicode, and what pyarrow raises

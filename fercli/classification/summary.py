@@ -7,6 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -158,13 +159,13 @@ def summarise(rows: Iterable[Row], by: Sequence[str] = ("folder",)) -> Summary:
     groups: dict[tuple[str, ...], Group] = {}
     at_hand: dict[tuple[str, ...], Group] = {}  # those that rows of the photo at hand fall into
     seen, path, matched = array("q"), None, True
-    for number, row in enumerate(_with_first(first, rows), start=1):
-        if row["path"] != path or not seen:
+    for number, row in enumerate(chain([first], rows), start=1):
+        status, label, probabilities = _read(row, number)
+        names = _names(row, number, parts.values())
+        if row["path"] != path:
             _end_photo(at_hand, summary, matched)
             path, at_hand, matched = row["path"], {}, True
             seen.append(hash(path))
-        names = tuple(part(row) for part in parts.values())
-        status, label, probabilities = _read(row, number)
         summary.everything.add(status, label, probabilities)
         if None in names:
             matched = False
@@ -190,21 +191,29 @@ def _end_photo(at_hand: dict[tuple[str, ...], Group], summary: Summary, matched:
         group.end_photo()
 
 
-def _with_first(first: Row, rows: Iterator[Row]) -> Iterator[Row]:
-    yield first
-    yield from rows
-
-
 def _read(row: Row, number: int) -> tuple[str, str | None, Sequence[float] | None]:
     try:
+        if not row["path"]:
+            raise ValueError("it has no path")
         if row["face"] in (None, ""):
             return str(row["status"]), None, None
         probabilities = [float(row[label]) for label in LABELS]
     except (KeyError, TypeError, ValueError) as error:
-        raise FercliError(f"Row {number} is no row of results ({error}); give what fercli classify wrote.") from error
+        raise _not_results(number, error) from error
     if not all(0 <= value <= 1 for value in probabilities):
         raise FercliError(f"Row {number} has a probability outside 0 to 1; give what fercli classify wrote.")
     return str(row.get("status")), row.get("label"), probabilities
+
+
+def _names(row: Row, number: int, parts: Iterable[Part]) -> tuple[str | None, ...]:
+    try:
+        return tuple(part(row) for part in parts)
+    except (KeyError, TypeError, ValueError) as error:
+        raise _not_results(number, error) from error
+
+
+def _not_results(number: int, error: Exception) -> FercliError:
+    return FercliError(f"Row {number} is no row of results ({error}); give what fercli classify wrote.")
 
 
 def _parts_of(text: str, row: Row) -> dict[str, Part]:

@@ -149,6 +149,12 @@ def test_rows_that_are_no_results_are_refused() -> None:
         (row,) = table(STUDY[1:2])
         with pytest.raises(FercliError, match="Row 1 "):
             summarise([row | change])
+    (row,) = table(STUDY[1:2])
+    for change, by in (({"path": None}, "folder"), ({"time": "noon"}, "minute"), ({"time": [1]}, "minute")):
+        with pytest.raises(FercliError, match="Row 1 is no row of results"):
+            summarise([row | change], [by])
+    with pytest.raises(FercliError, match="Row 2 is no row of results .'week'"):
+        summarise([row | {"week": 1}, row], ["week"])
 
 
 def test_a_large_file_is_read_in_bounded_memory(tmp_path: Path) -> None:
