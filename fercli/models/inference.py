@@ -171,7 +171,7 @@ def _read(weights: WeightsFile) -> Weights:
         return read_weights(weights.path, weights.sha256)
     from fercli.models.networks.conversion import converted  # imports Keras, which what is trained now does without
 
-    return converted(weights.path)
+    return converted(weights.path, weights.sha256)
 
 
 def _refuse_other_graph(stored: Weights, model: Model, temperature: float, path: Path) -> None:
@@ -182,7 +182,7 @@ def _refuse_other_graph(stored: Weights, model: Model, temperature: float, path:
     if (
         graph.inputs != {"pixels": pixels} | hog
         or list(graph.outputs.values()) != [Value(np.dtype(np.float32), (len(model.labels),))]
-        or graph.tensors.get(TEMPERATURE) != np.float32(temperature)
+        or not np.array_equal(graph.tensors.get(TEMPERATURE, ()), [np.float32(temperature)])
     ):
         raise IntegrityError(f"{path} does not hold the network {model.name} that it says it does; give another, or train again.")
 

@@ -81,6 +81,14 @@ def test_a_temperature_beyond_reason_is_refused(temperature: object, run: Path, 
         Labeller(own_weights(tmp_path / "w.onnx"))
 
 
+def test_promise_7_a_temperature_a_label_never_loads(run: Path, tmp_path: Path) -> None:
+    graph = read_weights(run / "model.onnx").graph
+    several = replace(graph, tensors=graph.tensors | {"temperature": np.ones(7, np.float32)})
+    write_weights(several, METADATA, tmp_path / "w.onnx")
+    with pytest.raises(IntegrityError, match="does not hold the network"):
+        Labeller(own_weights(tmp_path / "w.onnx"))
+
+
 def test_names_of_weights(run: Path) -> None:
     assert own_weights(run).path == own_weights(run / "model.onnx").path
     assert own_weights(run).title == own_weights(run / "model.onnx").title == str(run)
@@ -108,11 +116,11 @@ def test_promise_18_a_run_of_any_name(tmp_path: Path) -> None:
     assert own_weights(tmp_path / "two\n\x1b[31mlines").title == f"{tmp_path}/two\\n\\x1b[31mlines"
 
 
-def test_a_model_without_weights_says_how_to_get_them() -> None:
-    missing = [name for name, model in MODELS.items() if not model.sha256]
-    for name in missing:
-        with pytest.raises(UsageError, match=f"fercli train --model {name}"):
-            shipped_weights(name)
+def test_a_model_without_weights_says_how_to_get_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODELS, "deep", replace(MODELS["deep"], sha256=None))
+    with pytest.raises(UsageError, match="fercli train --model deep"):
+        shipped_weights("deep")
+    assert "deep" not in [item.title for item in all_weights()]
 
 
 def test_weights_of_another_model_or_label_order_are_refused(run: Path, tmp_path: Path) -> None:
