@@ -111,13 +111,13 @@ def decoded(path: Path, text: str) -> Outcome:
         identity = Identity(**found["identity"]) if found["identity"] is not None else None
         moment = Moment(**found["moment"]) if found["moment"] is not None else None
         outcome = Outcome(path, tuple(map(_face, found["faces"])), reject, identity, found["small"], moment)
-        whole = identity is None or all(type(value) is int for value in vars(identity).values())
+        numbers = identity is None or all(type(value) is int for value in vars(identity).values())
         known = reject is None or (reject.code in REJECT_CODES and isinstance(reject.reason, str))
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"no outcome: {type(error).__name__}") from error
-    if not (whole and known and isinstance(outcome.small, bool)):
+    if not (numbers and known and isinstance(outcome.small, bool)):
         raise ValueError("an outcome of other values")
-    if moment and not (type(moment.frame) is int and moment.frame >= 0 and _is_number(moment.time) and moment.time >= 0):
+    if moment and not (_is_whole(moment.frame) and moment.frame >= 0 and _is_number(moment.time) and moment.time >= 0):
         raise ValueError("a moment that is none")
     return outcome
 
@@ -125,15 +125,20 @@ def decoded(path: Path, text: str) -> Outcome:
 def _face(found: dict[str, Any]) -> Face:
     box, score, probabilities = Box(**found["box"]), found["detection_score"], tuple(found["probabilities"])
     person = found["person"]
-    if not all(type(value) is int and abs(value) <= 1 << 31 for value in vars(box).values()):
+    if not all(map(_is_whole, vars(box).values())) or min(box.width, box.height) < 1:
         raise ValueError("a box of other than whole numbers of pixels")
     if score is not None and not _is_number(score):
         raise ValueError("a score that is no number")
     if len(probabilities) != len(LABELS) or not all(_is_number(value) and 0 <= value <= _MOST for value in probabilities):
         raise ValueError(f"other than {len(LABELS)} probabilities")
-    if person is not None and not (type(person) is int and person > 0):
+    if person is not None and not (_is_whole(person) and person > 0):
         raise ValueError("a person without a number")
     return Face(box, score, probabilities, person)
+
+
+def _is_whole(value: object) -> bool:
+    """Tell whether this is a whole number of 32 bits, as Parquet's columns take it."""
+    return type(value) is int and -(2**31) <= value < 2**31
 
 
 def _is_number(value: object) -> bool:
