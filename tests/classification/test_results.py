@@ -45,7 +45,7 @@ def test_broken_results_are_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(FercliError, match="after row 1"):
         list(read_results(tmp_path / "r.jsonl"))
     (tmp_path / "r.jsonl").write_text('{"path": "x"}\n{"path": 3}')
-    with pytest.raises(FercliError, match="after row 1 .its path is 3"):
+    with pytest.raises(FercliError, match=r"after row 1 .its path is 3"):
         list(read_results(tmp_path / "r.jsonl"))
     (tmp_path / "r.parquet").write_text("no")
     (tmp_path / "r.txt").write_text("no")

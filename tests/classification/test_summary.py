@@ -153,7 +153,7 @@ def test_rows_that_are_no_results_are_refused() -> None:
     for change, by in (({"path": None}, "folder"), ({"time": "noon"}, "minute"), ({"time": [1]}, "minute")):
         with pytest.raises(FercliError, match="Row 1 is no row of results"):
             summarise([row | change], [by])
-    with pytest.raises(FercliError, match="Row 2 is no row of results .'week'"):
+    with pytest.raises(FercliError, match=r"Row 2 is no row of results .'week'"):
         summarise([row | {"week": 1}, row], ["week"])
 
 
