@@ -150,9 +150,9 @@ def test_rows_that_are_no_results_are_refused() -> None:
         with pytest.raises(FercliError, match="Row 1 "):
             summarise([row | change])
     (row,) = table(STUDY[1:2])
-    for change, by in (({"path": None}, "folder"), ({"time": "noon"}, "minute"), ({"time": [1]}, "minute")):
+    for column, value, by in (("path", None, "folder"), ("time", "noon", "minute"), ("time", [1], "minute")):
         with pytest.raises(FercliError, match="Row 1 is no row of results"):
-            summarise([row | change], [by])
+            summarise([row | {column: value}], [by])
     with pytest.raises(FercliError, match=r"Row 2 is no row of results .'week'"):
         summarise([row | {"week": 1}, row], ["week"])
 
