@@ -12,6 +12,7 @@ import numpy as np
 from fercli.models.graphs import FLOAT, Graph, Shape
 
 _MOST_VALUES = 1 << 20  # of one result, an image, unless what it is made from has more: what a hostile graph may cost
+_MOST_AXES = 4
 _PADDINGS = ("SAME_UPPER", "VALID")
 
 
@@ -97,9 +98,6 @@ def _unsqueeze(shapes: Sequence[Shape], axes: Shape) -> Shape:
     return tuple(shape)
 
 
-_MOST_AXES = 4
-
-
 def _flatten(shapes: Sequence[Shape], axis: int) -> Shape:
     shape = _same(shapes)
     if axis != 1:
@@ -125,6 +123,8 @@ def _slice(shapes: Sequence[Shape], axes: Shape, starts: Shape, ends: Shape) -> 
 
 def _reduce(shapes: Sequence[Shape], axes: Shape, keepdims: int) -> Shape:
     shape = list(_same(shapes))
+    if not axes:  # means all of them
+        raise ValueError("no mean over the batch")
     for axis in axes:
         if not axis > 0 or keepdims != 1:
             raise ValueError(f"no mean over axis {axis}")

@@ -40,6 +40,8 @@ def test_the_work_of_a_graph() -> None:
         (lambda: with_node(2, output="float"), "float is computed twice"),
         (lambda: with_node(2, output="mean/mean"), "mean/mean is computed twice"),
         (lambda: with_node(3, attributes={"axes": (9,)}), "no such axis"),
+        (lambda: with_node(3, operator="ReduceMean", attributes={"axes": (), "keepdims": 1}), "no mean over the batch"),
+        (lambda: with_node(3, operator="ReduceMean", attributes={"axes": (0,), "keepdims": 1}), "no mean over axis 0"),
         (lambda: with_node(4, attributes={"auto_pad": "SAME_UPPER", "strides": (0, 1)}), "no such window"),
         (lambda: with_node(4, attributes={"auto_pad": "NOTSET", "strides": (1, 1)}), "no such window"),
         (lambda: with_node(4, attributes={"auto_pad": "SAME_UPPER", "strides": (1, 1), "pads": (9, 9, 9, 9)}), "does not fit"),
