@@ -1,10 +1,10 @@
-"""Training state, and finished weights of older versions, as safetensors files, read strictly.
+"""Training state, and finished weights of older versions, as safetensors files.
 
-That is what was written, and exact names, shapes, types, finite values.
+They are read strictly: only what fercli wrote, with exactly the expected names, shapes and types, and finite values.
 
-The format itself notices no flipped bit of a value, so a digest of all that a file holds stands in it. A file's header holds
-one metadata key, `fercli`, with JSON text: safetensors writes several keys in random order (0.8.0), and the same weights must give
-the same bytes.
+The format itself does not notice a flipped bit in a value, so each file carries a digest of everything in it. Its header has a
+single metadata key, `fercli`, with JSON text: safetensors writes several keys in random order (0.8.0), and the same weights must
+give the same bytes.
 """
 
 import hashlib
@@ -14,16 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from fercli.errors import IntegrityError, UsageError
 from fercli.files import Kind, kind_of, write_atomically
+from fercli.models.graphs import Tensors
 
 _KEY = "fercli"
 _DIGEST = "content_sha256"  # among the metadata
-Tensors = dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)

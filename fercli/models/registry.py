@@ -4,7 +4,7 @@ A new network is one class in `architectures` and one record here; every command
 """
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ class Model:
     published: tuple[Published, ...] = ()
     sha256: str | None = None  # of weights/<name>.onnx; None while no weights are shipped
     input_size: int = SIDE
-    labels: tuple[str, ...] = field(default=LABELS)
+    labels: tuple[str, ...] = LABELS
 
     @property
     def input(self) -> dict[str, Any]:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import UsageError
-from fercli.models.checkpoints import Tensors, assign, read_checkpoint, state_of, tensors_of, weights_of
+from fercli.models.checkpoints import assign, read_checkpoint, state_of, tensors_of, weights_of
+from fercli.models.graphs import Tensors
 from fercli.models.inference import refuse_odd
 from fercli.models.networks import build
 from fercli.models.networks.graphs import save_network

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from fercli.errors import IntegrityError, UsageError
-from fercli.models.checkpoints import Checkpoint, Tensors, read_checkpoint, write_checkpoint
+from fercli.models.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from fercli.models.graphs import Tensors
 from tests.damage import damaged
 from tests.promises import Did
 

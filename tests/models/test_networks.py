@@ -68,7 +68,7 @@ class Odd(Network):
         if self.fault == "no layers":
             return super().features(images, hog, style)
         name = None if self.fault == "no name" else "stem"
-        x = keras.layers.Conv2D(2, 3, name=name)(images)
+        x = keras.layers.Conv2D(2, 3, name=name, activation="tanh" if self.fault == "no activation" else None)(images)
         x = keras.layers.LeakyReLU(name="leaky")(x) if self.fault == "no operators" else x
         return x if self.fault == "no vectors" else keras.layers.GlobalAveragePooling2D(name="features")(x)
 
@@ -79,6 +79,7 @@ class Odd(Network):
         ("no layers", "Odd makes no layers; give it a method features"),
         ("no name", "conv2d.* has weights and no name of its own"),
         ("no operators", "leaky is a LeakyReLU, for which fercli/models/networks/graphs.py knows no operators"),
+        ("no activation", "stem is a layer with the activation tanh, for which"),
         ("no vectors", "The features of odd are no vectors; let its network end"),
     ],
 )
@@ -396,9 +397,13 @@ def test_the_fused_normalisation_trains_as_keras_does() -> None:
         (keras.layers.Conv2D(2, 3, dilation_rate=2, name="odd"), r"dilation_rate \(2, 2\)"),
         (keras.layers.Conv2D(2, 3, activation="tanh", name="odd"), "activation tanh"),
         (keras.layers.ReLU(max_value=6, name="odd"), "max_value 6"),
+        (keras.layers.Conv2D(2, 3, data_format="channels_first", name="odd"), "data_format channels_first"),
+        (keras.layers.AveragePooling2D(2, data_format="channels_first", name="odd"), "data_format channels_first"),
+        (keras.layers.GlobalAveragePooling2D(data_format="channels_first", name="odd"), "data_format channels_first"),
+        (keras.layers.Flatten(data_format="channels_first", name="odd"), "data_format channels_first"),
     ],
 )
 def test_what_no_graph_can_hold_is_refused_by_name(layer: keras.layers.Layer, what: str) -> None:
-    inputs = keras.Input((8, 8, 1), dtype="float32", name="pixels")
+    inputs = keras.Input((8, 8, 8), dtype="float32", name="pixels")
     with pytest.raises(FercliError, match=what):
         graph_of(keras.Model(inputs, layer(inputs)))

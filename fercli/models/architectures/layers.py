@@ -6,11 +6,14 @@ import keras
 
 
 class ToneStandardization(keras.layers.Layer):  # type: ignore[misc]
-    """uint8 pixels (N,H,W) shifted and stretched, each image for itself, so that its middle has mean 128 and deviation 64: float32.
+    """Shifts and stretches the tones of uint8 pixels (N,H,W): the middle of each image gets mean 128 and deviation 64, as float32.
 
-    The middle, which is face whatever is around it, leaves out a sixth of the side at each border. A deviation below 16 counts as
-    16, so that an image with nothing in it is not all noise. Values beyond 0 to 255 are kept.
+    The middle, which is face whatever surrounds it, leaves out a sixth of the side at each border. A deviation below 16 counts as
+    16, so that an image with nothing in it does not turn into noise. Values outside 0 to 255 are kept.
     """
+
+    MEAN, DEVIATION, LEAST = 128.0, 64.0, 16.0  # grey levels
+    BORDER = 6  # this part of the side is left out at each border
 
     def __init__(self, **options: Any) -> None:
         super().__init__(dtype="float32", **options)
@@ -19,11 +22,12 @@ class ToneStandardization(keras.layers.Layer):  # type: ignore[misc]
         """Standardise, by operations that every exchange format knows."""
         pixels = keras.ops.cast(pixels, "float32")
         height, width = pixels.shape[1:]
-        middle = pixels[:, height // 6 : height - height // 6, width // 6 : width - width // 6]
+        down, across = height // self.BORDER, width // self.BORDER
+        middle = pixels[:, down : height - down, across : width - across]
         mean = keras.ops.mean(middle, axis=(1, 2), keepdims=True)
         off = middle - mean
         deviation = keras.ops.sqrt(keras.ops.mean(off * off, axis=(1, 2), keepdims=True))
-        return (pixels - mean) / keras.ops.maximum(deviation, 16.0) * 64.0 + 128.0
+        return (pixels - mean) / keras.ops.maximum(deviation, self.LEAST) * self.DEVIATION + self.MEAN
 
 
 class MeanSubtraction(keras.layers.Layer):  # type: ignore[misc]

@@ -12,7 +12,7 @@ import keras
 from fercli.errors import FercliError
 from fercli.models.architectures import Style
 from fercli.models.architectures.layers import MeanSubtraction, ToneStandardization
-from fercli.models.networks.graphs import refuse_unknown
+from fercli.models.networks.graphs import graph_of
 from fercli.models.registry import HOG_LENGTH, Model
 
 # TensorFlow would take all memory of a graphics processor, also from other processes, such as workers of one machine.
@@ -25,8 +25,8 @@ def build(model: Model, *, l2: float = 0.0, precision: str = "float32") -> keras
     Inputs: `pixels` (N,48,48) uint8 and, if the entry uses it, `hog` (N,800) float32. Outputs: probabilities (N,7) float32,
     behind a layer called `logits`. `l2` regularises all kernels; `precision` is a Keras dtype policy, `float32` or
     `mixed_bfloat16`, that does not change which weights there are. The layer `mean` holds the image to subtract; load or set it.
-    Raises FercliError for features that are no vectors, for a layer that `graph_of` could not write, and for one with weights but
-    without a name of its own.
+    Raises FercliError if the features are not vectors, if `graph_of` could not write a layer, or if a layer has weights but no
+    name of its own.
     """
     network, style = model.network, Style(l2, precision)
     pixels = keras.Input((model.input_size, model.input_size), dtype="uint8", name="pixels")
@@ -43,8 +43,8 @@ def build(model: Model, *, l2: float = 0.0, precision: str = "float32") -> keras
         name=model.name.replace("-", "_"),
     )
     for layer in built.layers:
-        refuse_unknown(layer)
         _refuse_nameless(layer)
+    graph_of(built)  # refuses now what it could not write after the first epoch
     return built
 
 

@@ -18,6 +18,7 @@ from fercli.models.graphs import FLOAT, Attribute, Graph, Node, Tensors, Value
 from fercli.models.weights import SCALE, TEMPERATURE, rounded, write_weights
 
 _LARGE = 1 << 22  # values of a dense kernel from which it is stored as int8
+_FORMAT = "channels_last"  # of images in Keras, (N,H,W,C)
 _PADDINGS = {"same": "SAME_UPPER", "valid": "VALID"}
 _ACTIVATIONS = {"linear": None, "relu": "Relu", "sigmoid": "Sigmoid"}
 
@@ -25,18 +26,18 @@ _ACTIVATIONS = {"linear": None, "relu": "Relu", "sigmoid": "Sigmoid"}
 def graph_of(network: keras.Model, temperature: float = 1.0) -> Graph:
     """Return the graph of a network made of known layers, its last a softmax: uint8 pixels, and HOG, to calibrated probabilities.
 
-    The logits are divided by `temperature`. FercliError names a layer that is not known, or has unknown settings.
+    The logits are divided by `temperature`. FercliError names a layer that is not known or has settings that are not.
     """
     writer = _Writer(temperature)
     for layer in network.layers:
-        refuse_unknown(layer)
+        kind = type(layer).__name__
         if isinstance(layer, keras.layers.InputLayer):
             writer.names[id(layer.output)] = layer.name
+        elif kind not in _LAYERS:
+            raise _unknown(layer, kind)
         else:
             sources = layer.input if isinstance(layer.input, list) else [layer.input]
-            writer.names[id(layer.output)] = _LAYERS[type(layer).__name__](
-                writer, layer, *(writer.names[id(source)] for source in sources)
-            )
+            writer.names[id(layer.output)] = _LAYERS[kind](writer, layer, *(writer.names[id(source)] for source in sources))
     (result,) = network.outputs
     return Graph(
         name=network.name,
@@ -50,13 +51,6 @@ def graph_of(network: keras.Model, temperature: float = 1.0) -> Graph:
 def save_network(network: keras.Model, metadata: dict[str, Any], path: Path) -> None:
     """Write a network's weights and what is known of them, with the temperature that it names; errors as from `graph_of`."""
     write_weights(graph_of(network, metadata.get("temperature", 1.0)), metadata, path)
-
-
-def refuse_unknown(layer: keras.layers.Layer) -> None:
-    """Raise FercliError for a layer that no graph can hold yet."""
-    kind = type(layer).__name__
-    if kind != "InputLayer" and kind not in _LAYERS:
-        raise _unknown(layer, kind)
 
 
 class _Writer:
@@ -106,16 +100,17 @@ def _tones(writer: _Writer, layer: Any, x: str) -> str:
     height, width = layer.input.shape[1:]
     name = layer.name
     x = writer.add(f"{name}:pixels", "Cast", x, to=FLOAT)
-    starts, ends = (height // 6, width // 6), (height - height // 6, width - width // 6)
+    starts = (height // layer.BORDER, width // layer.BORDER)
+    ends = (height - starts[0], width - starts[1])
     middle = writer.add(f"{name}:middle", "Slice", x, axes=(1, 2), starts=starts, ends=ends)
     mean = writer.add(f"{name}:mean", "ReduceMean", middle, axes=(1, 2), keepdims=1)
     off = writer.add(f"{name}:off", "Sub", middle, mean)
     variance = writer.add(f"{name}:variance", "ReduceMean", writer.add(f"{name}:squares", "Mul", off, off), axes=(1, 2), keepdims=1)
     deviation = writer.add(f"{name}:deviation", "Sqrt", variance)
-    deviation = writer.add(f"{name}:divisor", "Max", deviation, writer.number(f"{name}:least", 16))
+    deviation = writer.add(f"{name}:divisor", "Max", deviation, writer.number(f"{name}:least", layer.LEAST))
     x = writer.add(f"{name}:normal", "Div", writer.add(f"{name}:centred", "Sub", x, mean), deviation)
-    x = writer.add(f"{name}:stretched", "Mul", x, writer.number(f"{name}:contrast", 64))
-    return writer.add(name, "Add", x, writer.number(f"{name}:level", 128))
+    x = writer.add(f"{name}:stretched", "Mul", x, writer.number(f"{name}:contrast", layer.DEVIATION))
+    return writer.add(name, "Add", x, writer.number(f"{name}:level", layer.MEAN))
 
 
 def _mean_subtraction(writer: _Writer, layer: Any, x: str) -> str:
@@ -127,20 +122,21 @@ def _mean_subtraction(writer: _Writer, layer: Any, x: str) -> str:
 
 
 def _convolution(writer: _Writer, layer: Any, x: str) -> str:
-    _only(layer, dilation_rate=(1, 1), groups=1)
+    _only(layer, dilation_rate=(1, 1), groups=1, data_format=_FORMAT)
     kernel = writer.add(f"{layer.name}:kernel", "Transpose", writer.weight(layer.kernel), perm=(3, 2, 0, 1))
+    return _convolved(writer, layer, x, kernel, _PADDINGS[layer.padding], layer.strides)
+
+
+def _convolved(writer: _Writer, layer: Any, x: str, kernel: str, padding: str, strides: tuple[int, int]) -> str:
     bias = [writer.weight(layer.bias)] if layer.use_bias else []
-    x = writer.add(layer.name, "Conv", x, kernel, *bias, auto_pad=_PADDINGS[layer.padding], strides=layer.strides)
-    return writer.activated(layer, x)
+    return writer.activated(layer, writer.add(layer.name, "Conv", x, kernel, *bias, auto_pad=padding, strides=strides))
 
 
 def _dense(writer: _Writer, layer: Any, x: str) -> str:
     if len(layer.input.shape) == 4:  # over the channels of images: a convolution of one pixel
         kernel = writer.add(f"{layer.name}:transposed", "Transpose", writer.weight(layer.kernel), perm=(1, 0))
         kernel = writer.add(f"{layer.name}:kernel", "Unsqueeze", kernel, axes=(2, 3))
-        bias = [writer.weight(layer.bias)] if layer.use_bias else []
-        x = writer.add(layer.name, "Conv", x, kernel, *bias, auto_pad="VALID", strides=(1, 1))
-        return writer.activated(layer, x)
+        return _convolved(writer, layer, x, kernel, "VALID", (1, 1))
     if np.prod(layer.kernel.shape) >= _LARGE:
         x = _times_large(writer, layer, x)
     else:
@@ -172,6 +168,7 @@ def _relu(writer: _Writer, layer: Any, x: str) -> str:
 
 def _pool(operator: str) -> Callable[..., str]:
     def write(writer: _Writer, layer: Any, x: str) -> str:
+        _only(layer, data_format=_FORMAT)
         return writer.add(
             layer.name, operator, x, auto_pad=_PADDINGS[layer.padding], kernel_shape=layer.pool_size, strides=layer.strides
         )
@@ -180,12 +177,14 @@ def _pool(operator: str) -> Callable[..., str]:
 
 
 def _global_pool(writer: _Writer, layer: Any, x: str) -> str:
+    _only(layer, data_format=_FORMAT)
     if layer.keepdims:
         return writer.add(layer.name, "GlobalAveragePool", x)
     return writer.add(layer.name, "Flatten", writer.add(f"{layer.name}:mean", "GlobalAveragePool", x), axis=1)
 
 
 def _flatten(writer: _Writer, layer: Any, x: str) -> str:
+    _only(layer, data_format=_FORMAT)
     if len(layer.input.shape) == 4:
         x = writer.add(f"{layer.name}:image", "Transpose", x, perm=(0, 2, 3, 1))
     return writer.add(layer.name, "Flatten", x, axis=1)
