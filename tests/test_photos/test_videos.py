@@ -1,5 +1,8 @@
 import io
 import os
+import struct
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -142,6 +145,31 @@ def test_promise_14_frames_over_the_limit_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ImageRejected, match="48 pixels; the limit is 3000") as caught:
         Video(clip, max_pixels=3000)
     assert caught.value.code == "too_large"
+
+
+def test_promise_13_a_video_that_says_it_is_endless_has_an_end(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mkv", gray_steps(10))
+    data = clip.read_bytes()
+    length = data.index(b"\x44\x89\x88") + 3  # Matroska's Duration, in milliseconds
+    clip.write_bytes(data[:length] + struct.pack(">d", 1e15) + data[length + 8 :])
+    with Video(clip) as video:
+        assert video.seconds == 1e7
+
+
+def test_a_copy_that_the_disk_cannot_hold_is_a_sentence(tmp_path: Path) -> None:
+    code = (
+        "import resource, sys, numpy as np\n"
+        "from pathlib import Path\n"
+        "from fercli.photos.videos import NewVideo\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))\n"
+        "noise = np.random.default_rng(0).integers(0, 255, (120, 160, 3), np.uint8)\n"
+        "with NewVideo(Path(sys.argv[1]), 160, 120, 10) as video:\n"
+        "    for _ in range(100):\n"
+        "        video.write(noise := np.roll(noise, 7, axis=0) ^ 3)\n"
+    )
+    child = subprocess.run([sys.executable, "-c", code, tmp_path / "x.mp4"], capture_output=True, text=True, check=False)
+    assert "FercliError" in child.stderr
+    assert "x.mp4 cannot be written whole; free some space" in child.stderr
 
 
 @pytest.mark.parametrize("name", [b"a\xff.mp4", b"-i %03d.mp4", b"concat:a|b.mp4", b"clip.jpg", b"http:\n.avi"])
