@@ -1,30 +1,35 @@
-"""Video containers, told by their first bytes, and how long they say they are: MP4 and MOV, AVI, Matroska and WebM."""
+"""Containers of videos, recognised by their first bytes, and how long they claim to be: MP4 and MOV, AVI, Matroska and WebM."""
 
 from typing import IO
 
 VIDEO_SUFFIXES = frozenset((".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm"))
-# Of MP4's relatives, those that are photos or sound.
+# MP4's relatives are told apart by their brand.
 AVIF_BRANDS = (b"avif", b"avis")
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")
-_NO_VIDEOS = (*AVIF_BRANDS, *HEIC_BRANDS, b"crx ", b"M4A ", b"M4B ", b"M4P ")  # b"crx ": Canon's raw files
-_MOST_BOXES = 1_000_000  # a live recording of a day has half as many; a hostile file could have us count for minutes
+_NO_VIDEOS = (b"crx ", b"M4A ", b"M4B ", b"M4P ")  # Canon's raw files, and sound
+_MOST_BOXES = 1_000_000  # a day's live recording has half as many; a hostile file could keep us counting for minutes
 _EBML, _SEGMENT = b"\x1aE\xdf\xa3", b"\x18S\x80g"
 
 
 def has_video_signature(start: bytes) -> bool:
     """Tell by its first 12 bytes whether a file is a video, whatever its name."""
     if start[4:8] == b"ftyp":
-        return start[8:12] not in _NO_VIDEOS
+        return start[8:12] not in _NO_VIDEOS and not has_still_brand(start)
     return start.startswith(_EBML) or is_avi(start) or start[4:8] in (b"moov", b"mdat", b"wide")  # QuickTime before `ftyp`
 
 
+def has_still_brand(start: bytes) -> bool:
+    """Tell by its first 12 bytes whether a file is a photo in a relative of MP4: AVIF or HEIC."""
+    return start[4:8] == b"ftyp" and start[8:12] in (*AVIF_BRANDS, *HEIC_BRANDS)
+
+
 def is_avi(start: bytes) -> bool:
-    """Tell whether a file with these first 12 bytes is an AVI."""
+    """Tell by its first 12 bytes whether a file is an AVI."""
     return start.startswith(b"RIFF") and start[8:12] == b"AVI "
 
 
 def is_cut_off(handle: IO[bytes], size: int) -> bool:
-    """Tell whether a video says that it is longer than its file of `size` bytes."""
+    """Tell whether a video, open at its start, claims to be longer than its file of `size` bytes."""
     start = handle.read(12)
     if is_avi(start):
         return 8 + int.from_bytes(start[4:8], "little") > size
@@ -37,7 +42,7 @@ def is_cut_off(handle: IO[bytes], size: int) -> bool:
 
 
 def _end_of_boxes(handle: IO[bytes], limit: int) -> int:
-    """Return where the last of MP4's boxes that begin before `limit` ends; each begins with its size and its type."""
+    """Return the byte where the last of those MP4 boxes ends that begin before `limit`; each box begins with its size and type."""
     end = 0
     for _ in range(_MOST_BOXES):
         if len(head := handle.read(8)) < 8:
@@ -45,7 +50,7 @@ def _end_of_boxes(handle: IO[bytes], limit: int) -> int:
         size = int.from_bytes(head[:4])
         if size == 1:
             size = int.from_bytes(handle.read(8))
-        if size < 8:  # 0: it goes on to the file's end, wherever that is
+        if size < 8:  # 0: the box reaches to the end of the file, wherever that is
             break
         end += size
         if end > limit:
@@ -55,7 +60,7 @@ def _end_of_boxes(handle: IO[bytes], limit: int) -> int:
 
 
 def _ebml_size(handle: IO[bytes]) -> int:
-    """Return the next number of Matroska's, whose first bit set tells its length; 0 for one left open."""
+    """Return Matroska's next number, whose first set bit gives its length in bytes; 0 for a size that was left open."""
     first = int.from_bytes(handle.read(1))
     length = 9 - first.bit_length()
     value = int.from_bytes(bytes([first & (0xFF >> length)]) + handle.read(length - 1))

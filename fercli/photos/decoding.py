@@ -30,8 +30,8 @@ from fercli.photos.headers import Header, read_header
 from fercli.photos.walk import opened
 
 FILE_LIMIT = 256 << 20
-SECONDS = 20.0  # of processor time that a decoder may take for a photo; what it does between two reads is bounded by `headers`
-_SIDE_LIMIT = 65_500  # libjpeg's own limit; also keeps thin, endless images out
+SECONDS = 20.0  # of processor time that a decoder may take for a photo; `headers` bounds what it does between two reads
+_SIDE_LIMIT = 65_500  # libjpeg's own limit; it also keeps out thin, endless images
 
 
 def _heic(source: io.BytesIO) -> ImageFile.ImageFile:
@@ -43,7 +43,7 @@ def _heic(source: io.BytesIO) -> ImageFile.ImageFile:
     return image
 
 
-# Called directly, not by `Image.open`, whose guard against large images belongs to the whole process.
+# Called directly rather than through `Image.open`, whose guard against large images belongs to the whole process.
 _DECODERS: dict[str, Callable[[io.BytesIO], ImageFile.ImageFile]] = {
     "PNG": PngImagePlugin.PngImageFile,
     "JPEG": JpegImagePlugin.JpegImageFile,
@@ -63,7 +63,7 @@ _NOT_KNOWN = re.compile("unsupported|not (yet )?supported|unknown pixel mode|can
 
 
 class _Budget:
-    """What all threads together may have at a time; who asks for more than is left waits, who asks for more than all has all."""
+    """What all threads together may hold at a time: asking for more than is left waits, asking for more than all takes all."""
 
     def __init__(self, total: int) -> None:
         self._total = self._left = total
@@ -83,12 +83,12 @@ class _Budget:
                 self._changed.notify_all()
 
 
-# Bytes are taken before pixels, never after, so that no two threads wait for each other.
+# Bytes are always taken before pixels, so that no two threads wait for each other.
 _bytes, _pixels = _Budget(FILE_LIMIT), _Budget(MAX_PIXELS)
 
 
 class _Source(io.BytesIO):
-    """A file's content for a decoder, which can read on until its time is over."""
+    """A file's content for a decoder, which can read from it until its time is up."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -102,12 +102,13 @@ class _Source(io.BytesIO):
 
 @contextlib.contextmanager
 def decoded(path: Path, max_pixels: int, *, luma: bool = False, side: int | None = None) -> Iterator[tuple[Image.Image, Header]]:
-    """Give an image file's first picture, as it is stored, and its header; what fails in the block is a reject, too.
+    """Give an image file's first picture, as it is stored, and its header; a failure to decode within the block is a reject, too.
 
-    With `luma`, of a JPEG in colour only that is decoded and, with `side`, at the half, quarter or eighth of its size whose longer
-    side is no shorter. Threads share a budget of bytes and of pixels, which the picture has until the block ends.
+    With `luma`, a JPEG in colour is decoded to its grey part alone and, with `side`, at a half, quarter or eighth of its size, as
+    long as the longer side keeps at least `side` pixels. All threads share a budget of bytes and of pixels, of which the picture
+    holds its part until the block ends.
 
-    Raises ImageRejected for anything that is not a whole image within the limits, or is of a kind whose pixels would be wrong.
+    Raises ImageRejected for anything that is not a whole image within the limits, and for kinds whose pixels would come out wrong.
     """
     with _content(path) as data:
         header = read_header(data)
@@ -116,7 +117,7 @@ def decoded(path: Path, max_pixels: int, *, luma: bool = False, side: int | None
 
 
 def _as_decoded(header: Header, image: Image.Image) -> Header:
-    """Return the header with the size and the turn that the decoder found in the file's boxes: libheif turns by itself."""
+    """Return the header with the size and orientation that the decoder found in the file's boxes; libheif turns pictures itself."""
     turn = image.getexif().get(ExifTags.Base.Orientation, 1) if header.format == "AVIF" else 1
     return replace(header, width=image.width, height=image.height, orientation=turn)
 
@@ -130,7 +131,7 @@ def _content(path: Path) -> Iterator[bytes]:
         size = path.stat().st_size
     except (OSError, ValueError) as error:
         raise ImageRejected("unreadable", getattr(error, "strerror", None) or str(error)) from error
-    if not size:  # nor are the kernel's own files opened, which say so and may keep their reader waiting for ever
+    if not size:  # the kernel's own files, too, claim to be empty; some keep whoever opens them waiting for ever
         raise ImageRejected("empty", "the file has no bytes")
     if size > FILE_LIMIT:
         raise ImageRejected("too_large", f"the file has {size} bytes; the limit is {FILE_LIMIT}")
@@ -147,7 +148,7 @@ def _content(path: Path) -> Iterator[bytes]:
 
 @contextlib.contextmanager
 def _decoder(header: Header, max_pixels: int, luma: bool, side: int | None) -> Iterator[Image.Image]:
-    """Give the decoded picture, as it is stored; what fails in the block is a reject."""
+    """Give the decoded picture, as it is stored; a failure to decode within the block is a reject."""
     pixels = max(header.width * header.height, header.pixels)
     if pixels > max_pixels or max(header.width, header.height) > _SIDE_LIMIT:
         size = f"{header.width} x {header.height}"
@@ -177,7 +178,7 @@ def _decoder(header: Header, max_pixels: int, luma: bool, side: int | None) -> I
 
 
 def _is_as_told(header: Header, image: Image.Image) -> bool:
-    """Tell whether the decoder found the size that the limits were held against: of two headers in a file it may take the other."""
+    """Tell whether the decoder found the size that was checked against the limits: given two headers, it may go by the other."""
     if header.format in _ISO:  # cropped or turned by boxes that only its decoder reads
         return image.width * image.height <= header.width * header.height
     return image.size == (header.width, header.height)
@@ -185,7 +186,7 @@ def _is_as_told(header: Header, image: Image.Image) -> bool:
 
 @contextlib.contextmanager
 def _guard_lifted(pixels: int) -> Iterator[None]:
-    """Let Pillow decode a picture beyond its own limit, which somebody allowed by name: it has the whole budget, and is alone."""
+    """Let Pillow decode a picture beyond its own limit, which the user raised; it holds the whole budget, and so is alone."""
     guard = Image.MAX_IMAGE_PIXELS
     if guard is None or pixels <= max(guard, MAX_PIXELS):
         yield
@@ -198,7 +199,7 @@ def _guard_lifted(pixels: int) -> Iterator[None]:
 
 
 def _set_draft(image: Image.Image, side: int | None) -> None:
-    """Let the JPEG decoder give luma alone, which it stores, and shrink while it decodes."""
+    """Let the JPEG decoder give only the luma, which is stored by itself, and shrink the picture while decoding."""
     least = 1.0 if side is None else min(1.0, side / max(image.size))
     image.draft("L", (math.ceil(image.width * least), math.ceil(image.height * least)))
 

@@ -16,7 +16,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Frame:
-    """Where a face is: a square of the upright photo about (x, y), in pixels, turned clockwise by `roll` degrees with the head."""
+    """Where a face is: a square about (x, y), in pixels of the upright photo, turned clockwise with the head by `roll` degrees."""
 
     x: float
     y: float
@@ -33,25 +33,25 @@ class Frame:
         return self if factor == 1 else Frame(self.x * factor, self.y * factor, self.side * factor, self.roll)
 
     def moved(self, x: float, y: float) -> "Frame":
-        """Return the frame that many pixels further right and down."""
+        """Return the frame moved right by `x` and down by `y` pixels."""
         return Frame(self.x + x, self.y + y, self.side, self.roll)
 
     def turned(self, degrees: float) -> "Frame":
-        """Return the frame turned clockwise about the photo's upper left corner; its roll is from -180 up to 180 degrees."""
+        """Return the frame turned clockwise about the photo's upper left corner, its roll kept within -180 to 180 degrees."""
         cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
         roll = (self.roll + degrees + 180) % 360 - 180
         return Frame(self.x * cosine - self.y * sine, self.x * sine + self.y * cosine, self.side, roll)
 
     @property
     def box(self) -> Box:
-        """The frame's square, set upright, in whole pixels."""
+        """The upright square of the same centre and size, in whole pixels."""
         side = max(1, round(self.side))
         return Box(round(self.x - side / 2), round(self.y - side / 2), side, side)
 
 
 @dataclass(frozen=True, order=True)
 class Moment:
-    """Where in its video a frame is: `time` in seconds of the stream's own clock, and `frame`, its number from 0."""
+    """Where in its video a frame is: its `time` by the stream's own clock, in seconds, and its number, `frame`, from 0."""
 
     time: float
     frame: int

@@ -1,8 +1,8 @@
-"""What an image file says of itself, read before any decoder sees it: its size, and what a decoder is to be given.
+"""What an image file says about itself, read before any decoder sees it: its size, and the bytes to give to a decoder.
 
-That is the first picture alone. Metadata never reaches a decoder, for there are files whose comments, segments or tags take minutes
-or gigabytes; what is needed of it, the orientation, is read here. Everything here takes time in proportion to the file, at most a
-second or so.
+Those are the bytes of the first picture alone. Metadata never reaches a decoder, because some files have comments, segments or tags
+that take minutes or gigabytes to read; the one thing needed from it, the orientation, is read here. All of this takes time in
+proportion to the size of the file, a second or so at most.
 """
 
 import re
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from fercli.errors import ImageRejected
 from fercli.photos import tiff
-from fercli.photos.containers import AVIF_BRANDS, HEIC_BRANDS
+from fercli.photos.containers import AVIF_BRANDS, HEIC_BRANDS, has_still_brand
 
 _PARTS = 100_000  # segments, chunks or blocks of a file
-_SCANS = 100  # of a progressive JPEG: ten are usual, and each may take the time of a whole picture; libtiff has the same limit
-_RUN_LENGTH_BYTES, _RUN_LENGTH_PIXELS = 2_000_000, 16_000_000  # Pillow unpacks such BMP files in Python, a run at a time
+_SCANS = 100  # of a progressive JPEG: ten are usual, and each may take as long as a whole picture; libtiff has the same limit
+_RUN_LENGTH_BYTES, _RUN_LENGTH_PIXELS = 2_000_000, 16_000_000  # Pillow unpacks such BMP files in Python, one run at a time
 
 _BMP_HEADERS = tuple(struct.pack("<I", length) for length in (12, 16, 40, 52, 56, 64, 108, 124))
 
@@ -27,12 +27,12 @@ _NEXT_MARKER = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")  # the other pairs belon
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of an image file's first picture before it is decoded.
+    """What is known about an image file's first picture before it is decoded.
 
-    `width` and `height` are as stored, `pixels` what a decoder takes room for, `bits` those of a sample. `data` is what a decoder
-    is to be given. Of grey samples that are deeper than a byte, `top` (their highest value, 0 if the file does not say),
-    `unsigned` and `white_is_zero` tell what the decoder does not.
-    `at_once` is whether a decoder has to keep all pixels, however small the picture that is asked of it.
+    `width` and `height` are in pixels, as stored; `orientation` is Exif's, 1 to 8; `bits` is the depth of a sample. `pixels` is how
+    many pixels a decoder makes room for, where that is more than the picture has. `data` is what to give to the decoder. For grey
+    samples deeper than a byte, `top` (their highest value, 0 if the file does not say), `unsigned` and `white_is_zero` tell what
+    the decoder does not. `at_once` says whether a decoder has to hold all pixels even if it is asked for a smaller picture.
     """
 
     format: str
@@ -49,7 +49,10 @@ class Header:
 
 
 def read_header(data: bytes) -> Header:
-    """Return the header of an image file's content; ImageRejected for what is no image, is broken before its pixels, or a trap."""
+    """Return the header of an image file with this content.
+
+    Raises ImageRejected for what is not an image, is broken before its pixels begin, or would cost a decoder too much.
+    """
     for begins, read in _READERS:
         if begins(data):
             try:
@@ -109,7 +112,7 @@ def _jpeg(data: bytes) -> Header:
             size, at_once = (width, height), marker in (0xC2, 0xCA)
         if marker == 0xE1 and orientation == 1 and data.startswith(b"Exif\0\0", body):
             orientation = tiff.orientation_of(data[body:end])
-        if marker in (0xE0, 0xEE) or not (0xE0 <= marker <= 0xEF or marker == 0xFE):  # JFIF and Adobe tell what the colours are
+        if marker in (0xE0, 0xEE) or not (0xE0 <= marker <= 0xEF or marker == 0xFE):  # JFIF and Adobe say what the colours are
             kept.append(b"\xff" + data[position - 1 : end])
         position = end
     if size is None:
@@ -121,7 +124,7 @@ def _jpeg(data: bytes) -> Header:
 def _refuse_scans(data: bytes, start: int) -> None:
     if data.count(b"\xff\xda", start) <= _SCANS:
         return
-    scans = parts = 0  # some of these may stand in segments, or behind the end of the picture
+    scans = parts = 0  # some of what was counted may stand inside segments, or after the end of the picture
     position = start
     while found := _NEXT_MARKER.search(data, position):
         marker, parts = data[found.end() - 1], _counted(parts)
@@ -206,7 +209,7 @@ def _tiff(data: bytes) -> Header:
 
 
 def _iso(data: bytes) -> Header:
-    """AVIF and HEIC: boxes, of which `ispe` are the sizes of pictures and of tiles; the whole picture's is the largest."""
+    """Read the header of AVIF and HEIC: boxes called `ispe` hold the sizes of pictures and tiles, the largest the whole one's."""
     (length,) = struct.unpack_from(">I", data)
     brands = {data[8:12], *(data[position : position + 4] for position in range(16, min(length, 512), 4))}
     kind = "AVIF" if brands & set(AVIF_BRANDS) and data[8:12] not in HEIC_BRANDS[:4] else "HEIC"
@@ -225,10 +228,6 @@ def _iso(data: bytes) -> Header:
     return Header(kind, width, height, data)
 
 
-def _is_iso(data: bytes) -> bool:
-    return data[4:8] == b"ftyp" and data[8:12] in (*AVIF_BRANDS, *HEIC_BRANDS)
-
-
 def _counted(parts: int) -> int:
     if parts >= _PARTS:
         raise ImageRejected("too_large", f"it has over {_PARTS} parts of metadata; take them out")
@@ -245,6 +244,6 @@ _READERS: tuple[tuple[Callable[[bytes], bool], Callable[[bytes], Header]], ...] 
     (_begins(b"GIF87a", b"GIF89a"), _gif),
     (_begins(b"II*\0", b"MM\0*"), _tiff),
     (lambda data: data.startswith(b"RIFF") and data[8:12] == b"WEBP", _webp),
-    (_is_iso, _iso),
+    (has_still_brand, _iso),
     (lambda data: data.startswith(b"BM") and data[14:18] in _BMP_HEADERS, _bmp),  # "BM" alone also begins words
 )

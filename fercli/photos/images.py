@@ -26,7 +26,7 @@ _TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: 
 
 @dataclass(frozen=True)
 class Photo:
-    """A photo's grey pixels (height, width), upright; `scale` of them stand for one of the photo's own, 1 or less."""
+    """A photo's grey pixels (height, width), upright, and its `scale`: its size, at most 1, in parts of the photo's own."""
 
     pixels: NDArray[np.uint8]
     scale: float = 1.0
@@ -40,9 +40,9 @@ def read_gray(path: Path, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
 def read_photo(path: Path, max_pixels: int = MAX_PIXELS, side: int | None = None) -> Photo:
     """Return the first frame of an image file as grey pixels, upright by its EXIF orientation.
 
-    16-bit images are scaled, not clipped; transparent parts become white; grey is ITU-R 601 luma. The format is told by the
-    content. With `side`, neither side of the result is longer, and a large JPEG is read at a fraction of the time. Errors as from
-    `decoding.decoded`.
+    16-bit images are scaled, not clipped; transparent parts become white; grey is ITU-R 601 luma. The format is recognised by the
+    content. With `side`, neither side of the result is longer than that, and a large JPEG is read in a fraction of the time. Errors
+    as from `decoding.decoded`.
     """
     with decoded(path, max_pixels, luma=True, side=side) as (image, header):
         scale = image.width / header.width
@@ -52,7 +52,7 @@ def read_photo(path: Path, max_pixels: int = MAX_PIXELS, side: int | None = None
 
 
 def read_colour(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Return the first frame of an image file in RGB, upright; errors as `read_photo`."""
+    """Return the first frame of an image file in RGB, upright; errors as from `read_photo`."""
     with decoded(path, max_pixels) as (image, header):
         if image.mode.startswith(("I", "F", "L", "1")):
             return _turned(_to_gray(image, header), header).convert("RGB")
@@ -67,13 +67,13 @@ def _turned(image: Image.Image, header: Header) -> Image.Image:
 def _to_gray(image: Image.Image, header: Header, side: int | None = None) -> Image.Image:
     if image.mode.startswith(("I", "F")):
         return _deep_to_gray(image, header, side)
-    if header.bits > 8 and 0 < _largest(image) <= _known_top(header, 4095) >> 8:  # Pillow has thrown away what the samples hold
+    if header.bits > 8 and 0 < _largest(image) <= _known_top(header, 4095) >> 8:  # Pillow kept the high bytes alone
         raise ImageRejected("unsupported", "its 16-bit samples of colour hold fewer bits, which is not read")
     return _in_bands(image, "L", lambda band: _over_white(band).convert("L"))
 
 
 def _known_top(header: Header, otherwise: int) -> int:
-    """Return the highest value of a sample, if the file tells another than that of all 16 or 32 bits."""
+    """Return the highest value that a sample may have, or `otherwise` if the file tells nothing better than 16 or 32 bits."""
     if 255 < header.top < 65_535:
         return header.top
     return otherwise if header.bits in {16, 32} else (1 << header.bits) - 1
@@ -85,7 +85,7 @@ def _largest(image: Image.Image) -> int:
 
 
 def _in_bands(image: Image.Image, mode: str, convert: Callable[[Image.Image], Image.Image], factor: int = 1) -> Image.Image:
-    """Return the picture converted some rows at a time, so that it is not in memory several times, and made smaller by `factor`."""
+    """Return the picture converted, and made smaller by `factor`: a few rows at a time, so that memory holds no further copies."""
     if image.mode == mode and "transparency" not in image.info:
         return image
     width, height = image.size
@@ -107,7 +107,7 @@ def _over_white(image: Image.Image) -> Image.Image:
 
 
 def _deep_to_gray(image: Image.Image, header: Header, side: int | None) -> Image.Image:
-    """Scale whole numbers by the range of their bits, as far as it is known, floats by theirs (0 to 1 and 0 to 255 are in use)."""
+    """Scale whole numbers by the range of their bits, as far as that is known, and floats by 1 or 255, both of which are in use."""
 
     def values(band: Image.Image) -> NDArray[np.float64]:
         stored = np.asarray(band)
@@ -126,9 +126,9 @@ def _deep_to_gray(image: Image.Image, header: Header, side: int | None) -> Image
         return Image.new("L", (1, 1))
 
     _in_bands(image, "L", measure)
-    if least < (-largest / 20 if image.mode == "F" else 0):  # floats that were enlarged swing a little below
+    if least < (-largest / 20 if image.mode == "F" else 0):  # floats that were resized overshoot a little
         raise ImageRejected("unsupported", "its samples are below zero, so that black and white are not known")
-    # Deep files in use hold 8, 10 or 12 bits in samples of 16, and do not say so.
+    # In practice, files hold 8, 10 or 12 bits in samples of 16 without saying so.
     steps = (1.0, 255.0) if image.mode == "F" else (_known_top(header, 255), 255, 1023, 4095, 65_535)
     highest = next((step for step in steps if largest <= step), largest)
 
@@ -148,7 +148,7 @@ def _shrunk(image: Image.Image, side: int) -> Image.Image:
 
 
 def recompressed(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
-    """Return grey pixels (height, width) as they are after they were stored as a JPEG of this quality, 1 to 95."""
+    """Return what becomes of grey pixels (height, width) when they are stored as a JPEG of this quality, 1 to 95."""
     stored = io.BytesIO()
     picture = Image.fromarray(pixels)
     picture.save(stored, "JPEG", quality=quality)
@@ -156,14 +156,14 @@ def recompressed(pixels: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
 
 
 def square_around(photo: NDArray[np.uint8]) -> Frame:
-    """Return the smallest square around a whole image (height, width), centred; it reaches beyond the shorter side."""
+    """Return the smallest centred square that holds a whole image (height, width); it reaches beyond the longer edges."""
     height, width = photo.shape
     side = max(height, width)
     return Frame.of(Box((width - side) // 2, (height - side) // 2, side, side))
 
 
 def shrunk(photo: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """Return a grey photo area-averaged so that neither side is longer than `side`, or as it is if neither is."""
+    """Return a grey photo (height, width) averaged down so that neither side exceeds `side` pixels; a smaller one as it is."""
     return photo if max(photo.shape) <= side else np.asarray(_shrunk(Image.fromarray(photo), side), np.uint8)
 
 
@@ -173,18 +173,19 @@ def halved(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def turned(photo: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
-    """Return a grey photo turned clockwise about its centre, on a canvas that holds all of it, black at the corners."""
+    """Return a grey photo (height, width) turned clockwise about its centre, on a canvas that holds it all, with black corners."""
     return np.asarray(Image.fromarray(photo).rotate(-degrees, Image.Resampling.BILINEAR, expand=True), np.uint8)
 
 
 def crop(photo: NDArray[np.uint8], frame: Frame, side: int) -> NDArray[np.uint8]:
-    """Return the face in a frame of a grey photo, upright (side, side); beyond the photo's edges its border is repeated.
+    """Return the face in a frame of a grey photo (height, width), upright, as (side, side) pixels.
 
-    Area-averaged when it shrinks, so that detail does not alias. The frame must overlap the photo.
+    Beyond the photo's edges its border is repeated. Shrinking averages over areas, so that detail does not alias. The frame must
+    overlap the photo.
     """
     if frame.roll == 0.0:
         return _upright(photo, frame.box, side)
-    # The square about the circle that the frame turns in, at twice the size, so that turning it costs no sharpness.
+    # The square around the circle in which the frame turns, at twice the resolution, so that turning costs no sharpness.
     around = _upright(photo, replace(frame, side=frame.side * math.sqrt(2), roll=0.0).box, round(2 * side * math.sqrt(2)))
     turned = Image.fromarray(around).rotate(frame.roll, Image.Resampling.BICUBIC)
     margin = (around.shape[0] - 2 * side) // 2
@@ -198,7 +199,7 @@ def _upright(photo: NDArray[np.uint8], box: Box, side: int) -> NDArray[np.uint8]
     columns = _inside(box.x, box.width, width)
     rows = _inside(box.y, box.height, height)
     inside = photo[rows, columns]
-    # The part inside is resized alone and padded afterwards: a strip of 65,000 x 10 pixels must not become a square of that side.
+    # Only the part inside is resized, and padded afterwards: a strip of 65,000 x 10 pixels must not become so large a square.
     left, top = round((columns.start - box.x) * scale), round((rows.start - box.y) * scale)
     size = (max(1, min(side - left, round(inside.shape[1] * scale))), max(1, min(side - top, round(inside.shape[0] * scale))))
     if inside.shape != size[::-1]:

@@ -1,36 +1,36 @@
-"""Which faces of a video's frames are one person's: by continuity alone, no one is recognised."""
+"""Which faces in a video's frames belong to one person: by continuity alone, nobody is recognised."""
 
 import math
 from collections.abc import Sequence
 
 from fercli.photos.geometry import Box
 
-GAP = 2.0  # seconds unseen that end a person
-_FAR = 1.5  # times the faces' mean side that a person may have moved and grown
+GAP = 2.0  # seconds out of sight after which a face is a new person
+_FAR = 1.5  # how far a person may have moved and grown, see `_distance`
 
 
 class Persons:
-    """Numbers the persons of one video, 1, 2, … as they appear, looked-at frame after frame."""
+    """Numbers the persons of one video 1, 2, … as they appear, taking the frames looked at one after another."""
 
     def __init__(self) -> None:
         self._number, self._before = 0, -math.inf
-        self._seen: dict[int, tuple[float, Box]] = {}  # when and where each person was last, those who may still come back
+        self._seen: dict[int, tuple[float, Box]] = {}  # when and where each was last, of those who may come back
 
     def at(self, time: float, faces: Sequence[Box]) -> list[int]:
-        """Return whose each face is, at `time` seconds, later than the last.
+        """Return the person's number for each face of the frame at `time` seconds, which must be later than the frame before.
 
-        A person is there still whose face was in the frame before, or less than `GAP` ago, and overlaps or lies near; of several
-        the nearest pair goes together first.
+        A face continues a person who was in the frame before, or less than `GAP` seconds ago, if it is near in place and size. The
+        nearest pairs are matched first.
         """
         self._seen = {
             person: (last, box) for person, (last, box) in self._seen.items() if last == self._before or time - last < GAP
         }
         self._before = time
         pairs = sorted(
-            (way, person, index)
+            (distance, person, index)
             for person, (_, box) in self._seen.items()
             for index, face in enumerate(faces)
-            if (way := _way(box, face)) < _FAR
+            if (distance := _distance(box, face)) < _FAR
         )
         persons: dict[int, int] = {}
         for _, person, index in pairs:
@@ -44,8 +44,8 @@ class Persons:
         return [persons[index] for index in range(len(faces))]
 
 
-def _way(first: Box, second: Box) -> float:
-    """Return how far one face is from another: the distance of their middles in mean sides, and the logarithm of their ratio."""
+def _distance(first: Box, second: Box) -> float:
+    """Return how far one face is from another: from centre to centre, in mean sides, plus the logarithm of the ratio of sides."""
     across = first.x + first.width / 2 - second.x - second.width / 2
     down = first.y + first.height / 2 - second.y - second.height / 2
     return math.hypot(across, down) / ((first.width + second.width) / 2) + abs(math.log(first.width / second.width))

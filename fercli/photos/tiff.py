@@ -1,6 +1,6 @@
-"""TIFF's directories of tags: of TIFF files, and of the Exif data that other formats carry.
+"""TIFF's directories of tags, in TIFF files and in the Exif data that other formats carry.
 
-After Adobe's TIFF 6.0 and the DNG specification. Only what decides about the pixels is read.
+After Adobe's TIFF 6.0 and the DNG specification. Only what affects the pixels is read.
 """
 
 import struct
@@ -12,7 +12,7 @@ _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION = 256, 257, 258
 _LARGEST, _PLANES, _TILE_WIDTH, _TILE_HEIGHT, _SUB_PICTURES, _INKS = 281, 284, 322, 323, 330, 332
 _EXTRA_SAMPLES, _SAMPLE_FORMAT, _SUBSAMPLING, _SUBFILE, _DNG = 338, 339, 530, 254, 50706
 
-# What a decoder needs; all else, which may be long, nested and lead back into itself, is kept from it.
+# The tags that a decoder needs; all others, which may be long, nested or circular, are kept from it.
 _NEEDED = frozenset(
     (*range(256, 260), 262, 266, 273, *range(277, 280), 284, 292, 293, 317, 320, *range(322, 326), 332, 338, 339, 347,
      *range(512, 522), *range(529, 533))
@@ -22,11 +22,11 @@ _SIZES = {2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 1
 _NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I"}
 
 _COMPRESSIONS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32809, 32946, 34925, 50000, 50001))
-_RAW_SENSOR = (32803, 34892)  # colours in a mosaic, and what comes of it before it is developed
+_RAW_SENSOR = (32803, 34892)  # a mosaic of colours, and linear sensor data
 
 
 class Directory:
-    """One directory: places of its entries by tag, the first of equals. Raises struct.error if it is cut off."""
+    """One directory: where its entry for each tag is, the first if there are several. Raises struct.error if it is cut off."""
 
     def __init__(self, data: bytes, place: int | None = None) -> None:
         if data[:2] not in (b"II", b"MM"):
@@ -40,7 +40,7 @@ class Directory:
             self.entries.setdefault(tag, entry)
 
     def numbers(self, tag: int, *default: int) -> tuple[int, ...]:
-        """Return the first whole numbers of a tag, at most 16; `default` if it has none."""
+        """Return the whole numbers of a tag, the first 16 at most; `default` if it has none."""
         if tag not in self.entries:
             return default
         kind, count = struct.unpack_from(f"{self.order}HI", self.data, self.entries[tag] + 2)
@@ -49,7 +49,7 @@ class Directory:
         return struct.unpack_from(f"{self.order}{min(count, 16)}{_NUMBERS[kind]}", self.data, self._place(tag, count, kind))
 
     def needed(self) -> bytes:
-        """Return the file with a directory of what a decoder needs in place of its first; ImageRejected for a tag too long."""
+        """Return the file with its first directory reduced to what a decoder needs; ImageRejected if a tag is too long."""
         kept = sorted(tag for tag in self.entries if tag in _NEEDED)
         for tag in kept:
             kind, count = struct.unpack_from(f"{self.order}HI", self.data, self.entries[tag] + 2)
@@ -70,7 +70,7 @@ class Directory:
 
 
 def orientation_of(exif: bytes) -> int:
-    """Return the orientation, 1 to 8, that Exif data tells; 1 if it tells none."""
+    """Return the orientation, 1 to 8, that Exif data give; 1 if they give none."""
     try:
         (turn,) = Directory(exif.removeprefix(b"Exif\0\0")).numbers(_ORIENTATION, 1)[:1]
     except struct.error:  # broken metadata around whole pixels
@@ -80,10 +80,10 @@ def orientation_of(exif: bytes) -> int:
 
 @dataclass(frozen=True)
 class Picture:
-    """The first picture of a TIFF file: size in pixels as it is stored, the larger of its own and a tile's; see `images.Header`."""
+    """The first picture of a TIFF file; for what is not told here see `headers.Header`."""
 
-    size: tuple[int, int]
-    largest: int
+    size: tuple[int, int]  # width and height as stored
+    largest: int  # pixels of the picture or, if that has more, of a tile
     bits: int
     orientation: int
     top: int
@@ -92,9 +92,9 @@ class Picture:
 
 
 def described(data: bytes) -> tuple[Picture, Directory]:
-    """Return what the first picture is, and its directory.
+    """Return the first picture of a TIFF file and its directory.
 
-    Raises ImageRejected, `unsupported`, for a kind that decoders take for another: the pixels would be wrong.
+    Raises ImageRejected, `unsupported`, for kinds that decoders mistake for others, so that the pixels would be wrong.
     """
     directory = Directory(data)
     numbers = directory.numbers
@@ -119,7 +119,7 @@ def described(data: bytes) -> tuple[Picture, Directory]:
 
 
 def _taken_for_another(directory: Directory) -> str | None:
-    """Name the kind if Pillow (13.0.0) or libtiff gives wrong pixels for it, or none without saying that it cannot."""
+    """Return the kind if Pillow (13.0.0) or libtiff decodes it to wrong pixels, or to none without an error; None otherwise."""
     numbers = directory.numbers
     compression, photometric, planes = numbers(_COMPRESSION, 1)[0], numbers(_PHOTOMETRIC, 0)[0], numbers(_PLANES, 1)[0]
     bits, formats, extra = max(numbers(_BITS, 1)), numbers(_SAMPLE_FORMAT, 1), numbers(_EXTRA_SAMPLES)
@@ -139,7 +139,7 @@ def _taken_for_another(directory: Directory) -> str | None:
 
 
 def _is_camera_raw(directory: Directory, pixels: int) -> bool:
-    """DNG, NEF, CR2, ARW and the like are TIFF whose first picture is a thumbnail, the photo being a sub-picture."""
+    """Tell a camera's raw file: DNG, NEF, CR2, ARW and the like are TIFF with a thumbnail first and the photo as a sub-picture."""
     numbers, data = directory.numbers, directory.data
     if _DNG in directory.entries or data[8:10] == b"CR" or numbers(_PHOTOMETRIC, 0)[0] in _RAW_SENSOR:
         return True

@@ -8,26 +8,26 @@ from pathlib import Path
 from typing import IO
 
 from fercli.files import Kind, kind_of
-from fercli.photos.containers import AVIF_BRANDS, HEIC_BRANDS, VIDEO_SUFFIXES, has_video_signature
+from fercli.photos.containers import VIDEO_SUFFIXES, has_still_brand, has_video_signature
 from fercli.remote import RemotePath
 
 IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".webp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2")
 )
 RAW_SUFFIXES = frozenset((".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".dng", ".pef", ".srw"))
-COPIES = ".fercli-copies"  # a file that says so marks a folder of annotated copies, which are no photos to label
+COPIES = ".fercli-copies"  # a file of this name marks a folder of annotated copies, which are not photos to label
 
 
 @dataclass
 class Walk:
     """Every photo and video under the given files and folders, in a fixed order, each real file once.
 
-    What is named singly is always taken for one. In a folder (recursively, names sorted by their bytes), they are the files with
-    a suffix or the first bytes of an image or a video; others are counted in `passed_over` (cameras'
-    raw files in `passed_over_raw`, too), hidden ones are ignored. Links are
-    followed. Nothing else is left out without a word: `second_names` are those of files and folders that came before under others,
-    `copies` the folders marked by `COPIES` and not inputs themselves, and `unreadable` what cannot be listed or looked into.
-    Iterating raises nothing: what cannot be read of a photo or a video is for the reader to say.
+    A file that is an input itself is always taken for one. Of the files in a folder (and its subfolders, names sorted by their
+    bytes), those are taken that have the suffix or the first bytes of an image or a video; the others are counted in `passed_over`
+    (cameras' raw files also in `passed_over_raw`). Hidden files are ignored, and links are followed. Whatever else is left out is
+    recorded: `second_names` lists files and folders that came before under another name, `copies` the folders that are marked by
+    `COPIES` and are not inputs themselves, and `unreadable` what cannot be listed or looked into, with the reason. Iterating raises
+    nothing: a photo or video that cannot be read is for its reader to report.
     """
 
     inputs: Iterable[Path]
@@ -54,7 +54,7 @@ class Walk:
                 yield path
 
     def leave_out(self, folder: Path) -> None:
-        """Pass a folder by, such as one that outputs go to; it must exist."""
+        """Skip a folder, such as one that outputs go to, without recording it."""
         self._left_out = folder
 
     def _is_new(self, path: Path) -> bool:
@@ -62,8 +62,8 @@ class Walk:
             status = path.stat()
         except (OSError, ValueError):  # no identity, so it cannot be a second name
             return True
-        # The number alone may be that of a file that is gone, and was given to a new one meanwhile. As one whole number, the three
-        # take a third of the memory, and there may be millions.
+        # The inode number alone may have belonged to a file that is gone and been given to a new one since. Packed into one whole
+        # number, the three take a third of the memory, and there may be millions of them.
         identity = (status.st_dev << 64 | status.st_ino) << 96 | status.st_ctime_ns & (1 << 96) - 1
         if identity in self._files:
             self.second_names.append(path)
@@ -72,7 +72,7 @@ class Walk:
         return True
 
     def _is_to_enter(self, folder: Path, top: Path) -> bool:
-        real = os.path.realpath(folder)  # not the number, for the reason above; nor the time of change, which files in it move
+        real = os.path.realpath(folder)  # not the inode number, as above; nor the time of change, which its files alter
         if self._left_out is not None and real == os.path.realpath(self._left_out):
             return False
         if real in self._folders:
@@ -104,7 +104,7 @@ class Walk:
             if has_image_signature(start) or has_video_signature(start):
                 return True
         except (OSError, ValueError) as error:
-            if getattr(error, "errno", None) not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:  # not a link that leads nowhere
+            if getattr(error, "errno", None) not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:  # those are links that lead nowhere
                 self.unreadable.append((path, getattr(error, "strerror", None) or str(error)))
                 return False
         self.passed_over += 1
@@ -112,9 +112,9 @@ class Walk:
         return False
 
     def _entries(self, folder: Path) -> Iterator[Path]:
-        """Return the visible entries in order; only their names are kept, for paths take five times the memory.
+        """Return the visible entries in order; only their names are kept, since paths take five times the memory.
 
-        Remote ones are kept whole, for what is known of them came with the list and would cost a request each.
+        Remote entries are kept whole: what is known about them came with the listing, and would cost a request each.
         """
         try:
             if isinstance(folder, RemotePath):
@@ -129,7 +129,7 @@ class Walk:
 
 
 def opened(path: Path) -> IO[bytes]:
-    """Open a regular file for reading, without waiting for one that became a pipe or a device; errors are OSError."""
+    """Open a regular file for reading, without waiting if it has become a pipe or a device meanwhile; errors are OSError."""
     if type(path).open is not Path.open:  # it is in an object store or an archive
         return path.open("rb")
 
@@ -147,7 +147,7 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def first_bytes(path: Path) -> bytes:
-    """Return the first 12 bytes of a file; none of what is no file or cannot be read."""
+    """Return the first 12 bytes of a file; b"" if it is not a file or cannot be read."""
     try:
         return _first_bytes(path)
     except (OSError, ValueError):
@@ -160,10 +160,10 @@ def is_video(path: Path) -> bool:
 
 
 def has_image_signature(start: bytes) -> bool:
-    """Tell by its first 12 bytes whether a file is of a format that `headers` knows, whatever its name."""
+    """Tell by its first 12 bytes whether a file has a format that `headers` knows, whatever its name."""
     return (
         start.startswith((b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"))
         or (start.startswith(b"RIFF") and start.endswith(b"WEBP"))
-        or (start[4:8] == b"ftyp" and start[8:12] in (*AVIF_BRANDS, *HEIC_BRANDS))
+        or has_still_brand(start)
         or (start.startswith(b"BM") and start[6:10] == bytes(4))  # BMP's reserved bytes; "BM" alone also begins words
     )
