@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from fercli.photos.decoding import decoded
 from fercli.photos.geometry import Box, Frame
 from fercli.photos.headers import Header
 
-_BAND = 1 << 20  # pixels that are converted together
+_BAND = 1 << 20  # pixels converted together
 
 # What sets a picture upright that is stored with an EXIF orientation.
 _TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -88,13 +88,19 @@ def _in_bands(image: Image.Image, mode: str, convert: Callable[[Image.Image], Im
     """Return the picture converted, and made smaller by `factor`: a few rows at a time, so that memory holds no further copies."""
     if image.mode == mode and "transparency" not in image.info:
         return image
+    result = Image.new(mode, (math.ceil(image.width / factor), math.ceil(image.height / factor)))
+    for top, band in _bands(image, factor):
+        converted = convert(band)
+        result.paste(converted.reduce(factor) if factor > 1 else converted, (0, top // factor))
+    return result
+
+
+def _bands(image: Image.Image, factor: int = 1) -> Iterator[tuple[int, Image.Image]]:
+    """Yield the picture a few rows at a time, a multiple of `factor`, with the number of the first of them."""
     width, height = image.size
     rows = max(1, _BAND // width // factor) * factor
-    result = Image.new(mode, (math.ceil(width / factor), math.ceil(height / factor)))
     for top in range(0, height, rows):
-        band = convert(image.crop((0, top, width, min(top + rows, height))))
-        result.paste(band.reduce(factor) if factor > 1 else band, (0, top // factor))
-    return result
+        yield top, image.crop((0, top, width, min(top + rows, height)))
 
 
 def _over_white(image: Image.Image) -> Image.Image:
@@ -116,16 +122,11 @@ def _deep_to_gray(image: Image.Image, header: Header, side: int | None) -> Image
         return stored.astype(np.float64)
 
     least, largest = np.inf, 0.0
-
-    def measure(band: Image.Image) -> Image.Image:
-        nonlocal least, largest
+    for _, band in _bands(image):
         found = values(band)
         if not np.isfinite(found).all():
             raise ValueError("it holds values that are not finite")
         least, largest = min(least, found.min()), max(largest, found.max())
-        return Image.new("L", (1, 1))
-
-    _in_bands(image, "L", measure)
     if least < (-largest / 20 if image.mode == "F" else 0):  # floats that were resized overshoot a little
         raise ImageRejected("unsupported", "its samples are below zero, so that black and white are not known")
     # In practice, files hold 8, 10 or 12 bits in samples of 16 without saying so.

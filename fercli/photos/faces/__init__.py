@@ -1,4 +1,4 @@
-"""Finding faces, in frames like those of FER2013: one interface, four detectors."""
+"""Finding faces, and the frames that FER2013 would have cut around them: one interface, four detectors."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from fercli.errors import UsageError, nearest
 from fercli.photos.geometry import Frame
 from fercli.photos.images import square_around
 
-CROP_SIDE = 128  # an image no larger on either side is a face already: FER2013's own have 48, CK+ and RAF-DB crops 48 to 100
-LARGE_CROP_SIDE = 256  # one no larger may be a face: AffectNet's crops have 224
-_SAME_FACE = 0.4  # of the two squares' union lies in both
+CROP_SIDE = 128  # pixels; an image with no longer side is a face already: FER2013's have 48, crops of CK+ and RAF-DB 48 to 100
+LARGE_CROP_SIDE = 256  # an image with no longer side may be a face: AffectNet's crops have 224
+_SAME_FACE = 0.4  # overlap from which two squares are one face
 
 
 @dataclass(frozen=True)
 class Found:
-    """A face's frame, and the detector's score, None if the whole image was taken without a search."""
+    """A face's frame, and the detector's score; None if the whole image was taken as a face without a search."""
 
     frame: Frame
     score: float | None
@@ -61,14 +61,14 @@ DETECTORS: dict[str, Callable[[], Detector]] = {"auto": _auto, "haar": _haar, "m
 
 
 def detector(name: str) -> Detector:
-    """Return a new detector, one of `DETECTORS` by name, UsageError for another."""
+    """Return a new detector by its name in `DETECTORS`; UsageError for any other name."""
     if name not in DETECTORS:
         raise UsageError(f"There is no detector {name!r}; choose one of {', '.join(DETECTORS)}.{nearest(name, DETECTORS)}")
     return DETECTORS[name]()
 
 
 def distinct(found: Sequence[Found]) -> list[Found]:
-    """Return the faces from left to right without second finds of one face: of two that overlap the better score stays."""
+    """Return the faces from left to right, each once: of two that overlap, the one with the better score."""
     kept: list[Found] = []
     for face in sorted(found, key=lambda face: -(face.score or 0.0)):
         if all(overlap(face.frame, other.frame) < _SAME_FACE for other in kept):

@@ -1,4 +1,4 @@
-"""The detector that leaves nobody out: as much searching as a photo turns out to need."""
+"""The default detector, which searches a photo as thoroughly as it turns out to need."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,30 +15,30 @@ from fercli.photos.images import shrunk, turned
 _LONG = 1.6  # no crop's sides are so unequal
 # Grey levels from the darkest to the brightest of an image's 8 x 8 parts: at least 40 in FER2013's faces, 25 in grass.
 _FLAT = 32
-_EMPTY = 8  # grey levels between any pixels of a photo that shows nothing at all
+_EMPTY = 8  # grey levels; a photo with no greater difference anywhere shows nothing at all
 # Faces are sought down to these parts of the longer side, one after the other.
 _LARGE, _MEDIUM, _SMALL = 1 / 10, 1 / 32, 1 / 100
-_QUICK_FACE = 36  # pixels; smaller ones are not sought at first
-_ALONE = 1 / 5  # of the longer side: a face so large has seldom a smaller one beside it
-_CROWD = 1 / 16  # where faces are so small, smaller ones may be there
-_CERTAIN = 0.97  # score of a face by which a photo, or a view of it, is known to be the right way up
-_TILTED = 25  # degrees; a head that seems turned further may be turned further still
-_VIEW_SIDE = 1280  # that photos are turned at
+_QUICK_FACE = 36  # pixels; smaller faces are not sought at first
+_ALONE = 1 / 5  # of the longer side: so large a face seldom has a smaller one beside it
+_CROWD = 1 / 16  # of the longer side: where faces are so small, there may be smaller ones
+_CERTAIN = 0.97  # a face with such a score shows that a photo, or a view of it, is the right way up
+_TILTED = 25  # degrees; a head that seems turned further may really be turned further still
+_VIEW_SIDE = 1280  # pixels of the longer side at which photos are turned
 _MARGIN = 0.3  # of the shorter side
 _TURNS = (90, 270, 180, 45, -45)
 
 
 class Auto:
-    """Takes small images as face crops, whole; searches photos quickly and, where it must, finer, in another light, and turned."""
+    """Takes small images whole, as crops of faces; searches photos quickly and, if need be, finer, with other tones, and turned."""
 
     def __init__(self) -> None:
         self._cascade = Cascade()
 
     def find(self, photo: NDArray[np.uint8]) -> list[Found]:
-        """Return the faces found; none in flat images, whatever their size.
+        """Return the faces of a grey photo (height, width); none of flat images, whatever their size.
 
-        An image of up to `CROP_SIDE` pixels, and one of up to `LARGE_CROP_SIDE` that has a crop's shape and shows nobody, is a face
-        as a whole.
+        An image with sides of up to `CROP_SIDE` pixels is taken whole, as one face; so is one of up to `LARGE_CROP_SIDE` in which
+        nobody is found, if it has the shape of a crop.
         """
         longer, shorter = max(photo.shape), min(photo.shape)
         if longer > CROP_SIDE and int(photo.max()) - int(photo.min()) >= _EMPTY:
@@ -49,7 +49,7 @@ class Auto:
         return WholeImage().find(photo) if int(parts.max()) - int(parts.min()) >= _FLAT else []
 
     def _search(self, photo: NDArray[np.uint8]) -> list[Found]:
-        """Return whom the photo shows, and other views of it where nobody is seen upright."""
+        """Return the faces of the photo, seen in other views as well if nobody is found upright."""
         found = self._search_finer(photo)
         if any(map(_upright, found)):
             return distinct(found)
@@ -59,7 +59,7 @@ class Auto:
             certain += [replace(face, frame=frame_back(face.frame)) for face in seen]
             if any(map(_upright, seen)):
                 break
-        return distinct(certain or found)  # in a photo on its side, chance resemblances are found upright
+        return distinct(certain or found)  # in a photo on its side, what is found upright may be chance resemblances
 
     def _search_finer(self, photo: NDArray[np.uint8]) -> list[Found]:
         longest = max(photo.shape)
@@ -81,7 +81,7 @@ def _upright(face: Found) -> bool:
 
 
 def _views(photo: NDArray[np.uint8]) -> Iterator[tuple[NDArray[np.uint8], Callable[[Frame], Frame]]]:
-    """Yield the photo in other light, with a margin, then turned, each with what brings a frame back into the photo."""
+    """Yield the photo with stretched tones and a margin, then turned; each with the function that brings a frame back."""
     small = shrunk(photo, _VIEW_SIDE)
     scale = max(photo.shape) / max(small.shape)
     dark, bright = np.percentile(small, (1, 99))

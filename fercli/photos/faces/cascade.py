@@ -1,4 +1,4 @@
-"""MTCNN (Zhang et al. 2016): three networks, each looking closer at fewer places of a photo, and a last look at what they find."""
+"""MTCNN (Zhang et al. 2016): three networks that look ever closer at ever fewer places, and a last look at what they find."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -13,18 +13,17 @@ from fercli.photos.faces import Found, distinct
 from fercli.photos.faces.framing import frame_around
 from fercli.photos.faces.pyramid import Floats, Pyramid
 
-SMALLEST = 20  # pixels of a face: what the first network was trained to see
+SMALLEST = 20  # pixels of the smallest face, as the first network was trained
 _CELL, _STRIDE = 12, 2  # pixels that the first network sees at a place, and from one place to the next
-_MIDDLE, _LAST = 24, 48  # sides of what the other two see
-# Scores that pass the first two networks. The paper's, which are quick, miss most heads that are tilted by over 30°; what the
-# others let through too much, the third network and the last look tell.
+_MIDDLE, _LAST = 24, 48  # pixels of the sides that the other two see
+# Scores that pass the first two networks. The paper's, which are quick, miss most heads tilted by over 30°. The keen ones let too
+# much through, which the third network and the last look sort out.
 QUICK, KEEN = (0.6, 0.7), (0.4, 0.3)
-_FOUND, _SURE = 0.4, 0.7  # that pass the third, and the last look
-# How the last look sees a face, set upright: its frame times a factor.
-_CLOSER, _WIDER = 0.85, 1.18
-_MOST = 1500  # places that go on from a network, the best: a picture of nothing but faces must not take all memory
+_FOUND, _SURE = 0.4, 0.7  # scores that pass the third network, and the last look
+_CLOSER, _WIDER = 0.85, 1.18  # sides of the frames in which the last look sees a face, too
+_MOST = 1500  # best places that a network passes on: a picture of nothing but faces must not take all memory
 _TOGETHER = 8  # places that a network sees in one go; fewer or more take longer
-_COMPARED = 128  # of these places with all of them in one go, so that memory is bounded
+_COMPARED = 128  # places compared with all others in one go, so that memory is bounded
 _TILE = 256  # rows and columns of a photo that the first network sees in one go, so that memory is bounded
 
 
@@ -33,7 +32,7 @@ class Cascade:
 
     def __init__(self) -> None:
         here = files(__package__) / "networks"
-        # A graphics processor would make ready anew for each of a photo's many sizes.
+        # A graphics processor would prepare anew for each of a photo's many sizes.
         self._proposal, self._refinement, self._output = (
             open_session((here / f"{name}.onnx").read_bytes(), graphics=False) for name in ("proposal", "refinement", "output")
         )
@@ -43,8 +42,8 @@ class Cascade:
     ) -> list[Found]:
         """Return the faces in a grey photo (height, width), each once, from left to right.
 
-        They have about `smallest` to `largest` pixels; those below `SMALLEST` are not sought. `passing`, `QUICK` or `KEEN`, are the
-        scores of places that the first two networks let pass.
+        Their sides are about `smallest` to `largest` pixels; faces below `SMALLEST` are not sought. `passing`, which is `QUICK` or
+        `KEEN`, holds the scores that a place needs to pass the first two networks.
         """
         pyramid = Pyramid(photo, max(smallest, SMALLEST), largest, _CELL)
         boxes = self._refined(pyramid, self._proposed(pyramid, passing[0]), passing[1])
@@ -63,7 +62,7 @@ class Cascade:
         return boxes[_best(boxes, scores, 0.7)]
 
     def _search(self, level: NDArray[np.uint8], scale: np.float32, passing: float) -> tuple[Floats, Floats]:
-        """Return boxes of the photo and scores of what may be faces of about `_CELL` pixels in one of its sizes."""
+        """Return boxes (N,4), in pixels of the photo, and scores (N,) of what may be faces of about `_CELL` pixels at one size."""
         boxes, scores = [np.empty((0, 4), np.float32)], [np.empty(0, np.float32)]
         for top, left, tile in _tiles(level):
             box, score = self._proposal.run(["box", "score"], {"pixels": tile[None, None].astype(np.float32)})
@@ -83,7 +82,7 @@ class Cascade:
         return boxes[kept[_best(boxes[kept], score[kept, 0], 0.7)]]
 
     def _landmarks(self, pyramid: Pyramid, boxes: Floats) -> Floats:
-        """Return eyes, nose and corners of the mouth (N,5,2), as the third network sees them, of what it takes for faces."""
+        """Return eyes, nose and corners of the mouth (N,5,2), in pixels, of what the third network takes for faces."""
         squares = _squares(boxes)
         box, score, marks = _run(self._output, ("box", "score", "landmarks"), pyramid.patches(squares, _LAST))
         boxes = _moved(squares, box)
@@ -95,7 +94,7 @@ class Cascade:
         return points
 
     def _scores(self, pyramid: Pyramid, squares: Floats) -> Floats:
-        """Return the mean score of each face, set upright: as it is framed, mirrored, closer and wider."""
+        """Return the mean score (N,) of each face, set upright: as it is framed, mirrored, closer and wider."""
         looks = np.concatenate([squares * np.array([1, 1, factor, 1], np.float32) for factor in (1, _CLOSER, _WIDER)])
         seen = pyramid.patches(looks, _LAST)
         mirrored = seen[: len(squares), ..., ::-1]
@@ -112,7 +111,7 @@ def _run(network: Any, outputs: Sequence[str], patches: Floats) -> list[Floats]:
 
 
 def _tiles(level: NDArray[np.uint8]) -> Iterator[tuple[int, int, NDArray[np.uint8]]]:
-    """Yield parts of an image, with where they begin, that overlap so that each place of the first network lies in one."""
+    """Yield tiles of an image with their top and left; they overlap, so that each place of the first network lies within one."""
     step, (height, width) = _TILE - _CELL + _STRIDE, level.shape
     for top in range(0, height - _CELL + 1, step):
         for left in range(0, width - _CELL + 1, step):
@@ -120,7 +119,7 @@ def _tiles(level: NDArray[np.uint8]) -> Iterator[tuple[int, int, NDArray[np.uint
 
 
 def _squares(boxes: Floats) -> Floats:
-    """Return the upright squares about the boxes (left, top, right, bottom), as `Pyramid.patches` wants them."""
+    """Return the upright squares around boxes (left, top, right, bottom), in the form that `Pyramid.patches` takes."""
     low, high = boxes[:, :2], boxes[:, 2:]
     return np.concatenate(
         [(low + high) / 2, (high - low).max(axis=1, keepdims=True), np.zeros((len(boxes), 1))], axis=1, dtype=np.float32
@@ -128,14 +127,17 @@ def _squares(boxes: Floats) -> Floats:
 
 
 def _moved(squares: Floats, by: Floats) -> Floats:
-    """Return the squares' edges as boxes, moved by parts of their sides."""
+    """Return the squares as boxes, their edges moved by the given parts of their sides."""
     middle, side = squares[:, :2], squares[:, 2:3]
     edges: Floats = np.concatenate([middle - side / 2, middle + side / 2], axis=1) + by * side
     return edges
 
 
 def _best(boxes: Floats, scores: Floats, most: float, of_smaller: bool = False) -> NDArray[np.intp]:
-    """Return the numbers of those boxes, best first, that no better one overlaps by more than `most` of their union."""
+    """Return the indices of those boxes, best first, that no better one overlaps by more than `most`.
+
+    That is a share of the union of both or, with `of_smaller`, of the smaller one. Only the `_MOST` best are considered.
+    """
     order = np.argsort(-scores, kind="stable")[:_MOST]
     if len(order) < 2:  # as in most sizes of most photos
         return order

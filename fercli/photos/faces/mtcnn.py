@@ -10,7 +10,7 @@ _SMALLEST = 1 / 32  # of the longer side: 20 pixels of 640
 
 
 class Mtcnn:
-    """Finds turned and tilted heads, too, from 1/32 of a photo's longer side on."""
+    """Finds faces from 1/32 of a photo's longer side on, of turned and tilted heads, too."""
 
     def __init__(self) -> None:
         self._cascade = Cascade()

@@ -1,4 +1,4 @@
-"""A photo at falling sizes, and squares of it as a network wants to see them."""
+"""A photo at ever smaller sizes, and squares cut from it for a network."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,17 +8,18 @@ from fercli.photos.images import halved, shrunk
 Floats = NDArray[np.float32]
 
 _STEP = 2**-0.5  # from one size to the next
-_SMALLER = 0.6  # of the photo's side is worth a size of its own
-_FROM = 1.9  # times as large is what a size is made from: from less, its pixels would be too uneven means of pixels
-_HALVED = 2.8  # times the first size is worth halving first, which is quick
-_TOGETHER = 64  # squares that are cut out in one go, so that memory is bounded
-_ABOVE = 4  # sizes above that in which the smallest faces fill a cell: four times as large, for networks that look closer
+_SMALLER = 0.6  # of the photo's side; only what is smaller than that is worth a size of its own
+_FROM = 1.9  # each size is made from one at least this many times as large: from less, its pixels would be uneven means
+_HALVED = 2.8  # a photo this many times as large as the first size is halved first, which is quick
+_TOGETHER = 64  # squares cut out in one go, so that memory is bounded
+_ABOVE = 4  # sizes above the one in which the smallest faces fill a cell, up to four times as large, for networks that look closer
 
 
 class Pyramid:
-    """A grey photo (height, width) at falling sizes, of which those numbers `searched` show faces from `smallest` to `largest`.
+    """A grey photo (height, width) at ever smaller sizes, its `levels`, with their `scales`, the photo's own being 1.
 
-    In the first of them `smallest` pixels are `cell`. `scales` are those of all `levels`, the photo's own being 1.
+    `searched` holds the indices of the levels in which faces with sides from `smallest` to `largest` pixels of the photo fill about
+    `cell` pixels.
     """
 
     def __init__(self, photo: NDArray[np.uint8], smallest: float, largest: float, cell: int) -> None:
@@ -38,10 +39,10 @@ class Pyramid:
         self._starts = np.cumsum([0, *(level.size for level in self.levels[:-1])])
 
     def patches(self, squares: Floats, side: int) -> Floats:
-        """Return squares (N,4) of the photo, each x, y of its centre, its side and its clockwise turn, as pixels (N,1,side,side).
+        """Return squares of the photo as pixels (N,1,side,side).
 
-        Lengths are in pixels of the photo, turns in radians. Each comes from the smallest level that has as many pixels; beyond the
-        photo its border is repeated.
+        `squares` (N,4) holds for each the x and y of its centre and its side, in pixels of the photo, and its clockwise turn in
+        radians. Each is cut from the smallest level that has enough pixels; beyond the photo its border is repeated.
         """
         cut = [self._cut(squares[start : start + _TOGETHER], side) for start in range(0, max(1, len(squares)), _TOGETHER)]
         return np.concatenate(cut)
@@ -67,7 +68,7 @@ class Pyramid:
 
 
 def _neighbours(places: Floats, length: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
-    """Return the pixels before and after each place on an axis, and how far it lies between them."""
+    """Return the pixels before and after each place on an axis, and how far between them it lies, 0 to 1."""
     before = np.floor(places)
     first = before.astype(np.intp)
     second = np.minimum(np.maximum(first + 1, 0), length - 1)
