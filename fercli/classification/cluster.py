@@ -1,7 +1,7 @@
 """Photos and videos labelled by the workers of a Ray cluster: the only module that imports Ray.
 
-Ray Data holds the list of what is to do in blocks, hands them to a pool of actors that each load the model once, gives a block to
-another actor when one is lost, and keeps the order; what an actor does with a block is `pipeline.classify`, as on one machine.
+Ray Data holds what is to do as blocks, hands them to a pool of actors that each load the model once, gives a block to another actor
+if one is lost, and keeps the order. What an actor does with a block is `pipeline.classify`, as on one machine.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import pyarrow
 
 BLOCK = 256  # photos at most, or a stretch of a video: what a lost worker costs
-_TRIES = 2  # of a block, and then of each of its sources alone: one that ends every worker must not go round for ever
+_TRIES = 2  # of a block, and then of each of its sources alone: one that ends every worker must not be retried for ever
 _CONNECT_SECONDS = 10
 _GROW_SECONDS = 600
 
@@ -40,7 +40,7 @@ _Source = tuple[bytes, str | None]  # a path with None for a photo, or the text 
 
 
 def refuse_missing_ray() -> None:
-    """Raise UsageError, saying what to install, if Ray is not there."""
+    """Raise UsageError, saying what to install, if Ray is not installed."""
     if find_spec("ray") is None or find_spec("pyarrow") is None:
         raise UsageError("--engine ray needs Ray; install it with: pip install 'fercli[ray]'")
 
@@ -54,13 +54,14 @@ def classify_on_ray(
     address: str | None = None,
     workers: Workers = Workers(),
 ) -> Generator[Outcome, None, None]:
-    """Yield what is known of each photo and frame, in the order of `paths`, exactly as `classification.classify` does.
+    """Yield an outcome for each photo and frame, in the order of `paths`, exactly as `pipeline.classify` does.
 
-    The cluster is the one at `address` or in RAY_ADDRESS, or one that lasts as long as this run, on this machine. Inputs, and the
-    user's weights, must be at the same place for every worker; `sha256` is what those weights must have. All paths are listed
-    before the first photo is read. What ends its worker, alone and `_TRIES` times, is rejected. Raises UsageError if the
-    workers do not fit, FercliError if the cluster cannot be reached or fails, IntegrityError if a worker has other weights or
-    another version of fercli.
+    The cluster is the one at `address` or in RAY_ADDRESS, or else one on this machine that lasts as long as this run. Every worker
+    must find the inputs and the user's weights at the same place; `sha256` is the digest that those weights must have. All paths
+    are listed before the first photo is read. A file that ends its worker `_TRIES` times, alone, is rejected.
+
+    Raises UsageError if there is no room for the workers, FercliError if the cluster cannot be reached or fails, and IntegrityError
+    if a worker has other weights or another version of fercli.
     """
     address = address or os.environ.get("RAY_ADDRESS")
     job = replace(job, weights=job.weights and job.weights.absolute())  # a worker has another working folder
@@ -104,19 +105,19 @@ def _results(batches: Iterable["pyarrow.Table"]) -> Iterator[Outcome | End]:
 
 
 class _Attempts:
-    """Counts how often work was begun, and keeps what came of single sources, while workers come and go; an actor of its own."""
+    """An actor that counts how often work was begun, and keeps the results of single sources, while workers come and go."""
 
     def __init__(self) -> None:
         self._begun: Counter[tuple[str, _Source]] = Counter()
         self._done: dict[_Source, list[str]] = {}
 
     def begin(self, key: tuple[str, _Source]) -> int:
-        """Return how often the work was begun, this time included."""
+        """Count another beginning of some work, and return how many there have been."""
         self._begun[key] += 1
         return self._begun[key]
 
     def keep(self, source: _Source, texts: list[str]) -> None:
-        """Keep what came of a source."""
+        """Keep the results of a source."""
         self._done[source] = texts
 
     def kept(self) -> dict[_Source, list[str]]:
@@ -128,18 +129,18 @@ def _attempts() -> Any:
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    # On this machine, without which the run ends anyway. A soft wish would not do: Ray places actors that need no core at random.
+    # On this machine, without which the run ends anyway. A soft affinity would not do: Ray places actors without cores at random.
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     return ray.remote(_Attempts).options(num_cpus=0, scheduling_strategy=here).remote()
 
 
 class _Worker:
-    """Labels what is in a block; the network is loaded at the first one.
+    """Labels what is in a block; the network is loaded with the first one.
 
-    A row is a path with the text of a known outcome, of a stretch or none; for the latter two come the texts of all outcomes and,
-    of a stretch, where it ends.
+    A row is a path and the text of a known outcome, of a stretch, or none, for a photo. A known outcome is passed on; in place of
+    the others come rows with the texts of their outcomes and, for a stretch, of the number that follows it.
 
-    What fercli refuses to do is returned, as a text instead of outcomes, for Ray keeps no type of an exception.
+    If fercli refuses, one row without a path holds its exit code and message, since Ray does not keep the types of exceptions.
     """
 
     def __init__(self, job: Job, folder: Path, sha256: str, version: str, threads: int, attempts: Any) -> None:
@@ -203,9 +204,9 @@ class _Worker:
 
 
 def _blocks(sources: Iterable[Outcome | Path | Stretch]) -> Iterator["pyarrow.Table"]:
-    """Yield the sources, no more than `BLOCK` together, a stretch alone; the first blocks are small.
+    """Yield the sources in blocks of at most `BLOCK`, with each stretch alone in one; the first blocks are small.
 
-    Small ones keep every worker of a small folder busy, and bring the first results sooner.
+    That keeps every worker busy even for a small folder, and brings the first results sooner.
     """
     rows: list[tuple[bytes, str | None]] = []
     size = 16
@@ -236,7 +237,7 @@ def _rows(block: "pyarrow.Table") -> list[tuple[Any, Any]]:
 
 
 def _fitting(workers: Workers) -> int:
-    """Return how many workers the cluster has room for now, machine by machine, for one is never shared among them."""
+    """Return how many workers the cluster has room for now, machine by machine, since a worker runs on a single one."""
     import ray
 
     def on(room: dict[str, float]) -> int:
@@ -250,7 +251,7 @@ def _fitting(workers: Workers) -> int:
 
 
 def _pool_size(workers: Workers, fitting: int, blocks: int, *, grows: bool) -> int:
-    """Return how many workers to ask for; a cluster that may grow is asked for any number that the user names."""
+    """Return how many workers to ask for; UsageError if there is no room for them and the cluster cannot grow."""
     import ray
 
     number = fitting if workers.number is None else workers.number
@@ -265,7 +266,7 @@ def _pool_size(workers: Workers, fitting: int, blocks: int, *, grows: bool) -> i
 
 @contextlib.contextmanager
 def _connected(address: str | None) -> Iterator[None]:
-    """Connect to a cluster for the block, unless this process is connected already; tell Ray's failures as ours."""
+    """Connect to a cluster for the block, unless this process is connected already; Ray's failures become FercliError."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report home
     import ray
     from ray.exceptions import RayError

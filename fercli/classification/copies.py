@@ -1,4 +1,4 @@
-"""Annotated copies: of photos by several threads, of a video frame after frame, as its outcomes come."""
+"""Annotated copies: of photos by several threads, and of videos frame by frame, as their outcomes come."""
 
 import tempfile
 from collections.abc import Generator, Iterable, Iterator
@@ -14,15 +14,15 @@ from fercli.errors import ImageRejected
 from fercli.files import atomic_write
 from fercli.photos.videos import NewVideo, Video
 
-_AHEAD = 8  # photos that are drawn before they are asked for
+_AHEAD = 8  # photos drawn before they are asked for
 _BLOCK = 1 << 20  # bytes
 
 
 def annotated(outcomes: Iterable[Outcome], folder: Path, options: Options, min_confidence: float) -> Generator[Outcome, None, None]:
     """Yield the outcomes, and write copies of photos and videos with their faces marked into `folder`.
 
-    A video's copy is an MP4 of the frames that were looked at, of the same size and played at their pace: `a/b.mov` becomes
-    `folder/a/b.mov.mp4`, once its last frame is drawn. FercliError if a copy cannot be written.
+    A video's copy is an MP4 of the frames that were looked at, in the same size and played at their own pace. For `a/b.mov` it
+    appears as `folder/a/b.mov.mp4` once the last frame is drawn. FercliError if a copy cannot be written.
     """
 
     def drawn(outcome: Outcome) -> Outcome:
@@ -36,7 +36,7 @@ def annotated(outcomes: Iterable[Outcome], folder: Path, options: Options, min_c
 
 
 def _copied(path: Path, outcomes: Iterator[Outcome], folder: Path, options: Options, min_confidence: float) -> Iterator[Outcome]:
-    """Write the copy of a video, whose frames are read again; a frame that cannot be any more is left out."""
+    """Write the copy of a video, whose frames are read again; a frame that can no longer be read is left out."""
     first = next(outcomes)
     video = _opened(first, options.max_pixels)
     if not video:
@@ -60,7 +60,7 @@ def _copied(path: Path, outcomes: Iterator[Outcome], folder: Path, options: Opti
 
 
 def _opened(outcome: Outcome, max_pixels: int) -> Video | None:
-    """Return the outcome's video; None for a photo, and where it cannot be read any more."""
+    """Return the outcome's video; None for a photo, and for a video that can no longer be read."""
     with suppress(ImageRejected):
         if outcome.moment:
             return Video(outcome.path, max_pixels)

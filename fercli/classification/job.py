@@ -1,4 +1,4 @@
-"""How photos are labelled, as plain values, so that every process does it alike."""
+"""How photos are labelled, as plain values, so that every process does it in the same way."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 class Options:
     """Which pictures and faces count; lengths in pixels of the upright picture, a photo or a frame of a video.
 
-    `largest` keeps one face a picture, `min_face` drops smaller squares, and `whole` takes a picture without any face as one. Of
-    videos a frame is looked at `every` so many seconds, or each frame if that is 0.
+    `largest` keeps one face a picture, `min_face` drops faces with a shorter side, and `whole` takes a picture in which no face is
+    found as one face. Videos are looked at `every` so many seconds, or at each frame if that is 0. Raises UsageError if `every` is
+    negative or not finite.
     """
 
     largest: bool = False
@@ -34,7 +35,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Job:
-    """Who labels, with which faces: see `labeller_for` and `detector`."""
+    """What labels, and what finds the faces: see `labeller_for`, `as_asked` and `detector`."""
 
     model: str | None = None
     weights: Path | None = None
@@ -51,7 +52,7 @@ class Job:
         return as_asked(labeller_for(self.model, self.weights), tta=self.tta, even=self.even)
 
     def settings(self, labeller: "Labels") -> dict[str, Any]:
-        """Return all that an outcome depends on besides the photo, as JSON values."""
+        """Return everything except the photo that an outcome depends on, as JSON values."""
         return {
             "model": labeller.title,
             "weights": labeller.sha256,
@@ -63,7 +64,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Workers:
-    """How many processes label (None: as many as fit the cluster), and the cores and graphics processors that each is given."""
+    """How many processes label (None: as many as the cluster has room for), and the cores and graphics processors for each."""
 
     number: int | None = None
     cpus: int = 1

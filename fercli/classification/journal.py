@@ -1,8 +1,7 @@
-"""What a run of `classify` has found, kept beside its output: so far, that a stopped run loses nothing; then, for an update.
+"""What a run of `classify` has found, kept beside its output: first so that a stopped run loses nothing, then for a later update.
 
-It is an SQLite database.
-
-SQLite rather than lines of our own: its transactions survive kill -9 and power loss, and a look-up needs no memory.
+It is an SQLite database rather than a format of our own, because its transactions survive kill -9 and power loss, and looking
+something up takes no memory.
 """
 
 import contextlib
@@ -21,8 +20,8 @@ from fercli.errors import FercliError, IntegrityError
 from fercli.files import Kind, identity_of, kind_of, move, remove
 from fercli.remote import RemotePath
 
-_COMMIT_EVERY = 1.0  # seconds; what is newer is lost with the process
-_LONGEST = 64 << 20  # bytes of a picture's outcome
+_COMMIT_EVERY = 1.0  # seconds; anything newer is lost if the process is killed
+_LONGEST = 64 << 20  # bytes of one picture's outcome
 _TABLES = {
     "run": "CREATE TABLE run (settings TEXT NOT NULL)",
     # A photo is its own frame 0.
@@ -39,12 +38,12 @@ def journal_path(output: Path) -> Path:
 
 
 def finished_path(output: Path) -> Path:
-    """Return where the journal of the run that wrote `output` stays, for a later run that updates it."""
+    """Return where the journal of the run that wrote `output` is kept for a later run to update it."""
     return journal_path(output).with_suffix(".fercli-finished")
 
 
 def is_begun(path: Path) -> bool:
-    """Whether there is a journal; a file without bytes is none, such as a run leaves that was killed as it began."""
+    """Tell whether there is a journal; an empty file is none, such as a run leaves that is killed as it begins."""
     try:
         return path.lstat().st_size > 0
     except OSError:
@@ -52,12 +51,12 @@ def is_begun(path: Path) -> bool:
 
 
 class Journal:
-    """Outcomes by path, of one run; see `open_journal`. `changed` names the settings that it was begun with and are others now."""
+    """The outcomes of one run by path; see `open_journal`. `changed` lists the settings it was begun with that differ now."""
 
     def __init__(self, path: Path, settings: dict[str, Any], *, resume: bool) -> None:
         self._path = path
         self._lock = threading.Lock()
-        # Transactions are ours to begin; the file stays locked between them, so that two runs never share it.
+        # We begin transactions ourselves; the file stays locked between them, so that two runs never share it.
         self._database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
         try:
             self._database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
@@ -73,7 +72,10 @@ class Journal:
         threading.Thread(target=self._commit_regularly, daemon=True).start()
 
     def find(self, path: Path) -> Iterator[Outcome]:
-        """Yield what is known of the file, unless it has changed since: a photo, or a video's first frames. Any thread may ask."""
+        """Yield what is known about a file, unless it has changed since: of a photo, or of a video's first frames.
+
+        Any thread may call this. Raises IntegrityError if the journal holds anything else than outcomes.
+        """
         identity, frame = identity_of(path), -1
         while row := self._next(path, frame):
             frame, text = row
@@ -92,7 +94,7 @@ class Journal:
         return row
 
     def add(self, outcome: Outcome) -> None:
-        """Keep an outcome, on disk within a second; a reject is not kept, for what was in its way may pass."""
+        """Keep an outcome, on disk within a second; a reject is not kept, since its cause may go away."""
         if outcome.identity is None or outcome.reject:
             return
         with self._lock:
@@ -102,7 +104,7 @@ class Journal:
             self._database.execute("REPLACE INTO picture VALUES (?, ?, ?)", (os.fsencode(outcome.path), frame, encoded(outcome)))
 
     def close(self, *, keep: bool) -> bool:
-        """Let go, with everything on the disk if it is to be kept; return whether there is anything."""
+        """Close the database, with everything on disk if it is to be kept; return whether it holds any outcome."""
         self._closed.set()
         with self._lock, contextlib.closing(self._database):
             holds_work = self._database.execute("SELECT 1 FROM picture LIMIT 1").fetchone() is not None
@@ -118,12 +120,12 @@ class Journal:
                 try:
                     self._database.execute("COMMIT")
                     self._database.execute("BEGIN EXCLUSIVE")
-                except sqlite3.Error as error:  # such as a full disk: for `add` to tell
+                except sqlite3.Error as error:  # such as of a full disk: for `add` to raise
                     self._failure = error
                     return
 
     def _make_tables(self, *, resume: bool) -> None:
-        """Make the tables, anew unless to `resume`; IntegrityError if there are others, or views or triggers in their place."""
+        """Create the tables, replacing them unless to `resume`; IntegrityError if the database holds anything else."""
         found = dict(self._database.execute("SELECT name, sql FROM sqlite_master").fetchall())
         if found and found != _TABLES:
             raise IntegrityError(f"{self._path} is a database of something else, not fercli's journal; move it away.")
@@ -152,12 +154,14 @@ class Journal:
 def open_journal(
     path: Path, settings: dict[str, Any], *, resume: bool, keep: bool = False, anew: bool = False, finished: Path | None = None
 ) -> Iterator[Journal]:
-    """Open the journal at `path` to go on, or a new one; it keeps its name only if an exception ends the block.
+    """Open the journal at `path`: to `resume` the run that wrote it, or as a new one.
 
-    Even then it goes if it holds no work, unless `keep` says that its being there tells of the stop. When the block ends well it
-    moves to `finished`, if given. With `anew` a journal that is not to be gone on with is replaced.
-    `settings` is all that an outcome depends on besides the picture, as JSON values. Raises IntegrityError if the journal is of a
-    run with others or is none, FercliError if it cannot be written or another run is using it.
+    When the block ends well, the journal moves to `finished` or, without that, is removed. When an exception ends the block, it
+    stays where it is if it holds any outcome or if `keep` is set, so that its presence tells of the stop. With `anew`, a journal
+    that cannot be resumed is replaced. `settings` is everything except the picture that an outcome depends on, as JSON values.
+
+    Raises IntegrityError if the file is not a journal or belongs to a run with other settings, and FercliError if it cannot be
+    written or another run is using it.
     """
     try:
         _make_folder(path.parent)
@@ -200,13 +204,13 @@ def _opened(path: Path, settings: dict[str, Any], *, resume: bool, anew: bool) -
             raise IntegrityError(
                 f"{path} is of a run with {', '.join(journal.changed)}; resume with the same, or begin anew with --overwrite."
             )
-    _remove(path)  # what cannot be gone on with may go
+    _remove(path)  # it cannot be resumed, and may be replaced
     return Journal(path, settings, resume=False)
 
 
 @contextlib.contextmanager
 def open_finished(path: Path, settings: dict[str, Any]) -> Iterator[Journal | str]:
-    """Open the journal of a finished run to look up what it found, or say why that is of no use now; the file stays as it is."""
+    """Open the journal of a finished run to look up what it found, or give the reason why not; the file stays as it is."""
     if kind_of(path) is Kind.MISSING:
         yield f"{path}, which knows what the results were made of, is not there"
         return
@@ -227,12 +231,12 @@ def _is_busy(error: sqlite3.Error) -> bool:
 
 
 def _refuse_links(path: Path) -> None:
-    """SQLite would follow them, and write into whatever they lead to."""
+    """Raise IntegrityError for links: SQLite would follow them, and write into whatever they lead to."""
     for name in _files(path):
         with contextlib.suppress(FileNotFoundError):
             status = name.lstat()
             if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
-                raise IntegrityError(f"{name} is a link, or no file, where fercli keeps its journal; take it away.")
+                raise IntegrityError(f"{name} is a link, or no file, where fercli keeps its journal; remove it.")
 
 
 def _make_folder(folder: Path) -> None:
@@ -247,7 +251,7 @@ def _no_journal(path: Path, error: Exception) -> IntegrityError:
 
 
 def _files(path: Path) -> tuple[Path, Path]:
-    """Return a journal's files: itself, and SQLite's own, of a transaction that was killed."""
+    """Return a journal's files: itself, and the one in which SQLite keeps an unfinished transaction."""
     return path, path.with_name(f"{path.name}-journal")
 
 

@@ -1,4 +1,4 @@
-"""Lists of photos: the names that `find`, a file or an earlier run's results give."""
+"""Lists of photos: the names that `find`, a file or the results of an earlier run give."""
 
 import os
 import sys
@@ -11,11 +11,11 @@ from fercli.remote import place
 
 
 def read_list(path: Path | None) -> list[Path]:
-    """Return the names that a file holds, or standard input if `path` is None, in their order.
+    """Return the names in a file, or in standard input if `path` is None, in their order, each once.
 
-    Names end in NUL where there is one (`find -print0`), and in line ends otherwise; empty ones are left out. A file whose suffix
-    is one of results has them in its column `path`, one after the other taken once. Raises UsageError for a file that is missing or
-    an empty list, FercliError for one that cannot be read.
+    If the content has a NUL (`find -print0`), NULs end the names, otherwise line ends do; empty names are left out. A file with the
+    suffix of results has the names in its column `path`. Raises UsageError for a missing file and an empty list, FercliError for a
+    file that cannot be read.
     """
     shown = "standard input" if path is None else str(path)
     if path and path.suffix.lower() in READERS:
@@ -42,5 +42,5 @@ def _content(path: Path | None) -> bytes:
 def _names(content: bytes) -> list[bytes]:
     if b"\0" in content:
         return [name for name in content.split(b"\0") if name]
-    # A byte order mark and carriage returns are what Windows' editors add.
+    # Editors on Windows add a byte order mark and carriage returns.
     return [name for line in content.removeprefix(b"\xef\xbb\xbf").split(b"\n") if (name := line.removesuffix(b"\r"))]

@@ -1,4 +1,4 @@
-"""Files to pictures: photos by several threads, a video's frames one after the other; order kept, memory bounded."""
+"""Files to pictures, photos by several threads and the frames of videos one after another; order kept, memory bounded."""
 
 import itertools
 from collections import deque
@@ -28,15 +28,15 @@ from fercli.remote import RemotePath
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-WORK_SIDE = 2560  # pictures are held at most this large: a face found at 1/4 of it still has the 48 pixels that a network sees
-AHEAD = 16  # pictures that are read, or searched, before they are asked for
-_PATIENCE = 0.5  # seconds for threads to end when a run is stopped
-READERS = 16  # threads for remote photos, which wait for their servers most of the time
+WORK_SIDE = 2560  # longer side in pixels that pictures are held at: a face found at 1/4 of it still has the 48 that a network sees
+AHEAD = 16  # pictures read, or searched, before they are asked for
+_PATIENCE = 0.5  # seconds that threads get to end when a run is stopped
+_REMOTE_READERS = 16  # threads for remote photos, which mostly wait for their servers
 
 
 @dataclass
 class Picture:
-    """A photo or a frame of a video on its way: known already, rejected, or read; its pixels go when its faces are cut out."""
+    """A photo or a frame of a video on its way: already known, rejected, or read; its pixels are dropped once faces are cut out."""
 
     path: Path
     moment: Moment | None = None
@@ -49,7 +49,7 @@ class Picture:
     crops: list[NDArray[np.uint8]] = field(default_factory=list)
 
 
-_Video = tuple[Stretch, Iterable[Outcome]]  # with what is known of it
+_Video = tuple[Stretch, Iterable[Outcome]]  # a video and what is known about it
 
 
 def pictures(
@@ -57,19 +57,19 @@ def pictures(
 ) -> Generator[Picture, None, None]:
     """Yield each photo, and the frames of each video to look at, in the order of `sources`.
 
-    Photos are read by `threads` threads, or as many as there are cores (`READERS` if the first is remote), videos by one; at most
-    twice `AHEAD` pictures are read before they are taken. A photo that cannot be read is rejected, and so is a video, after its
-    last frame that could.
+    Photos are read by `threads` threads or as many as there are cores, but by `_REMOTE_READERS` if the first is remote; videos are
+    read by one thread. At most twice `AHEAD` pictures are read before they are taken. A photo that cannot be read is rejected, and
+    so is a video, after the last of its frames that can.
     """
     first, remaining = _peeked(sources)
     if isinstance(first, RemotePath):
-        threads = READERS
+        threads = _REMOTE_READERS
     opened = ahead(lambda source: _opened(source, options, known), remaining, AHEAD, threads)
     yield from beside(_flat(opened, options), AHEAD)
 
 
 def expected(source: Path, every: float) -> int:
-    """Return how many pictures a file will give, as far as its name and its container tell."""
+    """Return how many pictures a file will give, one `every` so many seconds, as far as its name and its container tell."""
     if source.suffix.lower() not in VIDEO_SUFFIXES:
         return 1
     try:
@@ -88,7 +88,7 @@ def _peeked(sources: Iterable[Item]) -> tuple[Item | None, Iterator[Item]]:
 def ahead(
     work: Callable[[Item], Result], items: Iterable[Item], limit: int, threads: int | None = None
 ) -> Generator[Result, None, None]:
-    """Yield `work` of each item in order, done by `threads` or as many threads as there are cores, at most `limit` items ahead."""
+    """Yield `work(item)` for each item in order, done by `threads` threads or one a core, at most `limit` items ahead."""
     pool = ThreadPoolExecutor(threads or cores(), thread_name_prefix="fercli")
     waiting: deque[Future[Result]] = deque()
     try:
@@ -100,13 +100,13 @@ def ahead(
         while waiting:
             yield waiting[0].result()
             waiting.popleft()
-    finally:  # also when the consumer stops early; a stop does not wait for a photo that takes long
+    finally:  # also when the consumer stops early; a stop does not wait for a photo that takes long to read
         pool.shutdown(wait=False, cancel_futures=True)
         wait([future for future in waiting if not future.cancelled()], _PATIENCE)
 
 
 def beside(items: Iterable[Item], limit: int) -> Generator[Item, None, None]:
-    """Yield the items, which are taken by a thread of their own, at most `limit` ahead."""
+    """Yield the items, which a thread of their own takes from the iterable, at most `limit` ahead."""
     remaining, end = iter(items), object()
     with closing(ahead(lambda _: next(remaining, end), itertools.count(), limit, threads=1)) as taken:
         for item in taken:
@@ -116,13 +116,13 @@ def beside(items: Iterable[Item], limit: int) -> Generator[Item, None, None]:
 
 
 def _opened(source: Path | Stretch, options: Options, known: Known) -> Picture | _Video:
-    """Return a photo, or the video that is still to be read, with what is known of it."""
+    """Return a photo, or a video that is still to be read with what is known about it."""
     if isinstance(source, Stretch):
         return source, ()
     before = iter(known(source))
     if first := next(before, None):
         return (Stretch(source), itertools.chain([first], before)) if first.moment else Picture(source, known=first)
-    # By its name first, so that the start of a photo is not asked for twice, which costs a request if it is remote.
+    # By its name first, so that the start of a photo is not read twice, which would cost another request if it is remote.
     if source.suffix.lower() not in IMAGE_SUFFIXES and is_video(source):
         return Stretch(source), ()
     identity = identity_of(source)
@@ -143,7 +143,7 @@ def _flat(opened: Iterable[Picture | _Video], options: Options) -> Iterator[Pict
 
 
 def _frames(stretch: Stretch, known: Iterable[Outcome], options: Options) -> Iterator[Picture]:
-    """Yield what is known of the video's frames, then go on after the last of them."""
+    """Yield what is known about the video's frames, then go on after the last of them."""
     path = stretch.path
     identity = identity_of(path)
     for outcome in known:

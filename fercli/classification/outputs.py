@@ -1,4 +1,4 @@
-"""Where results go: one file, a folder of parts, or standard output; each published only when it is whole."""
+"""Where results go: one file, a folder of parts, or standard output; files are published only when they are whole."""
 
 import contextlib
 import re
@@ -15,8 +15,8 @@ from fercli.errors import UsageError
 from fercli.files import Kind, atomic_write, kind_of, remove, write_atomically
 from fercli.remote import place
 
-PART_ROWS = 50_000  # of a part, or some more: a picture's rows stay together
-COMPLETE = "_SUCCESS"  # the sign of Hadoop and Spark that a folder has all of its parts
+PART_ROWS = 50_000  # in a part, or a few more, since the rows of a picture stay together
+COMPLETE = "_SUCCESS"  # by which Hadoop and Spark, too, mark a folder that has all of its parts
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ class Output:
 
     @property
     def published(self) -> bool:
-        """Whether there are results of an earlier run, complete ones."""
+        """Whether there are complete results of an earlier run."""
         return not self.stream and kind_of(self.path / COMPLETE if self.parts else self.path) is Kind.FILE
 
 
 def suffix_of(output: Output) -> str:
-    """Return the suffix, one of `WRITERS`, that tells the format: of the file or the folder; `.csv` for others than files.
+    """Return the suffix, one of `WRITERS`, that tells the format; `.csv` for standard output and folders without such a suffix.
 
-    UsageError for a file with another, and for one without the extra that writes it.
+    Raises UsageError for a file with any other suffix, and if the extra that writes the format is not installed.
     """
     suffix = output.path.suffix.lower()
     if suffix not in WRITERS:
@@ -75,11 +75,11 @@ def refuse_missing_extra(suffix: str) -> None:
 def publishing(
     output: Output, stream: BinaryIO | None = None, *, overwrite: bool = True, inputs: Iterable[Path] = ()
 ) -> Iterator[Rows]:
-    """Open the output for rows, `stream` in place of standard output; what is written appears when the block ends well.
+    """Open the output for rows, with `stream` in place of standard output; what is written appears when the block ends well.
 
-    A file appears whole, as by `atomic_write`; of a folder each part does as soon as it is full, and `COMPLETE` at the end, when
-    parts of an earlier run are gone. The earlier run's `COMPLETE` goes just before this one's first part comes. Errors as from
-    `suffix_of` and `atomic_write`.
+    A file appears whole, as by `atomic_write`. In a folder, each part appears as soon as it is full, and `COMPLETE` at the end,
+    after the parts of an earlier run are removed; the earlier run's `COMPLETE` is removed just before the first new part appears.
+    Errors as from `suffix_of` and `atomic_write`.
     """
     suffix = suffix_of(output)
     if output.parts:
@@ -113,7 +113,7 @@ class PartsWriter:
             part.__exit__(kind, error, trace)
 
     def write(self, row: dict[str, object]) -> None:
-        """Append one row, to a new part if this one is full and the row is the first of its picture."""
+        """Append one row; to a new part if this one is full and the row is its picture's first."""
         if self._part and self._rows >= PART_ROWS and row["face"] in {None, 1}:
             self.close()
         if not self._part:
@@ -126,7 +126,7 @@ class PartsWriter:
         self.__exit__(None, None, None)
 
     def complete(self) -> None:
-        """Take away the parts of an earlier run that are left, and say that all is there; without any rows, one part says so."""
+        """Remove what is left of an earlier run's parts, and mark the folder as complete; without rows it has one empty part."""
         if not self._number:
             self._begin()
             self.close()
@@ -146,7 +146,7 @@ class PartsWriter:
         self._number, self._rows = self._number + 1, 0
 
     def _withdraw(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Say that what is there is not complete any more, just before the first part is published."""
+        """Unmark the folder as complete, just before the first part is published."""
         if not kind:
             remove(self._folder / COMPLETE)
 

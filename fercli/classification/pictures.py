@@ -23,7 +23,7 @@ from fercli.photos.videos import Video
 from fercli.photos.walk import IMAGE_SUFFIXES
 
 THUMBNAIL_SIDE = 96
-_LONGEST_NAME = 220  # bytes; file systems take 255, and a copy adds a suffix or two
+_LONGEST_NAME = 220  # bytes; file systems allow 255, and a copy adds a suffix or two
 _LINE = "#ffcc00"
 _JPEG = frozenset((".jpg", ".jpeg", ".jpe", ".jfif"))
 
@@ -38,10 +38,11 @@ class Spot:
 
 
 def annotate(outcome: Outcome, folder: Path, max_pixels: int, min_confidence: float = 0.0) -> Path | None:
-    """Write an upright JPEG copy of a photo, faces framed and named, into `folder`; return where, None for a reject.
+    """Write an upright JPEG copy of a photo, with its faces framed and labelled, into `folder`; return its path.
 
-    A photo keeps its place: `a/b.jpg` stays `folder/a/b.jpg`, `a/b.png` becomes `folder/a/b.png.jpg`; what leads out of the folder
-    gets a name there. FercliError if the copy would be written over the photo itself, as through a link in `folder`.
+    Returns None for a reject, and for a photo that can no longer be read. A copy keeps its photo's path within `folder`: `a/b.jpg`
+    becomes `folder/a/b.jpg`, `a/b.png` becomes `folder/a/b.png.jpg`; parts that lead elsewhere, such as `..`, are renamed.
+    FercliError if the copy would be written over the photo itself, as through a link in `folder`.
     """
     if outcome.reject:
         return None
@@ -59,7 +60,7 @@ def annotate(outcome: Outcome, folder: Path, max_pixels: int, min_confidence: fl
 
 
 def marked(frame: NDArray[np.uint8], outcome: Outcome, min_confidence: float) -> NDArray[np.uint8]:
-    """Return a video's frame in RGB with its faces framed, and their persons, labels and confidences."""
+    """Return a video's frame, RGB (height, width, 3), with its faces framed and their persons, labels and confidences."""
     picture = Image.fromarray(frame)
     _mark_all(picture, outcome, min_confidence)
     return np.asarray(picture)
@@ -72,13 +73,13 @@ def _mark_all(picture: Image.Image, outcome: Outcome, min_confidence: float) -> 
 
 
 def refuse_itself(target: Path, path: Path) -> None:
-    """Raise FercliError if a copy would be written over what it is a copy of, as through a link."""
+    """Raise FercliError if a copy would be written over its own original, as through a link."""
     if kind_of(target) is Kind.FILE and target.samefile(path):
         raise FercliError(f"{target} is the input itself, not a copy; name another folder for the annotated copies.")
 
 
 def place_of_video(path: Path) -> Path:
-    """Return a place for a video's copy, as `_place` does for a photo's: the name with `.mp4` behind it."""
+    """Return the relative path of a video's copy, as `_place` does for a photo: its name with `.mp4` appended."""
     name = path.name
     if len(os.fsencode(name)) > _LONGEST_NAME:
         name = f"{name[:40]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}"
@@ -86,10 +87,10 @@ def place_of_video(path: Path) -> Path:
 
 
 def _place(path: Path) -> Path:
-    """Return another place for every path, inside whatever folder it is joined to; none is a folder where another is a file.
+    """Return the relative path of a photo's copy, a different one for every path; none is a folder where another is a file.
 
-    A JPEG keeps its name, other photos get `.jpg` behind theirs (`.jpg.jpg` without a photo's suffix). So names that end like
-    `.png.jpg` are of such copies: photos called so get `.jpg`, folders `_`.
+    A JPEG keeps its name, and other photos have `.jpg` appended (`.jpg.jpg` if they lack a photo's suffix). Names that end like
+    `.png.jpg` are therefore those of copies: to a photo of such a name another `.jpg` is appended, to a folder `_`.
     """
     name, above = path.name, _above(path)
     if len(os.fsencode(name)) > _LONGEST_NAME:
@@ -135,9 +136,9 @@ def _mark(picture: Image.Image, face: Face, label: str) -> None:
 
 
 def thumbnails(spots: Iterable[Spot], max_pixels: int) -> dict[Spot, str]:
-    """Return each face in colour as the `data:` address of a small JPEG, with a margin; empty if unreadable.
+    """Return each face in colour, with a margin, as a `data:` URL of a small JPEG; "" if it cannot be read.
 
-    Every photo is read once, and a video from its first moment to its last.
+    Every photo is read once, and every video from its first moment to its last.
     """
     by_path: dict[Path, list[Spot]] = {}
     for spot in spots:
@@ -163,7 +164,7 @@ def _small(picture: Image.Image, box: Box) -> str:
     area = (box.x - margin, box.y - margin, box.x + box.width + margin, box.y + box.height + margin)
     inside = (max(0, area[0]), max(0, area[1]), min(picture.width, area[2]), min(picture.height, area[3]))
     if inside[0] >= inside[2] or inside[1] >= inside[3]:
-        return ""  # another picture has taken its place since
+        return ""  # another picture has taken the file's place since
     small = picture.crop(inside)
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     data = io.BytesIO()

@@ -15,7 +15,7 @@ from fercli.photos.faces import LARGE_CROP_SIDE, Detector, Found, WholeImage
 from fercli.photos.geometry import Frame
 from fercli.photos.images import Photo, crop
 
-IN_FLIGHT = 64  # pictures: what a stop may cost
+IN_FLIGHT = 64  # pictures waiting for their labels at most: what a stop may cost
 
 
 def classify(
@@ -28,12 +28,12 @@ def classify(
     batch_size: int = BATCH,
     threads: int | None = None,
 ) -> Generator[Outcome, None, None]:
-    """Yield what is known of each photo, and of each frame of a video that is looked at, in the order of `sources`.
+    """Yield an outcome for each photo, and for each frame of a video that is looked at, in the order of `sources`.
 
-    Pictures are read as by `loading.pictures` and searched by as many threads as read photos of this machine; their faces are
-    labelled `batch_size` at a time, all three side by side. At most three times `AHEAD` pictures are in memory, and crops of
-    `IN_FLIGHT`. One that cannot be read becomes an outcome with the reason. What `known` gives for a path is passed on instead of
-    working.
+    Pictures are read by `loading.pictures`, searched by `threads` threads or as many as there are cores, and their faces labelled
+    `batch_size` at a time, all three side by side. Memory holds at most three times `AHEAD` pictures, and the crops of `IN_FLIGHT`.
+    A picture that cannot be read becomes an outcome with the reason. What `known` gives for a path is passed on, and that work is
+    not done again.
     """
     pending: list[Picture] = []
     faces, enough = 0, 1  # the first results at once, then whole batches
@@ -52,7 +52,7 @@ def classify(
 
 
 def _find_faces(picture: Picture, detector: Detector, options: Options, side: int) -> Picture:
-    """Note a picture's faces, in pixels of the picture, cut them out, and drop its pixels."""
+    """Record a picture's faces, in its own pixels, cut them out, and drop the pixels."""
     if photo := picture.photo:
         chosen = _chosen(detector.find(photo.pixels), photo, options)
         picture.crops = [crop(photo.pixels, face.frame, side) for face in chosen]
@@ -63,13 +63,14 @@ def _find_faces(picture: Picture, detector: Detector, options: Options, side: in
 
 
 def _chosen(found: list[Found], photo: Photo, options: Options) -> list[Found]:
-    chosen = [face for face in found if face.frame.side >= options.min_face * photo.scale and _overlaps(face.frame, photo)]
+    chosen = [face for face in found if face.frame.side >= options.min_face * photo.scale and _is_inside(face.frame, photo)]
     if options.largest:
         chosen = sorted(chosen, key=lambda face: -face.frame.side)[:1]
     return chosen or (WholeImage().find(photo.pixels) if options.whole else [])
 
 
-def _overlaps(frame: Frame, photo: Photo) -> bool:
+def _is_inside(frame: Frame, photo: Photo) -> bool:
+    """Tell whether a frame's centre lies within the photo, so that there is something to cut out."""
     height, width = map(int, photo.pixels.shape)
     return 0 <= frame.x < width and 0 <= frame.y < height
 

@@ -1,4 +1,4 @@
-"""What `classify` finds, as plain records, and the rows that they become."""
+"""What `classify` finds, as plain records, and the rows they become."""
 
 import json
 import math
@@ -13,7 +13,7 @@ from fercli.labels import LABELS
 from fercli.photos.geometry import Box, Moment
 from fercli.photos.persons import Persons
 
-_MOST = 1.001  # of a probability, as 32-bit numbers round
+_MOST = 1.001  # the highest value of a probability, allowing for rounding in 32 bits
 
 COLUMNS = (
     "path", "time", "frame", "face", "person", "status", "reason", "x", "y", "width", "height", "detection_score",
@@ -31,8 +31,8 @@ REMARKS = (SEVERAL, WHOLE, SMALL_WITHOUT)
 class Face:
     """One labelled face: probabilities from 0 to 1 in the order of `LABELS`, summing to 1.
 
-    `detection_score` is the detector's own and has no fixed scale; it is None when the whole image was taken as the face. `person`
-    is the number of whose it is within its video; None in a photo.
+    `box` is in pixels of the upright picture. `detection_score` is the detector's own and has no fixed scale; None if the whole
+    image was taken as the face. `person` is the number of the person within the video; None in a photo.
     """
 
     box: Box
@@ -65,11 +65,11 @@ class Reject:
 
 @dataclass(frozen=True)
 class Outcome:
-    """All that is known of one picture, a photo or a video's frame: its faces (none if nobody was found), or why it was rejected.
+    """Everything known about one picture, a photo or a video's frame: its faces (none if nobody was found), or why it was rejected.
 
-    `identity` tells the file's content from a later one; None if the file could not even be asked. `small` says whether the picture
-    is so small that it may be the crop of a face. `moment` is the frame's place in its video; a video that breaks off has a reject
-    with the last that could be read.
+    `identity` tells the file's content from a later one; None if the file could not be looked at. `small` says whether the picture
+    is small enough to be the crop of a face. `moment` is the frame's place in its video, None for a photo; a video that breaks off
+    ends in a reject with the moment of the last frame that could be read, None if there is none.
     """
 
     path: Path
@@ -88,7 +88,7 @@ class Outcome:
 
     @property
     def remark(self) -> str | None:
-        """What else a summary counts of photos like this: one of `REMARKS`, or None."""
+        """What a report counts about pictures like this, one of `REMARKS`, or None."""
         if len(self.faces) > 1:
             return None if self.moment else SEVERAL
         if self.small and not self.reject and all(face.detection_score is None for face in self.faces):
@@ -97,14 +97,14 @@ class Outcome:
 
 
 def encoded(outcome: Outcome) -> str:
-    """Return the outcome, all but its path, as JSON text, for a journal or another process."""
+    """Return the outcome without its path as JSON text, for a journal or another process."""
     found = asdict(outcome)
     del found["path"]
     return json.dumps(found)
 
 
 def decoded(path: Path, text: str) -> Outcome:
-    """Return a picture's outcome from the text that `encoded` gave; ValueError for any other."""
+    """Return the outcome of a picture from the text that `encoded` gave; ValueError for any other text."""
     try:
         found = json.loads(text)
         reject = Reject(**found["reject"]) if found["reject"] is not None else None
@@ -146,7 +146,7 @@ def _is_number(value: object) -> bool:
 
 
 def with_persons(outcomes: Iterable[Outcome]) -> Generator[Outcome, None, None]:
-    """Yield the outcomes, those of a video's frames one after the other, with the persons whose faces they have."""
+    """Yield the outcomes with the persons in videos numbered; the frames of a video must come one after another."""
     path, persons = None, Persons()
     for outcome in outcomes:
         if outcome.moment is None or outcome.reject:
@@ -160,9 +160,9 @@ def with_persons(outcomes: Iterable[Outcome]) -> Generator[Outcome, None, None]:
 
 
 def rows(outcome: Outcome, model: str, min_confidence: float = 0.0) -> Iterator[dict[str, object]]:
-    """Yield the outcome's rows: one a face, or one that says why there is none. Keys are `COLUMNS`.
+    """Yield the outcome's rows, with `COLUMNS` as keys: one for each face, or one that says why there is none.
 
-    A face whose label has less than `min_confidence` keeps its probabilities, but no label.
+    A face whose label is less probable than `min_confidence` keeps its probabilities, but has no label.
     """
     common: dict[str, object] = dict.fromkeys(COLUMNS)
     common |= {"path": readable(outcome.path), "status": outcome.status, "model": model}

@@ -1,6 +1,7 @@
 """One self-contained page about a run of `classify`: counts, videos over time, faces by expression, what to check, rejects."""
 
 import html
+from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ from fercli.labels import LABELS
 FACES_SHOWN = 24  # of each expression, and of the least confident
 FOLDERS_SHOWN = 200
 _NAME_SHOWN = 60  # characters of a path below a face, its end
-NAMES_SHOWN = 1000  # of each list; the results' file has all
+NAMES_SHOWN = 1000  # in each list; the file of results has all
 VIDEOS_SHOWN = 20
 
 _STYLE = """
@@ -39,7 +40,7 @@ ul{columns:24rem;padding-left:1.2rem;overflow-wrap:anywhere}
 class Report:
     """What the page will show, gathered outcome by outcome in bounded memory; faces below `min_confidence` are only counted.
 
-    `every` is the step in seconds at which videos are looked at.
+    `every` is the number of seconds from one frame looked at to the next.
     """
 
     min_confidence: float = 0.0
@@ -51,8 +52,9 @@ class Report:
     remarks: Counter[str] = field(default_factory=Counter)
     no_face: list[Path] = field(default_factory=list)
     rejects: list[tuple[Path, str]] = field(default_factory=list)
-    _folders: dict[str, Counter[str]] = field(default_factory=dict)
-    _changed: list[int] = field(default_factory=list)  # when the oldest and the newest file were, in nanoseconds
+    _folders: dict[str, Counter[str]] = field(default_factory=dict)  # those that are shown
+    _further: "array[int]" = field(default_factory=lambda: array("q"))  # hashes of the others' names, at each change of folder
+    _changed: list[int] = field(default_factory=list)  # times of the oldest and the newest file, in nanoseconds
     _doubtful: list[tuple[float, int, Spot, str]] = field(default_factory=list)
     _videos: int = 0
     _video: Path | None = None
@@ -60,11 +62,10 @@ class Report:
     _best: dict[str, list[tuple[float, int, Spot, int | None]]] = field(default_factory=dict)
 
     def add(self, outcome: Outcome) -> None:
-        """Take one outcome in."""
+        """Add one outcome."""
         self.pictures[outcome.status] += 1
         self.remarks.update(filter(None, [outcome.remark]))
-        folder = self._folders.setdefault(shown_name(outcome.path.parent), Counter())
-        folder.update(["pictures", *(face.sure_label(self.min_confidence) or "unsure" for face in outcome.faces)])
+        self._add_to_folder(outcome)
         if outcome.identity:
             times = [*self._changed, outcome.identity.changed]
             self._changed = [min(times), max(times)]
@@ -82,6 +83,14 @@ class Report:
             self.counts[face.label] += 1
             self._add_best(face, Spot(outcome.path, face.box, outcome.moment))
 
+    def _add_to_folder(self, outcome: Outcome) -> None:
+        name = shown_name(outcome.path.parent)
+        if name in self._folders or len(self._folders) < FOLDERS_SHOWN:
+            counts = self._folders.setdefault(name, Counter())
+            counts.update(["pictures", *(face.sure_label(self.min_confidence) or "unsure" for face in outcome.faces)])
+        elif not self._further or self._further[-1] != hash(name):
+            self._further.append(hash(name))
+
     def _add_frame(self, outcome: Outcome) -> None:
         self.frames[outcome.status] += 1
         if outcome.path != self._video:
@@ -93,14 +102,14 @@ class Report:
             self._timelines[outcome.path].add(outcome, self.min_confidence)
 
     def _add_doubtful(self, face: Face, spot: Spot) -> None:
-        """Keep a face if it is among the least confident; of equals the first stays."""
+        """Keep a face if it is among the least confident; of equals, the first."""
         if len(self._doubtful) < FACES_SHOWN or face.confidence < self._doubtful[-1][0]:
             self._doubtful.append((face.confidence, self.pictures.total(), spot, face.label))
             self._doubtful.sort(key=lambda item: item[:2])
             del self._doubtful[FACES_SHOWN:]
 
     def _add_best(self, face: Face, spot: Spot) -> None:
-        """Keep a face if it is among the most confident of its label; of equals the first stays, and of a video's person one."""
+        """Keep a face if it is among the most confident of its label; of equals the first, and only one of a person in a video."""
         best = self._best.setdefault(face.label, [])
         item = (face.confidence, -self.counts[face.label], spot, face.person)
         same = next((other for other in best if face.person and (other[2].path, other[3]) == (spot.path, face.person)), None)
@@ -114,47 +123,17 @@ class Report:
     def write(self, handle: BinaryIO, settings: Mapping[str, object], max_pixels: int, accuracy: float | None = None) -> None:
         """Write the page to an open file; `settings` are shown as they are. Faces are read again from their photos and videos.
 
-        `accuracy`, 0 to 1, is what the network reached on the validation images of its data set. The page's dates are those of the
-        files, in UTC, not of the run: the same photos give the same page.
+        `accuracy`, 0 to 1, is the network's on the validation images of its data set. The dates on the page are those of the files,
+        in UTC, not that of the run, so that the same photos give the same page.
         """
         handle.write("\n".join(self._page(settings, max_pixels, accuracy)).encode("utf-8", "replace"))
 
     def _page(self, settings: Mapping[str, object], max_pixels: int, accuracy: float | None) -> list[str]:
-        faces = self.counts.total() + self.unsure
-        photos = self.pictures.total() - self.frames.total()
-        videos = "1 video" if self._videos == 1 else f"{self._videos:,} videos"
-        facts = [f"{photos:,} photos"] if photos or not self._videos else []
-        facts += [f"{self.frames.total():,} frames of {videos}"] if self._videos else []
-        unit = "pictures" if self._videos else "photos"
-        facts += [f"{faces:,} faces", f"{self.pictures['no_face']:,} {unit} without a face"]
-        remarks = "".join(f"; {remark}: {self.remarks[remark]:,}" for remark in filter(self.remarks.__getitem__, REMARKS))
-        lines = [
-            "<!doctype html>",
-            '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
-            f"<title>Facial expressions</title><style>{_STYLE}{STYLE if self._videos else ''}</style></head><body>",
-            "<h1>Facial expressions</h1>",
-            f'<p class="facts">{", ".join(facts)}, {self.pictures["rejected"]:,} rejected{remarks}</p>',
-            f'<p class="facts">{html.escape(self._origin(settings, accuracy))}</p>',
-            '<p class="facts">A label says which of seven words fits a picture. It says nothing of what anybody feels.</p>',
-            "<h2>Counts</h2>",
-        ]
-        most = max(self.counts.values(), default=1)
-        for label in LABELS:
-            count = self.counts[label]
-            share = f"{count:,} ({count / faces:.1%})" if faces else "0"
-            lines.append(
-                f'<div class="bar"><span>{label}</span><i style="width:{100 * count / most:.2f}%"></i><b>{share}</b></div>'
-            )
-        if self.unsure:
-            lines.append(
-                f'<p class="facts">{self.unsure:,} faces have no label: their confidence is below {self.min_confidence:g}.</p>'
-            )
-        lines += self._by_folder()
         shown = [spot for best in self._best.values() for _, _, spot, _ in best]
         shown += [spot for _, _, spot, _ in self._doubtful]
         shown += [spot for timeline in self._timelines.values() for spot in timeline.spots()]
         pictures = thumbnails(shown, max_pixels)
-        lines += self._over_time(pictures)
+        lines = [*self._head(settings, accuracy), *self._overall(), *self._by_folder(), *self._over_time(pictures)]
         for label in LABELS:
             lines += self._contact_sheet(label, pictures)
         lines += self._to_check(pictures)
@@ -164,6 +143,42 @@ class Report:
         lines += _list("Rejected", rejects, self.pictures["rejected"])
         rows = [f"<tr><td>{html.escape(name)}</td><td>{html.escape(str(value))}</td></tr>" for name, value in settings.items()]
         return [*lines, "<h2>Model and options</h2>", f"<table>{''.join(rows)}</table>", "</body></html>", ""]
+
+    @property
+    def _faces(self) -> int:
+        return self.counts.total() + self.unsure
+
+    def _head(self, settings: Mapping[str, object], accuracy: float | None) -> list[str]:
+        photos = self.pictures.total() - self.frames.total()
+        videos = "1 video" if self._videos == 1 else f"{self._videos:,} videos"
+        facts = [f"{photos:,} photos"] if photos or not self._videos else []
+        facts += [f"{self.frames.total():,} frames of {videos}"] if self._videos else []
+        unit = "pictures" if self._videos else "photos"
+        facts += [f"{self._faces:,} faces", f"{self.pictures['no_face']:,} {unit} without a face"]
+        remarks = "".join(f"; {remark}: {self.remarks[remark]:,}" for remark in filter(self.remarks.__getitem__, REMARKS))
+        return [
+            "<!doctype html>",
+            '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
+            f"<title>Facial expressions</title><style>{_STYLE}{STYLE if self._videos else ''}</style></head><body>",
+            "<h1>Facial expressions</h1>",
+            f'<p class="facts">{", ".join(facts)}, {self.pictures["rejected"]:,} rejected{remarks}</p>',
+            f'<p class="facts">{html.escape(self._origin(settings, accuracy))}</p>',
+            '<p class="facts">A label says which of seven words fits a picture. It says nothing of what anybody feels.</p>',
+        ]
+
+    def _overall(self) -> list[str]:
+        lines, most = ["<h2>Counts</h2>"], max(self.counts.values(), default=1)
+        for label in LABELS:
+            count = self.counts[label]
+            share = f"{count:,} ({count / self._faces:.1%})" if self._faces else "0"
+            lines.append(
+                f'<div class="bar"><span>{label}</span><i style="width:{100 * count / most:.2f}%"></i><b>{share}</b></div>'
+            )
+        if self.unsure:
+            lines.append(
+                f'<p class="facts">{self.unsure:,} faces have no label: their confidence is below {self.min_confidence:g}.</p>'
+            )
+        return lines
 
     def _over_time(self, pictures: Mapping[Spot, str]) -> list[str]:
         if not self._videos:
@@ -185,21 +200,21 @@ class Report:
         return [f"<h2>{label}{some}</h2>", '<div class="faces">', *figures, "</div>"]
 
     def _to_check(self, pictures: Mapping[Spot, str]) -> list[str]:
-        faces = self.counts.total() + self.unsure
-        if faces <= FACES_SHOWN:  # all are among those above
+        if self._faces <= FACES_SHOWN:  # all of them are shown above
             return []
         figures = [_figure(spot, pictures[spot], f"{confidence:.2f} {label}?") for confidence, _, spot, label in self._doubtful]
-        title = f"To check by hand: the {len(figures)} least confident of {faces:,}"
+        title = f"To check by hand: the {len(figures)} least confident of {self._faces:,}"
         return [f"<h2>{title}</h2>", '<div class="faces">', *figures, "</div>"]
 
     def _by_folder(self) -> list[str]:
         if len(self._folders) < 2:
             return []
         columns = ["pictures", *LABELS, *(["unsure"] if self.unsure else [])]
-        some = f", the first {FOLDERS_SHOWN} of {len(self._folders):,}" if len(self._folders) > FOLDERS_SHOWN else ""
+        total = len(self._folders) + len(set(self._further))
+        some = f", the first {FOLDERS_SHOWN} of {total:,}" if self._further else ""
         lines = [f"<h2>Counts by folder{some}</h2>", '<div class="wide"><table>']
         lines.append(f"<tr><th>folder</th>{''.join(f'<th>{column}</th>' for column in columns)}</tr>")
-        for name, counts in list(self._folders.items())[:FOLDERS_SHOWN]:
+        for name, counts in self._folders.items():
             cells = "".join(f"<td>{counts[column]:,}</td>" for column in columns)
             lines.append(f"<tr><td>{html.escape(name)}</td>{cells}</tr>")
         return [*lines, "</table></div>"]

@@ -1,4 +1,4 @@
-"""Results read back, row by row: what `writers` wrote, and what others made of it as long as the columns kept their names."""
+"""Results read back row by row: as `writers` wrote them, or as changed by others who kept the names of the columns."""
 
 import csv
 import json
@@ -14,10 +14,10 @@ _TOGETHER = 10_000  # rows of a Parquet file
 
 
 def read_results(path: Path) -> Iterator[Row]:
-    """Yield the rows of a results file, or of a folder of parts, in their order, in bounded memory.
+    """Yield the rows of a file of results, or of a folder of parts, in their order and in bounded memory.
 
-    Empty cells are None; numbers may be text, as in a CSV. Raises UsageError for what is missing or of another format, FercliError
-    for what breaks off or has no column `path`.
+    Empty cells are None; numbers may be text, as in a CSV. Raises UsageError for what is missing or has another format, FercliError
+    for what is broken or has no column `path`.
     """
     refuse_missing([path], "give the results that fercli classify wrote")
     if kind_of(path) is Kind.FOLDER:
@@ -65,7 +65,7 @@ def _csv(path: Path) -> Iterator[Row]:
 
 
 def with_formula(text: str) -> str:
-    """Return the text without the apostrophe that `writers` put before what a spreadsheet would run."""
+    """Return the text without the apostrophe that `writers` puts before what a spreadsheet would run as a formula."""
     return text[1:] if text.startswith(("'=", "'+", "'-", "'@", "'\t", "'\r")) else text
 
 

@@ -41,19 +41,20 @@ if TYPE_CHECKING:
 class Run:
     """Photos, videos, and folders of them, to label as `job` says.
 
-    Iterating does the work and yields an `Outcome` a photo, and one a frame of a video that is looked at. What is `listed` is
-    labelled after the `inputs`, each in its place; a name there that leads nowhere is rejected, not refused.
-    `output` gets rows, `annotate` copies with the faces marked, `report` a page; each may be left out. Rows and page appear only
-    when the last outcome was taken. A run stopped before leaves a journal, from which one with `resume` goes on; where the `output`
-    is there already, such a run is `complete` and yields nothing. `overwrite` replaces what exists. So does `update`, by the bytes
-    of a whole new run, but labels only photos that are new or changed since; where it has to label all, `redone` says why. `kept`
-    counts what was known from before. In all outputs a label less probable than `min_confidence`, 0 to 1, is left empty;
-    `skip_no_face` gives no row to a photo without a face. With `workers`, those of the Ray cluster at `address` label, see
-    `classify_on_ray`.
+    Iterating does the work and yields an `Outcome` for each photo, and for each frame of a video that is looked at. Files that are
+    `listed` are labelled after the `inputs`, in their order; one that does not exist is rejected, where a missing input is refused.
 
-    Making one raises UsageError for inputs that are missing and outputs that must not be written. Iterating raises FercliError when
-    no results are to be published: none of the photos could be read, or one was rejected and `strict` is set. For the rest see
-    `labeller_for`, `open_journal` and `publishing`.
+    `output` receives rows, `annotate` copies with the faces marked, `report` a page; each may be left out. Rows and page appear
+    only once the last outcome has been taken. A run stopped before that leaves a journal, from which a run with `resume` goes on;
+    if the `output` exists already, such a run is `complete` and yields nothing. `overwrite` replaces what exists. So does `update`,
+    with the bytes of a whole new run, but it labels only photos that are new or have changed; if it has to label all of them,
+    `redone` says why. `kept` counts the outcomes that were known before. In all outputs a label less probable than
+    `min_confidence`, 0 to 1, is left empty; with `skip_no_face`, photos without a face have no row. If `workers` are given, workers
+    of the Ray cluster at `address` do the labelling, see `classify_on_ray`.
+
+    Creating a run raises UsageError for missing inputs and for outputs that must not be written. Iterating raises FercliError if no
+    results are published because none of the photos could be read, or because one was rejected and `strict` is set. For the rest
+    see `labeller_for`, `open_journal` and `publishing`.
     """
 
     inputs: Sequence[Path]
@@ -89,7 +90,7 @@ class Run:
 
             refuse_missing_ray()
         self.inputs = [*self.inputs, *self.listed]
-        self.walk = Walk(self.inputs)  # the latest, which knows what it passed over
+        self.walk = Walk(self.inputs)  # the latest walk, which knows what it passed over
 
     @cached_property
     def labeller(self) -> "Labels":
@@ -97,7 +98,7 @@ class Run:
         return self.job.labeller()
 
     def new_walk(self) -> Walk:
-        """Return a walk through the photos that passes the annotated copies by."""
+        """Return a walk through the photos that skips the annotated copies."""
         walk = Walk(self.inputs)
         if self.annotate:
             walk.leave_out(self.annotate)
@@ -109,13 +110,13 @@ class Run:
         from fercli.classification.report import Report
 
         settings = self.job.settings(self.labeller)
-        self.walk, summary = self.new_walk(), Report(self.min_confidence, self.job.options.every)
+        self.walk, report = self.new_walk(), Report(self.min_confidence, self.job.options.every)
         with contextlib.ExitStack() as stack:
             journal = stack.enter_context(self._journal(settings))
             earlier = stack.enter_context(self._earlier(settings))
             page = self._claim_others(stack)
             writer = stack.enter_context(self._writer())
-            # Closed before the journal and the output are, so that no thread is still at work for them when the run is stopped.
+            # Closed before the journal and the output, so that no thread still works for them when the run is stopped.
             labelled = stack.enter_context(contextlib.closing(self._labelled([earlier, journal])))
             outcomes = with_persons(labelled)
             if self.annotate:
@@ -125,23 +126,23 @@ class Run:
                     journal.add(outcome)
                 if writer:
                     self._write(outcome, writer)
-                summary.add(outcome)
+                report.add(outcome)
                 yield outcome
                 if outcome.reject and self.strict:
                     raise FercliError(
-                        f"{shown_name(outcome.path)} was rejected and --strict allows none, so that no results were published; "
-                        "take it away or leave --strict away, and go on with --resume."
+                        f"{shown_name(outcome.path)} was rejected and --strict allows none, so no results were published; "
+                        "remove it or leave --strict out, and go on with --resume."
                     )
             if self.strict and self.walk.unreadable:
                 raise FercliError(f"{self._first_unreadable} and --strict allows no reject; no results were published.")
             if writer:
-                self._refuse_empty(summary.pictures)
+                self._refuse_empty(report.pictures)
                 writer.close()
             if page:
                 with page() as handle:
                     shown = settings | {"min_confidence": self.min_confidence}
                     accuracy = self.labeller.metadata.get("validation_accuracy")
-                    summary.write(handle, shown, self.job.options.max_pixels, accuracy)
+                    report.write(handle, shown, self.job.options.max_pixels, accuracy)
 
     def _journal(self, settings: dict[str, Any]) -> AbstractContextManager[Journal | None]:
         if self.output is None or self.output.stream:
@@ -166,7 +167,7 @@ class Run:
             yield None if isinstance(found, str) else found
 
     def _claim_others(self, stack: contextlib.ExitStack) -> Opening | None:
-        """Hold the outputs besides the rows, and look again at what is there: another run may have come first."""
+        """Hold the outputs other than the rows, and check them again: another run may have come first."""
         if self.output and self.output.parts:
             refuse_filled(self.output.path, overwrite=self._may_replace)  # held by the journal
         if self.annotate:
@@ -272,7 +273,7 @@ class Run:
             refuse_existing(self.report, overwrite=overwrite, inputs=self.inputs)
 
     def _refuse_copies(self, folder: Path) -> None:
-        """Raise UsageError if annotated copies in this folder would take the place of photos, or be labelled as such."""
+        """Raise UsageError if annotated copies in this folder could replace photos, or be labelled as photos."""
         real = os.path.realpath(folder)
         for path in self.inputs:
             if Path(os.path.realpath(path)).is_relative_to(real):
@@ -283,7 +284,7 @@ class Run:
             refuse_filled(folder, overwrite=self._may_replace)
 
     def _refuse_more_outputs(self, output: Output) -> None:
-        """Raise UsageError where a complete run has others of its outputs to write, for which all work were to be done again."""
+        """Raise UsageError if a complete run is to write another output as well, which would take all the work again."""
         for path in (self.annotate, self.report):
             if path and kind_of(path) is Kind.MISSING:
                 raise UsageError(

@@ -1,4 +1,4 @@
-"""Long videos cut into stretches of time that several workers label, and their results joined as if one had."""
+"""Long videos cut into stretches of time for several workers to label, and their results joined as if one had done it all."""
 
 import json
 import math
@@ -13,16 +13,16 @@ from fercli.photos.geometry import Moment
 from fercli.photos.videos import START, Video
 from fercli.photos.walk import first_bytes, is_video
 
-SECONDS = 120.0  # of a stretch, or some more, so that each begins at a frame to look at
+SECONDS = 120.0  # in a stretch, or a few more, so that each begins at a frame to look at
 
-Known = Callable[[Path], Iterable[Outcome]]  # what is known of a file: nothing, a photo, or a video's first frames
+Known = Callable[[Path], Iterable[Outcome]]  # what is known about a file: nothing, a photo, or a video's first frames
 
 
 @dataclass
 class Stretch:
-    """The part of a video from the time of `start` to the time `end`; with `after`, the frame at `start` is known already.
+    """The part of a video from the time of `start` to `end` in seconds; with `after`, the frame at `start` is known already.
 
-    Frames count from the number of `start`. `following` is the number of the first one beyond, once the stretch has been read.
+    Frames are numbered from that of `start`. Once the stretch has been read, `following` is the number of the first frame beyond.
     """
 
     path: Path
@@ -32,29 +32,29 @@ class Stretch:
     following: int = 0
 
     def text(self) -> str:
-        """Return all but the path as JSON text."""
+        """Return everything but the path as JSON text."""
         return json.dumps([self.start.time, self.start.frame, self.end, self.after])
 
     @classmethod
     def of(cls, path: Path, text: str) -> "Stretch":
-        """Return the stretch whose `text` is given."""
+        """Return the stretch of a path from its `text`."""
         time, frame, end, after = json.loads(text)
         return cls(path, Moment(time, frame), end, after)
 
 
 @dataclass(frozen=True)
 class End:
-    """Where the results of a stretch end: `following` as it says."""
+    """Marks the end of a stretch's results; `following` is the stretch's."""
 
     path: Path
     following: int
 
 
 def cut(paths: Iterable[Path], every: float, known: Known) -> Iterator[Outcome | Path | Stretch]:
-    """Yield what is known of each file, then what is left to do: the photo, or a video, a long one as several stretches.
+    """Yield what is known about each file, then what is left to do: a photo, or a video, which is cut if it is long.
 
-    Only what is named as a video is cut: to look into each file would take too long where they are remote. AVI is not, for it has
-    no clock by which to begin in the middle.
+    Only files with the suffix of a video are cut, since looking into every file would take too long if they are remote. AVI is not
+    cut, since it has no clock by which to begin in the middle.
     """
     for path in paths:
         last: Moment | None = None
@@ -71,7 +71,7 @@ def cut(paths: Iterable[Path], every: float, known: Known) -> Iterator[Outcome |
 
 
 def _stretches(path: Path, every: float, first: Stretch) -> Iterator[Stretch]:
-    """Yield the stretches of a video, of which the first begins where that does."""
+    """Yield the stretches of a video, beginning where `first` does."""
     length = every * math.ceil(SECONDS / every) if every else SECONDS
     ends = []
     if not is_avi(first_bytes(path)):
@@ -79,7 +79,7 @@ def _stretches(path: Path, every: float, first: Stretch) -> Iterator[Stretch]:
             with Video(path) as video:
                 ends = [length * number for number in range(1, int(video.seconds / length))]
         except ImageRejected:
-            pass  # for the worker to say
+            pass  # for the worker to report
     start = first
     for end in ends:
         if end > start.start.time + 1:
@@ -89,7 +89,7 @@ def _stretches(path: Path, every: float, first: Stretch) -> Iterator[Stretch]:
 
 
 def joined(results: Iterable[Outcome | End]) -> Iterator[Outcome]:
-    """Yield the outcomes with frames counted through each video, none after the reject of one that broke off."""
+    """Yield the outcomes with frames numbered through each video; after a video's reject, none of that video."""
     path, before, broken = None, 0, False
     for result in results:
         if result.path != path:

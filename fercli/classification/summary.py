@@ -1,4 +1,4 @@
-"""Results summed up by group: how many photos and faces, how the labels are shared out, and mean probabilities."""
+"""Results summed up by group: how many photos and faces, the share of each label, and mean probabilities."""
 
 import math
 import os
@@ -25,7 +25,7 @@ Part = Callable[[Row], str | None]  # of a group's name, by a row; None if the r
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over faces, and its 95 % interval; that is None where it rests on a single photo or video."""
+    """A mean over faces and its 95 % interval, which is None if it rests on a single photo or video."""
 
     value: float
     interval: tuple[float, float] | None
@@ -33,9 +33,9 @@ class Mean:
 
 @dataclass
 class Group:
-    """Rows of one group. A photo or a video is the unit that chance draws, however many faces it has.
+    """The figures of one group of rows. A photo or a video is one draw, however many faces it has.
 
-    `photos` counts both; `shares` of the labels and `means` of the probabilities are of faces, 0 to 1, in the order of `LABELS`.
+    `photos` counts both. `shares` of labels and `means` of probabilities are over faces, 0 to 1, in the order of `LABELS`.
     """
 
     names: tuple[str, ...]
@@ -51,7 +51,7 @@ class Group:
         self._sums, self._squares, self._products, self._open = ([0.0] * len(LABELS) for _ in range(4))
 
     def add(self, status: str, label: str | None, probabilities: Sequence[float] | None) -> None:
-        """Take in one row of the photo at hand; probabilities are None for a row without a face."""
+        """Add one row of the current photo; probabilities are None for a row without a face."""
         if not probabilities:
             self.status[status] += 1
             return
@@ -61,7 +61,7 @@ class Group:
             self._open[position] += value
 
     def end_photo(self) -> None:
-        """Take in that the rows of the photo at hand are over."""
+        """Close the current photo, whose rows have all been added."""
         self.photos += 1
         count = self._open_faces
         if not count:
@@ -82,15 +82,15 @@ class Group:
 
     @property
     def shares(self) -> list[float]:
-        """The share of the faces that has each label; nothing without faces."""
+        """The share of the faces with each label; empty without faces."""
         return [self.labels[label] / self.faces for label in LABELS] if self.faces else []
 
     @property
     def means(self) -> list[Mean]:
-        """Each probability's mean over the faces; nothing without faces.
+        """The mean of each probability over the faces; empty without faces.
 
         The interval is that of a ratio of sums over photos (Cochran, Sampling Techniques, 3rd ed., 6.4: linearised), with Student's
-        t for the photos less one: faces of one photo are alike, and many in one photo are no more than one draw.
+        t for one degree of freedom less than there are photos: faces in one photo are alike, and count as one draw however many.
         """
         if not self.faces:
             return []
@@ -107,7 +107,7 @@ class Group:
         return means
 
     def _reach(self) -> float | None:
-        """What the root of the squared residuals is multiplied by for half an interval's width."""
+        """Return the factor from the root of the summed squared residuals to half an interval; None for fewer than two photos."""
         count = self._with_faces
         if count < 2:
             return None
@@ -118,7 +118,7 @@ class Group:
 
 @dataclass
 class Summary:
-    """Groups by name; `unmatched` counts the photos whose path the expressions do not match, which are in no group."""
+    """Groups by name; `unmatched` counts the photos whose path does not match the expressions, which are in no group."""
 
     columns: tuple[str, ...]
     groups: list[Group]
@@ -127,11 +127,11 @@ class Summary:
 
     @property
     def table_columns(self) -> tuple[str, ...]:
-        """The names of what `table` gives: the groups' own, `COUNTS`, then share, mean and interval of each expression."""
+        """The columns of `table`: those that name the groups, `COUNTS`, then share, mean and interval of each expression."""
         return (*self.columns, *COUNTS, *(f"{figure}_{label}" for label in LABELS for figure in _FIGURES))
 
     def table(self) -> Iterator[dict[str, object]]:
-        """Yield a row a group; cells that are not known are None."""
+        """Yield a row for each group; figures that are not known are None."""
         for group in self.groups:
             row: dict[str, object] = dict.fromkeys(self.table_columns)
             row |= dict(zip(self.columns, group.names, strict=True))
@@ -144,11 +144,11 @@ class Summary:
 
 
 def summarise(rows: Iterable[Row], by: Sequence[str] = ("folder",)) -> Summary:
-    """Return the groups that `by` makes of the rows, in natural order (2 before 10), in memory for the groups and 8 bytes a photo.
+    """Return the groups that `by` makes of the rows, in natural order (2 before 10); memory holds the groups and 8 bytes a photo.
 
-    Each of `by` is `folder`, `person` or `minute` (of a video), the name of a column, or a regular expression to find in the path;
-    its named groups become columns, or else its groups, or all that it matches, become one. Raises UsageError for what makes no
-    group, and FercliError for rows that are no results, or where a photo's rows do not stand together.
+    Each of `by` is `folder`, `person` or `minute` (of a video), the name of a column, or a regular expression to search for in the
+    path. The named groups of an expression become columns; without any, its groups, or else its whole match, become one column.
+    Raises UsageError if `by` makes no group, and FercliError if the rows are not results, or a photo's rows are not adjacent.
     """
     rows = iter(rows)
     first = next(rows, None)
@@ -157,7 +157,7 @@ def summarise(rows: Iterable[Row], by: Sequence[str] = ("folder",)) -> Summary:
     parts = {name: part for text in by for name, part in _parts_of(text, first).items()}
     summary = Summary(tuple(parts), [], Group(()))
     groups: dict[tuple[str, ...], Group] = {}
-    at_hand: dict[tuple[str, ...], Group] = {}  # those that rows of the photo at hand fall into
+    at_hand: dict[tuple[str, ...], Group] = {}  # groups of the current photo's rows
     seen, path, matched = array("q"), None, True
     for number, row in enumerate(chain([first], rows), start=1):
         status, label, probabilities = _read(row, number)

@@ -1,4 +1,4 @@
-"""A video's persons over time for the report: probabilities in bounded memory, drawn as stacked areas."""
+"""The persons in a video over time, for the report: probabilities in bounded memory, drawn as stacked areas."""
 
 import html
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from fercli.classification.pictures import Spot, shown_time
 from fercli.classification.records import Face, Outcome
 from fercli.labels import LABELS
 
-STEPS = 480  # of time at most: phones have hardly more pixels across
+STEPS = 480  # of time, at most: phones are hardly more pixels wide
 PERSONS_SHOWN = 6
 MOMENTS_SHOWN = 4  # of each person
 SMOOTHED = 2.0  # seconds
@@ -29,7 +29,7 @@ background:#f4f4f6;border-radius:3px}
 
 @dataclass
 class _Person:
-    steps: dict[int, NDArray[np.float64]] = field(default_factory=dict)  # number of faces and the sums of their probabilities
+    steps: dict[int, NDArray[np.float64]] = field(default_factory=dict)  # number of faces, then sums of their probabilities
     first: float = 0.0
     last: float = 0.0
     faces: int = 0
@@ -37,7 +37,7 @@ class _Person:
 
 
 class Timeline:
-    """The persons of one video, gathered frame by frame; a step of time grows with the video, so that there are at most `STEPS`."""
+    """The persons in one video, gathered frame by frame; the steps of time grow with the video, so there are at most `STEPS`."""
 
     def __init__(self, every: float) -> None:
         self._step = max(_FINEST, every)
@@ -45,7 +45,7 @@ class Timeline:
         self._end = 0.0
 
     def add(self, outcome: Outcome, min_confidence: float) -> None:
-        """Take a frame in; a face below `min_confidence` is shown among the probabilities, but no moment of its own."""
+        """Add a frame; a face below `min_confidence` counts in the probabilities, but is not shown as a moment."""
         if outcome.moment is None:
             return
         self._end = max(self._end, outcome.moment.time)
@@ -76,13 +76,13 @@ class Timeline:
         return sorted(longest)
 
     def spots(self) -> Iterator[Spot]:
-        """Yield the moments whose pictures `lines` shows."""
+        """Yield the moments whose pictures `lines` will show."""
         for _, person in self._shown():
             for _, _, spot in _moments(person):
                 yield spot
 
     def lines(self, pictures: Mapping[Spot, str]) -> Iterator[str]:
-        """Yield the page's lines: a stack of areas a person, above each other at the same times, and its most confident moments."""
+        """Yield the lines of the page: for each person stacked areas, on the same axis of time, and the most confident moments."""
         shown = self._shown()
         if not shown:
             yield '<p class="facts">No face was found.</p>'
@@ -109,7 +109,7 @@ class Timeline:
         yield f'<p class="facts">Probabilities are means over {width}; a person is told by continuity, not recognised.{more}</p>'
 
     def _drawing(self, person: _Person, count: int) -> str:
-        """Return the stacked areas: each is drawn from the ground up, over the higher ones before it."""
+        """Return the stacked areas; each is drawn from the ground up, over the higher ones drawn before it."""
         means = self._smoothed(person, count)
         heights = 100 - 100 * np.cumsum(means, axis=1)
         runs = np.split(np.arange(count), np.flatnonzero(np.diff(~np.isnan(means[:, 0]))) + 1)
@@ -124,7 +124,7 @@ class Timeline:
         )
 
     def _smoothed(self, person: _Person, count: int) -> NDArray[np.float64]:
-        """Return the mean probabilities (steps, labels) of the faces about each step, NaN where there is none in it."""
+        """Return the mean probabilities (steps, labels) of the faces around each step, NaN for steps without a face."""
         sums = np.zeros((count, 1 + len(LABELS)))
         for number, seen in person.steps.items():
             sums[number] = seen
@@ -139,19 +139,19 @@ class Timeline:
 
 
 def legend() -> str:
-    """Return the line that tells the labels' colours."""
+    """Return the line that explains the colours of the labels."""
     entries = (f'<span><i style="background:{colour}"></i>{name}</span>' for name, colour in COLOURS.items())
     return f'<p class="legend">{"".join(entries)}</p>'
 
 
 def _moments(person: _Person) -> list[tuple[str, float, Spot]]:
-    """Return the most confident moments, of each label its best, in order of time."""
+    """Return the most confident moments, at most one of each label, in order of time."""
     best = sorted(((label, confidence, spot) for label, (confidence, spot) in person.best.items()), key=lambda item: -item[1])
     return sorted(best[:MOMENTS_SHOWN], key=lambda item: item[2].moment.time if item[2].moment else 0.0)
 
 
 def _area(run: NDArray[np.int64], heights: NDArray[np.float64]) -> str:
-    """Return the area under heights at the middles of consecutive steps, level to the outer edges of the first and the last."""
+    """Return the area under heights at the middles of consecutive steps, continued level to the outer edges of the run."""
     start, end = int(run[0]), int(run[-1]) + 1
     inner = "".join(f"L{step + 0.5:g} {height:.1f}" for step, height in zip(run, heights, strict=True))
     return f"M{start} 100L{start} {heights[0]:.1f}{inner}L{end} {heights[-1]:.1f}L{end} 100Z"

@@ -16,7 +16,7 @@ from fercli.labels import LABELS
 
 
 class Rows(Protocol):
-    """Takes rows; `close` may be called again, and then does nothing."""
+    """Takes rows; calling `close` again does nothing."""
 
     def write(self, row: dict[str, object]) -> None:
         """Append one row, with the columns as keys."""
@@ -29,7 +29,7 @@ class Writer(Rows, Protocol):
     """Writes rows to a binary stream, which it leaves open."""
 
     def discard(self) -> None:
-        """Let go at once; nobody will read what was written."""
+        """Release everything at once; what was written will not be read."""
 
 
 @contextlib.contextmanager
@@ -81,7 +81,7 @@ class JsonLinesWriter:
 
 
 class ParquetWriter:
-    """Parquet in groups of `_ROWS_TOGETHER` rows, so that memory stays bounded; text unchanged, empty cells null."""
+    """Parquet in groups of `_ROWS_TOGETHER` rows, so that memory is bounded; text unchanged, empty cells null."""
 
     _ROWS_TOGETHER = 10_000
 
@@ -123,10 +123,10 @@ class ParquetWriter:
 class ExcelWriter:
     """An Excel workbook: numbers as numbers, text as text whatever it begins with, the header frozen; empty cells stay empty.
 
-    A sheet holds 1,048,576 rows; what is more goes to further sheets. Rows go to a temporary file, so that memory stays bounded.
+    A sheet holds 1,048,576 rows; further rows go to further sheets. Rows are kept in temporary files, so that memory is bounded.
     """
 
-    _ROWS = 1_048_576  # of a sheet
+    _ROWS = 1_048_576  # in a sheet
 
     def __init__(self, handle: BinaryIO, columns: Sequence[str] = COLUMNS) -> None:
         import xlsxwriter  # an extra
@@ -152,7 +152,7 @@ class ExcelWriter:
         self._row += 1
 
     def close(self) -> None:
-        """Put the workbook together, once."""
+        """Assemble the workbook, once."""
         from xlsxwriter.exceptions import FileCreateError
 
         if self._book.fileclosed:
@@ -168,7 +168,7 @@ class ExcelWriter:
             self.discard()
 
     def discard(self) -> None:
-        """Let go of the temporary files, without the time that putting the workbook together takes."""
+        """Remove the temporary files, without taking the time to assemble the workbook."""
         self._book.fileclosed = True
         for sheet in self._book.worksheets():
             sheet._opt_close()
@@ -192,13 +192,13 @@ WRITERS: dict[str, Callable[..., Writer]] = {
 EXTRAS = {
     ".parquet": ("Parquet", "pyarrow", "parquet"),
     ".xlsx": ("Excel", "xlsxwriter", "xlsx"),
-}  # what a format needs, and whence
+}  # formats that need a package: their name, the package, and the extra that installs it
 
 
 def csv_line(cells: Sequence[object]) -> bytes:
     """Return a line of CSV in UTF-8; text cells that a spreadsheet would run as a formula get a leading apostrophe."""
     line = io.StringIO()
-    # Only characters of the line end are quoted, and a file's name may hold a carriage return (Python 3.11).
+    # csv quotes only the characters of its own line end (Python 3.11), and a file's name may hold a carriage return.
     csv.writer(line, lineterminator="\r\n").writerow([_without_formula(cell) for cell in cells])
     return line.getvalue().removesuffix("\r\n").encode() + b"\n"
 
@@ -211,4 +211,4 @@ def _without_formula(value: object) -> object:
 
 
 def _no_markup(text: str) -> str:
-    return f"{text} " if text.startswith("<r>") and text.endswith("</r>") else text  # XlsxWriter passes such text on as XML
+    return f"{text} " if text.startswith("<r>") and text.endswith("</r>") else text  # XlsxWriter takes such text for XML

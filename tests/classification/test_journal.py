@@ -346,7 +346,7 @@ def test_promise_9_a_link_in_the_journal_s_place_is_not_followed(tmp_path: Path,
         path.with_name(f"{path.name}-journal").symlink_to(target)
     else:
         path.symlink_to(target if link == "symbolic" else tmp_path / "nothing")
-    with pytest.raises(IntegrityError, match="take it away"), open_journal(path, SETTINGS, resume=resume):
+    with pytest.raises(IntegrityError, match="remove it"), open_journal(path, SETTINGS, resume=resume):
         pass
     assert target.read_bytes() == before
     assert not (tmp_path / "nothing").exists()

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fercli.classification.records import Face, Outcome, Reject
-from fercli.classification.report import FACES_SHOWN, Report
+from fercli.classification.report import FACES_SHOWN, FOLDERS_SHOWN, Report
 from fercli.files import Identity
 from fercli.labels import LABELS
 from fercli.photos.geometry import Box
@@ -108,6 +108,17 @@ def test_the_page_says_whose_faces_by_whom_from_when_and_where(tmp_path: Path) -
     rows = re.findall(r"<tr><td>a-long-name[^<]*/(p\d)</td>((?:<td>\d+</td>)+)</tr>", (tmp_path / "r.html").read_text())
     counts = {name: re.findall(r"\d+", cells) for name, cells in rows}
     assert counts == {"p1": ["2", "0", "0", "0", "2", "0", "0", "0", "2"], "p2": ["1", "0", "0", "0", "1", "0", "0", "0", "1"]}
+
+
+def test_of_many_folders_the_first_are_shown_and_the_others_counted(tmp_path: Path) -> None:
+    report = Report()
+    for number in range(FOLDERS_SHOWN + 50):
+        for folder in (f"f{number}", f"f{number}/below", f"f{number}"):  # as a walk comes back to a folder after one in it
+            report.add(Outcome(Path(folder, "a.jpg")))
+    page = written(report, tmp_path / "r.html")
+    assert f"Counts by folder, the first {FOLDERS_SHOWN} of {2 * (FOLDERS_SHOWN + 50)}" in page
+    assert len(re.findall(r"<tr><td>f\d+/below</td>", page)) == FOLDERS_SHOWN // 2
+    assert len(report._folders) == FOLDERS_SHOWN
 
 
 def test_promise_22_the_same_page_twice(tmp_path: Path) -> None:
