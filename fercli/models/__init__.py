@@ -1,1 +1,1 @@
-"""The registry of models, and everything that makes one of its entries label faces."""
+"""The registry of models, and everything that an entry needs to label faces."""

@@ -8,12 +8,15 @@ from numpy.typing import NDArray
 
 LOWEST, HIGHEST = 0.05, 20.0  # temperatures
 BINS = 15  # of equal width, as in Guo et al.
-CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.9)  # from which on one may want to keep labels
+CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.9)  # below which one may want to discard labels
 
 
 @dataclass(frozen=True)
 class Kept:
-    """What keeping only the labels of at least this `confidence` gives: the share kept, and that of these right, None of none."""
+    """What keeping only labels of at least this `confidence` gives: the share `kept`, and the share of those that are `right`.
+
+    Both are from 0 to 1; `right` is None if none are kept.
+    """
 
     confidence: float
     kept: float
@@ -21,7 +24,7 @@ class Kept:
 
 
 def cross_entropy(logits: NDArray[Any], labels: NDArray[Any], temperature: float = 1.0) -> float:
-    """Return the mean of minus the log-probability, in nats, that logits (N,K) over `temperature` give to the labels (N,)."""
+    """Return the mean cross-entropy, in nats, of logits (N,K) divided by `temperature` with the true labels (N,)."""
     scaled = logits.astype(np.float64) / temperature
     scaled -= scaled.max(axis=1, keepdims=True)
     chosen = scaled[np.arange(len(labels)), labels]
@@ -29,7 +32,10 @@ def cross_entropy(logits: NDArray[Any], labels: NDArray[Any], temperature: float
 
 
 def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
-    """Return the temperature that gives the least cross-entropy, `LOWEST` to `HIGHEST`; above 1 for a network that is too sure."""
+    """Return the temperature, `LOWEST` to `HIGHEST`, at which logits (N,K) have the least cross-entropy with the labels (N,).
+
+    It is above 1 for a network that is too sure of itself.
+    """
     from scipy.optimize import minimize_scalar  # takes half a second to import; only training fits
 
     found = minimize_scalar(lambda power: cross_entropy(logits, labels, float(np.exp(power))), bounds=np.log([LOWEST, HIGHEST]))
@@ -48,12 +54,15 @@ def tempered(probabilities: NDArray[np.float32], temperature: float) -> NDArray[
 
 
 def expected_calibration_error(probabilities: NDArray[Any], labels: NDArray[Any]) -> float:
-    """Return the mean distance, 0 to 1, of confidence from accuracy over `BINS` bins of confidence, weighed by their images."""
+    """Return the mean distance, 0 to 1, between confidence and accuracy over `BINS` bins of confidence, weighted by their images.
+
+    `probabilities` are (N,K), the true `labels` (N,).
+    """
     return sum(abs(accuracy - confidence) * share for confidence, accuracy, share in reliability(probabilities, labels))
 
 
 def reliability(probabilities: NDArray[Any], labels: NDArray[Any]) -> list[tuple[float, float, float]]:
-    """Return for each bin of confidence that has images: mean confidence, accuracy, and its share of all images, 0 to 1."""
+    """Return for each bin of confidence that has images its mean confidence, accuracy, and share of all images, each 0 to 1."""
     confidence = probabilities.max(axis=1).astype(np.float64)
     right = probabilities.argmax(axis=1) == labels
     bins = np.minimum((confidence * BINS).astype(int), BINS - 1)
@@ -64,7 +73,7 @@ def reliability(probabilities: NDArray[Any], labels: NDArray[Any]) -> list[tuple
 
 
 def kept_from(probabilities: NDArray[Any], labels: NDArray[Any]) -> list[Kept]:
-    """Return what each of `CONFIDENCES` is worth as `--min-confidence`, for probabilities (N,K) and true labels (N,)."""
+    """Return what each of `CONFIDENCES` does as `--min-confidence`, for probabilities (N,K) and true labels (N,)."""
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     chosen = [(least, confidence >= least) for least in CONFIDENCES]
     return [Kept(least, float(kept.mean()), float(right[kept].mean()) if kept.any() else None) for least, kept in chosen]

@@ -27,7 +27,7 @@ _DIGEST = "content_sha256"  # among the metadata
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Tensors by name and the metadata, JSON values, stored with them; `sha256` of the file they were read from."""
+    """Tensors by name and the metadata stored with them, as JSON values; `sha256` is of the file that they were read from."""
 
     tensors: Tensors
     metadata: dict[str, Any]
@@ -37,7 +37,7 @@ class Checkpoint:
 def state_of(network: Any, optimizer: Any) -> dict[str, Any]:
     """Return every Keras variable that training changes, by a name that is the same in every process.
 
-    Keras numbers the states of random generators through a whole process; here they are numbered within the network.
+    Keras numbers the states of random generators throughout a process; here they are numbered within the network.
     """
     weights = {f"model/{variable.path}": variable for variable in network.weights}
     known = {id(variable) for variable in network.weights}
@@ -60,7 +60,7 @@ def tensors_of(variables: dict[str, Any]) -> Tensors:
 
 
 def assign(variables: dict[str, Any], tensors: Tensors, path: Path) -> None:
-    """Set Keras variables from tensors; IntegrityError, naming the file `path`, unless names and shapes agree exactly."""
+    """Set Keras variables from tensors of the file `path`; IntegrityError, naming that, unless names and shapes agree exactly."""
     wrong = sorted(tensors.keys() ^ variables.keys()) + sorted(
         name for name in tensors.keys() & variables.keys() if tensors[name].shape != tuple(variables[name].shape)
     )
@@ -74,7 +74,7 @@ def assign(variables: dict[str, Any], tensors: Tensors, path: Path) -> None:
 
 
 def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
-    """Write atomically."""
+    """Write a checkpoint atomically; errors as from `write_atomically`."""
     metadata = checkpoint.metadata | {_DIGEST: _content_digest(checkpoint.tensors, checkpoint.metadata)}
     write_atomically(path, save(checkpoint.tensors, {_KEY: json.dumps(metadata, sort_keys=True)}))
 
@@ -89,9 +89,10 @@ def _content_digest(tensors: Tensors, metadata: dict[str, Any]) -> str:
 
 
 def read_checkpoint(path: Path, sha256: str | None = None) -> Checkpoint:
-    """Read and check a file that this module wrote; its SHA-256 first, if one is given.
+    """Read and check a file that this module wrote, its SHA-256 first if one is given.
 
-    Raises UsageError if it is missing, IntegrityError if it is not whole, holds values that are not finite, or is another's.
+    Raises UsageError if the file is missing, IntegrityError if it is damaged, not one of ours, or holds values that are not finite.
+    With a `sha256`, which covers the whole file, the digest that the file itself carries is not required.
     """
     if kind_of(path) is not Kind.FILE:
         raise UsageError(f"{path} does not exist; give a file that fercli train wrote.")

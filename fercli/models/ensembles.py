@@ -1,4 +1,4 @@
-"""Several networks that answer as one."""
+"""Several networks that label as one."""
 
 import copy
 import hashlib
@@ -14,10 +14,10 @@ from fercli.models.registry import DEFAULT_MODEL, Ensemble, find_entry
 
 
 class EnsembleLabeller:
-    """The mean of its members' calibrated probabilities, itself calibrated by the temperature that the registry names.
+    """Labels by the mean of its members' calibrated probabilities, itself calibrated by the temperature in the registry.
 
-    Each member's weights are the shipped ones, and each computes its own HOG.
-    Raises UsageError if a member has no shipped weights; see `Labeller` for the rest.
+    The members use their shipped weights, and compute their own HOG. Raises UsageError if there are no shipped weights of a member;
+    for the rest see `Labeller`.
     """
 
     def __init__(self, entry: Ensemble) -> None:
@@ -35,7 +35,7 @@ class EnsembleLabeller:
 
     @property
     def multiply_adds(self) -> int:
-        """All members' together."""
+        """Multiply-adds of all members together for one face."""
         return sum(member.multiply_adds for member in self.members)
 
     def augmented(self) -> "EnsembleLabeller":
@@ -46,7 +46,7 @@ class EnsembleLabeller:
         return twin
 
     def features(self, pixels: NDArray[np.uint8]) -> None:
-        """Return nothing: which members take HOG is their own affair."""
+        """Return None: members that take HOG compute it themselves."""
 
     def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Return the mean probabilities (N,7) of faces (N,48,48), calibrated."""
@@ -54,7 +54,11 @@ class EnsembleLabeller:
 
 
 def labeller_for(name: str | None, weights: Path | None = None) -> Labels:
-    """Return what labels faces with the user's weights or, without any, as the shipped entry `name` or the default one does."""
+    """Return a labeller with the user's `weights` or, without those, with the shipped ones of the entry `name` or the default.
+
+    Raises UsageError for an unknown name, and for weights that are missing or of another model than `name`; IntegrityError for
+    weights that are damaged.
+    """
     if weights:
         return Labeller(own_weights(weights), name)
     entry = find_entry(name or DEFAULT_MODEL)

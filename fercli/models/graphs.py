@@ -1,7 +1,7 @@
-"""Graphs of standard operators as ONNX files: only what our networks need of https://onnx.ai, and written in one way only.
+"""Graphs of standard operators as ONNX files: only as much of https://onnx.ai as our networks need, always written the same way.
 
-The package `onnx` weighs 30 MB, and its reader passes over what it does not know. Here a file is read, written again, and compared:
-so whatever computes it later cannot see anything in it that was not seen here.
+The package `onnx` takes 30 MB, and its reader skips what it does not know. Here a file is read, written again, and compared, so
+that whatever runs it later cannot see anything in it that was not seen here.
 """
 
 import struct
@@ -16,8 +16,8 @@ Attribute = int | float | str | tuple[int, ...]
 Tensors = dict[str, NDArray[Any]]
 Shape = tuple[int, ...]
 
-_IR_VERSION, _OPSET = 4, 9  # the first with all that we need; operators of this age take settings as attributes, not as tensors
-_MOST_FIELDS = 1 << 16  # of one message: a bound for what a hostile file may cost
+_IR_VERSION, _OPSET = 4, 9  # the first with all we need; operators of this version take settings as attributes, not as tensors
+_MOST_FIELDS = 1 << 16  # in one message: a bound on what a hostile file may cost
 # TensorProto.DataType
 _TYPES = {np.dtype(name): code for name, code in {"<f4": 1, "u1": 2, "i1": 3, "<f2": 10}.items()}
 _DTYPES = {code: dtype for dtype, code in _TYPES.items()}
@@ -27,7 +27,7 @@ _BATCH = "N"
 
 @dataclass(frozen=True)
 class Node:
-    """One operation: it reads the values named `inputs` and gives the one named `output`."""
+    """One operation, which computes the value named `output` from those named `inputs`."""
 
     operator: str
     inputs: tuple[str, ...]
@@ -37,7 +37,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Value:
-    """What goes in or comes out: its type and, of one item of a batch, its shape."""
+    """The type of an input or output, and the shape of one item of a batch."""
 
     dtype: np.dtype[Any]
     shape: Shape
@@ -45,7 +45,7 @@ class Value:
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes in the order of their computation, and the tensors, inputs and outputs that they name."""
+    """Nodes in the order in which they are computed, and the tensors, inputs and outputs that they name."""
 
     name: str
     nodes: tuple[Node, ...]
@@ -55,7 +55,7 @@ class Graph:
 
 
 def encoded(graph: Graph, metadata: Mapping[str, str]) -> bytes:
-    """Return the ONNX file of a graph: the same bytes for the same graph."""
+    """Return the bytes of an ONNX file with a graph and metadata: always the same bytes for the same content."""
     # onnx.proto: GraphProto in ModelProto.
     body = b"".join(
         (
@@ -72,12 +72,12 @@ def encoded(graph: Graph, metadata: Mapping[str, str]) -> bytes:
 
 
 def property_field(key: str, value: str) -> bytes:
-    """Return one entry of the metadata, as it stands at the end of a file."""
+    """Return the bytes of one entry of the metadata, as they stand at the end of a file."""
     return _field(14, _field(1, key) + _field(2, value))
 
 
 def decoded(data: bytes) -> tuple[Graph, dict[str, str]]:
-    """Return the graph and the metadata of a file; ValueError unless it is, byte for byte, what `encoded` gives for them."""
+    """Return the graph and metadata of a file; ValueError unless the file is, byte for byte, what `encoded` gives for them."""
     try:
         model = _fields(memoryview(data))
         properties = [_fields(entry) for entry in model.get(14, [])]
@@ -180,7 +180,7 @@ def _varint(value: int) -> bytes:
 
 
 def _fields(data: memoryview) -> _Fields:
-    """Return what a message holds: the values of each field, by its number."""
+    """Return the content of a message: the values of each field, by its number."""
     found: _Fields = {}
     for count, (number, value) in enumerate(_walk(data)):
         if count >= _MOST_FIELDS:

@@ -1,4 +1,4 @@
-"""What is kept of training as CSV, a line each: the epochs of a run, and the runs beside it that the cards quote."""
+"""Records of training as CSV, one a line: the epochs of a run, and the other runs that the cards quote."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from fercli.files import write_atomically
 
 @dataclass(frozen=True)
 class Epoch:
-    """One epoch: losses, that of training with L2; accuracies from 0 to 1; the learning rate at its end; the seconds it took."""
+    """One epoch: losses (with L2 on the training images), accuracies from 0 to 1, the learning rate at its end, and its seconds."""
 
     epoch: int
     loss: float
@@ -26,10 +26,10 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Choice:
-    """A run that tried a setting of a registry entry: shares right after its last epoch, 0 to 1.
+    """A run that tried a setting of a registry entry, and its accuracies after the last epoch, from 0 to 1.
 
-    `accuracy` is of the training images, with dropout. `setting` is as `tests/bench/choices.py` takes it; or else as an option of
-    `fercli train` has it, `start=compact-1` of a run that began with the weights of another, which the card numbers so.
+    `accuracy` is on the training images, with dropout. `setting` is written as `tests/bench/choices.py` takes it or else as an
+    option of `fercli train`, such as `start=compact-1` for a run that began with the weights of another, numbered as in the card.
     """
 
     model: str
@@ -41,7 +41,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Repetition:
-    """A registry entry trained with some seed for so many epochs: shares right of the weights kept, 0 to 1."""
+    """A registry entry trained with some seed for some epochs, and the accuracies of the weights that were kept, from 0 to 1."""
 
     model: str
     seed: int
@@ -52,10 +52,10 @@ class Repetition:
 
 @dataclass(frozen=True)
 class Portraits:
-    """What a model said of the portraits of one label in a group of people: how many faces there are, and how many it has right.
+    """How a model labels the portraits with one true label in a group of people: how many `faces`, and how many of them `right`.
 
-    `source` is whose portraits these are. `area` is that under the curve, 0 to 1: how often a face of this label looks more like
-    it, against neutral, than a neutral one of the group does; 0.5 is chance, and NaN where there are none to compare.
+    `source` says whose portraits they are. `area` is the area under the curve, 0 to 1: how often the model ranks a face of this
+    label above a neutral one of the same group, by this label against neutral; 0.5 is chance, NaN that there is none to compare.
     """
 
     model: str
@@ -71,7 +71,7 @@ Line = TypeVar("Line", Epoch, Choice, Repetition, Portraits)
 
 
 def write_lines(kind: type[Line], lines: Sequence[Line], path: Path) -> None:
-    """Write all lines, each a `kind`, in place of what the file held."""
+    """Write all lines, each a `kind`, in place of what the file held; errors as from `write_atomically`."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(field.name for field in fields(kind))
@@ -80,7 +80,7 @@ def write_lines(kind: type[Line], lines: Sequence[Line], path: Path) -> None:
 
 
 def read_lines(kind: type[Line], path: Path) -> list[Line]:
-    """Read what `write_lines` wrote: an empty list if there is no such file, IntegrityError if it holds something else."""
+    """Return the lines that `write_lines` wrote: none if there is no such file; IntegrityError if it holds anything else."""
     if not path.is_file():
         return []
     types = {field.name: field.type for field in fields(kind)}

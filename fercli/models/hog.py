@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from skimage.feature import hog
 
-# 6x6 cells give 5x5 overlapping blocks of 2x2 cells with 8 orientations, `registry.HOG_LENGTH` values. The paper names none of
-# these; what others gave stands in the cards of the models with HOG.
+# 6x6 cells give 5x5 overlapping blocks of 2x2 cells with 8 orientations: `registry.HOG_LENGTH` values. The paper states none of
+# these; the cards of the models with HOG show what other choices gave.
 ORIENTATIONS = 8
 CELL = 8
 BLOCK = 2
@@ -16,7 +16,7 @@ def hog_features(
 ) -> NDArray[np.float32]:
     """Return the HOG features (N,800) float32, from 0 to 1, of the faces (N,48,48) uint8.
 
-    Other parameters, pixels of a cell's side and cells of a block's, give another length.
+    `cell` is the side of a cell in pixels, `block` that of a block in cells. Other values than the defaults give another length.
     """
     blocks = pixels.shape[1] // cell - block + 1
     features = np.empty((len(pixels), (blocks * block) ** 2 * orientations), np.float32)

@@ -17,13 +17,13 @@ from fercli.models.sessions import compute, open_session
 from fercli.models.views import VIEWS, views
 from fercli.models.weights import TEMPERATURE, Weights, read_weights
 
-BATCH = 128
+BATCH = 128  # faces to hand over together; `sessions.BATCH` is how many of them are computed in one go
 CLASS_MIX = "class_mix"  # among the metadata of weights: the mean target of each label, smoothed as in training; they sum to 1
 RUNS = Path("runs")
 RUN_WEIGHTS = "model.onnx"
 OLD_WEIGHTS = "model.safetensors"  # of older versions, which wrote weights as they write checkpoints
 RUN_HISTORY = "history.csv"
-_KINDS: dict[str, Any] = {  # of JSON values that weights tell of the run that made them, and of those before it
+_KINDS: dict[str, Any] = {  # types of the JSON values in the metadata of weights, on the run that made them and those before it
     "dataset": str, "device": str, "dropout": list, "epoch": int, "recipe": dict, "sha256": str, "teachers": list, "versions": dict,
     "votes": str | None,
 }  # fmt: skip
@@ -31,7 +31,7 @@ _KINDS: dict[str, Any] = {  # of JSON values that weights tell of the run that m
 
 @dataclass(frozen=True)
 class WeightsFile:
-    """Weights on disk: what to call them, where they and their history are, and the digest they must have if shipped."""
+    """Weights on disk: what to call them, where they and their history are, and the digest that shipped ones must have."""
 
     title: str
     path: Path
@@ -63,12 +63,12 @@ def _weights_in(folder: Path) -> Path:
 
 
 def start_weights(path: Path) -> WeightsFile:
-    """Return the weights that training begins with: the user's or, where nothing has that name, those shipped of a model."""
+    """Return the weights that training begins with: the user's or, if nothing has that path, the shipped ones of that model."""
     return shipped_weights(str(path)) if kind_of(path) is Kind.MISSING and str(path) in MODELS else own_weights(path)
 
 
 def all_weights(runs: Path = RUNS) -> list[WeightsFile]:
-    """Return every shipped model's weights, then those of every run in the folder `runs`."""
+    """Return the weights of every shipped model, then those of every run in the folder `runs`."""
     shipped = [shipped_weights(model.name) for model in MODELS.values() if model.sha256]
     found = {path.parent for name in (RUN_WEIGHTS, OLD_WEIGHTS) for path in runs.glob(f"*/{name}")}
     return shipped + [own_weights(folder) for folder in sorted(found)]
@@ -77,8 +77,8 @@ def all_weights(runs: Path = RUNS) -> list[WeightsFile]:
 class Labels(Protocol):
     """Whatever labels faces: a network, or an ensemble of them.
 
-    `name` is its entry's in the registry, `title` what to call it, `metadata` stored with the weights, `trained_on` the digests of
-    all data sets that these have seen, `history` the file of its learning curve, if it has one.
+    `name` is that of its entry in the registry, `title` what to call it, `metadata` what is stored with the weights, `trained_on`
+    the digests of all data sets that they have seen, `history` the file with its learning curve, None if it has none.
     """
 
     name: str
@@ -93,10 +93,10 @@ class Labels(Protocol):
 
     @property
     def multiply_adds(self) -> int:
-        """Multiplications with addition that a face takes."""
+        """Multiply-adds for one face."""
 
     def features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-        """Return what `label` takes as `hog` beside the faces (N,48,48); None if it needs nothing or computes it itself."""
+        """Return what `label` takes as `hog` with the faces (N,48,48); None if it takes nothing or computes it itself."""
 
     def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Return the calibrated probabilities (N,7) of faces (N,48,48)."""
@@ -108,7 +108,8 @@ class Labels(Protocol):
 class Labeller:
     """A network with its weights: faces in, probabilities out, calibrated by the temperature stored with the weights.
 
-    Raises UsageError for a missing file and IntegrityError for one that is broken, tampered with, or not of `model`.
+    Raises UsageError if the file is missing or holds another network than `model`, and IntegrityError if it is damaged or was
+    tampered with.
     """
 
     def __init__(self, weights: WeightsFile, model: str | None = None) -> None:
@@ -125,7 +126,7 @@ class Labeller:
         self.history: Path | None = weights.history
         self.temperature = _temperature(self.metadata, weights.path)
         if model is not None and model != self.model.name:
-            raise UsageError(f"{weights.path} holds a {self.model.name} network, not {model}; leave the model's name away.")
+            raise UsageError(f"{weights.path} holds a {self.model.name} network, not {model}; leave the model's name out.")
         _refuse_other_graph(stored, self.model, self.temperature, weights.path)
         self.parameters = stored.parameters
         self.multiply_adds = stored.work.multiply_adds
@@ -135,7 +136,7 @@ class Labeller:
             raise IntegrityError(f"{weights.path} cannot be run ({error}); give another, or train again.") from error
 
     def augmented(self) -> "Labeller":
-        """Return the same with test-time augmentation: the mean over all `views` of a face, at as many times the cost."""
+        """Return the same with test-time augmentation: the mean over all `VIEWS` views of a face, at `VIEWS` times the cost."""
         twin = copy.copy(self)
         twin.tta = True
         twin.title = f"{self.title}+tta"
@@ -151,7 +152,7 @@ class Labeller:
         return hog_features(pixels)
 
     def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """Return the probabilities (N,7), rows summing to 1, of faces (N,48,48); features as from `features`, or computed."""
+        """Return the probabilities (N,7), rows summing to 1, of faces (N,48,48); `hog` as from `features`, computed if None."""
         if not self.tta:
             return self._label(pixels, hog)
         seen = self._label(np.concatenate(list(views(pixels))), None)
@@ -169,13 +170,13 @@ class Labeller:
 def _read(weights: WeightsFile) -> Weights:
     if weights.path.suffix != ".safetensors":
         return read_weights(weights.path, weights.sha256)
-    from fercli.models.networks.conversion import converted  # imports Keras, which what is trained now does without
+    from fercli.models.networks.conversion import converted  # imports Keras, which only weights of older versions need
 
     return converted(weights.path, weights.sha256)
 
 
 def _refuse_other_graph(stored: Weights, model: Model, temperature: float, path: Path) -> None:
-    """Raise IntegrityError unless a graph takes and gives what the model does, with the temperature told of it."""
+    """Raise IntegrityError unless the graph has the inputs and output of the model, and the given temperature."""
     pixels = Value(np.dtype(np.uint8), (model.input_size, model.input_size))
     hog = {"hog": Value(np.dtype(np.float32), (HOG_LENGTH,))} if model.uses_hog else {}
     graph = stored.graph
@@ -188,24 +189,24 @@ def _refuse_other_graph(stored: Weights, model: Model, temperature: float, path:
 
 
 def begun_with(run: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what is told of the runs whose weights, or the mean of them, this one began with; none if it began at random."""
+    """Return the metadata of the runs whose weights, or their mean, this one began with; empty if it began at random."""
     start = run.get("start") or []
-    return [start] if isinstance(start, dict) else start  # older versions knew a single start only, and wrote it, or None
+    return [start] if isinstance(start, dict) else start  # older versions wrote a single start, or None
 
 
 def lineage(metadata: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return what weights say of all runs that they come from, each once: each after those that it began with, their own last."""
+    """Return the metadata of all runs that weights come from, each once and after those it began with; their own is the last."""
     before = {run["sha256"]: run for start in begun_with(metadata) for run in lineage(start)}
     return [*before.values(), metadata]
 
 
 def datasets_seen(metadata: dict[str, Any]) -> frozenset[str]:
-    """Return the digests of the data sets that weights have seen in all runs of their `lineage`; `unknown` where none is told."""
+    """Return the digests of the data sets that weights have seen in all runs of their `lineage`; `unknown` for runs without one."""
     return frozenset(run.get("dataset", "unknown") for run in lineage(metadata))
 
 
 def refuse_odd(metadata: dict[str, Any], path: Path) -> None:
-    """Raise IntegrityError if weights tell of their runs what fercli never writes."""
+    """Raise IntegrityError if the metadata of weights say about their runs what fercli never writes."""
     try:
         runs = lineage(metadata)
         odd = [name for run in runs for name, kind in _KINDS.items() if name in run and not isinstance(run[name], kind)]

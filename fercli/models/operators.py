@@ -1,6 +1,6 @@
-"""The operators that a graph may hold, a closed list, and the shapes and the work that follow from them.
+"""The closed list of operators that a graph may hold, and the shapes and the work that follow from them.
 
-See https://onnx.ai/onnx/operators, operator set 9. What is not here, or has other settings, is never run.
+See https://onnx.ai/onnx/operators, operator set 9. An operator that is not here, or has other settings, is never run.
 """
 
 import math
@@ -11,21 +11,21 @@ import numpy as np
 
 from fercli.models.graphs import FLOAT, Graph, Shape
 
-_MOST_VALUES = 1 << 20  # of one result, an image, unless what it is made from has more: what a hostile graph may cost
+_MOST_VALUES = 1 << 20  # in one result for one image, unless its inputs have more: a bound on what a hostile graph may cost
 _MOST_AXES = 4
 _PADDINGS = ("SAME_UPPER", "VALID")
 
 
 @dataclass(frozen=True)
 class Work:
-    """What follows from a graph: the shape of each value for one image, and the multiplications with addition that this takes."""
+    """What follows from a graph for one image: the shape of each value, and the number of multiply-adds."""
 
     shapes: dict[str, Shape]
     multiply_adds: int
 
 
 def checked(graph: Graph) -> Work:
-    """Return the work that a graph takes; ValueError, saying what is wrong, unless every part fits and is used."""
+    """Return the work that a graph takes; ValueError, saying what is wrong, unless every part fits, is finite, and is used."""
     shapes = {name: tensor.shape for name, tensor in graph.tensors.items()}
     shapes |= {name: (1, *value.shape) for name, value in graph.inputs.items()}
     if len(shapes) < len(graph.tensors) + len(graph.inputs):
@@ -63,7 +63,7 @@ def checked(graph: Graph) -> Work:
     return Work(shapes, multiply_adds)
 
 
-# For each operator its result's shape, from those of its inputs and its attributes.
+# For each operator, the shape of its result from the shapes of its inputs and from its attributes.
 
 
 def _same(shapes: Sequence[Shape]) -> Shape:
@@ -166,7 +166,7 @@ def _global_pool(shapes: Sequence[Shape]) -> Shape:
 
 
 def _window(image: Shape, size: Shape, auto_pad: str, strides: Shape) -> Shape:
-    """Return height and width after a window of a size has gone over an image (N,C,H,W) in strides."""
+    """Return height and width of what a window of this size gives when it moves over an image (N,C,H,W) in strides."""
     sides = image[2:]
     if auto_pad not in _PADDINGS or len(sides) != 2 or min(*strides, *size) < 1:
         raise ValueError("no such window")
@@ -208,7 +208,7 @@ _SHAPES: dict[str, Callable[..., Shape]] = {
     "Unsqueeze": _unsqueeze,
 }
 
-# The multiplications with addition of those that have kernels, from their result's shape and the kernel's; the rest is little.
+# The multiply-adds of operators with kernels, from the shapes of result and kernel; those of the others hardly count.
 _KERNELS: dict[str, Callable[[Shape, Shape], int]] = {
     "Conv": lambda result, kernel: math.prod(result[2:]) * math.prod(kernel),
     "MatMul": lambda _, kernel: math.prod(kernel),

@@ -1,6 +1,7 @@
-"""The registry of models: everything that any command needs to know of one, as data.
+"""The registry of models: everything that any command needs to know about one, as data.
 
-A new network is one class in `architectures` and one record here; every command and every test that walks `MODELS` then has it.
+A new network takes one class in `architectures` and one record here; every command, and every test that walks `MODELS`, then
+includes it.
 """
 
 import json
@@ -51,34 +52,34 @@ class Model:
 
     @property
     def input(self) -> dict[str, Any]:
-        """What the network takes and does to it first, as weights tell it of the network that they were trained in."""
+        """What the network takes, and whether it standardises that first, as recorded in the metadata of weights."""
         pixels = ["uint8", self.input_size, self.input_size]
         return {"pixels": pixels, "hog": self.uses_hog, "standardized": self.network.standardize}
 
     @property
     def measured(self) -> dict[str, Any]:
-        """What the shipped weights' card tells of them on PrivateTest, named as in `Evaluation.summary`; empty without one."""
+        """Figures of the shipped weights on PrivateTest from their card, named as in `Evaluation.summary`; empty without a card."""
         metrics = card_path(self.name, "metrics.json")
         splits = json.loads(metrics.read_bytes())["splits"] if metrics.is_file() else []
         return next((split for split in splits if split["split"] == "test"), {})
 
     @property
     def parameters(self) -> int | None:
-        """How many numbers the shipped weights are, as their card tells; None while there is none."""
+        """How many parameters the shipped weights have, according to their card; None without a card."""
         return self.measured.get("parameters")
 
     def as_trained(self, metadata: dict[str, Any]) -> "Model":
-        """Return the entry with the network that weights with this metadata were trained in, not standardised if none is told."""
+        """Return the entry with the network as weights with this metadata were trained: not standardised unless they say so."""
         told = metadata.get("input")
         return replace(self, network=self.network.as_trained(isinstance(told, dict) and told.get("standardized") is True))
 
 
 @dataclass(frozen=True)
 class Ensemble:
-    """Models that answer together, with the mean of their probabilities; trained one by one.
+    """Models that label together, by the mean of their probabilities; they are trained one by one.
 
-    The mean is less sure than it may be, for calibrated members err on different images; `temperature`, fitted on PublicTest with
-    the shipped weights, makes up for that.
+    The mean of calibrated members is less sure than it could be, because they err on different images; `temperature`, fitted on
+    PublicTest with the shipped weights, makes up for that.
     """
 
     name: str
@@ -142,7 +143,7 @@ COMPACT_RECIPE = Recipe(
     optimizer="sgd",
     learning_rate=0.1,
     l2=2.5e-4,
-    epochs=30,  # the first of the schedules that the shipped weights had, one after another; the card names them all
+    epochs=30,  # as in the first of the schedules through which the shipped weights went; their card lists them all
     batch_size=128,
     precision="mixed_bfloat16",
     warmup_epochs=1.0,
@@ -205,7 +206,7 @@ ENSEMBLES: dict[str, Ensemble] = {
 }
 
 DEFAULT_MODEL = "compact"  # of classify
-DEFAULT_TO_TRAIN = "deep"  # the paper's, which needs nothing but its data set
+DEFAULT_TO_TRAIN = "deep"  # one of the paper's, which needs nothing but the data set
 
 
 def find_entry(name: str) -> Model | Ensemble:
@@ -218,7 +219,7 @@ def find_entry(name: str) -> Model | Ensemble:
 
 
 def find_model(name: str) -> Model:
-    """Return the network called `name`; UsageError for an ensemble, and for what is not there."""
+    """Return the network called `name`; UsageError for an ensemble, and for an unknown name."""
     entry = find_entry(name)
     if isinstance(entry, Ensemble):
         raise UsageError(f"{name} is an ensemble, which has no weights of its own; name one of {', '.join(entry.members)}.")
@@ -226,16 +227,16 @@ def find_model(name: str) -> Model:
 
 
 def name_from_flags(*, model: str | None, deep: bool, shallow: bool, hog: bool | None) -> str | None:
-    """Return the name that `--model`, or `--deep` or `--shallow` with `--hog` or `--no-hog`, stand for; None if none was given.
+    """Return the name that `--model`, or `--deep` or `--shallow` with `--hog` or `--no-hog`, stands for; None if none is given.
 
-    `--hog` alone means the deep network with HOG. Raises UsageError for flags that exclude each other.
+    `--hog` alone means the deep network with HOG. Raises UsageError for options that exclude each other, and an unknown name.
     """
     if deep and shallow:
         raise UsageError("--deep and --shallow exclude each other; give one of them.")
     chosen = deep or shallow or hog is not None
     if model is not None:
         if chosen:
-            raise UsageError("--model already names the network; leave --deep, --shallow, --hog and --no-hog away.")
+            raise UsageError("--model already names the network; leave --deep, --shallow, --hog and --no-hog out.")
         return find_entry(model).name
     return ("shallow" if shallow else "deep") + ("-hog" if hog else "") if chosen else None
 

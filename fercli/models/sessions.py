@@ -1,4 +1,4 @@
-"""Graphs that compute, on ONNX Runtime: the only module that imports it."""
+"""Running graphs on ONNX Runtime: the only module that imports it."""
 
 import functools
 import os
@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it reports home (1.29 and later), and numbers this machine in ~/.cache
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it reports home (1.29 and later), and puts an id into ~/.cache
 
 import onnxruntime
 
-# What it warns of, such as graphics processors that it does not find, goes past Python to the terminal; its errors are raised, too.
+# Its warnings, such as of graphics processors that it does not find, bypass Python and reach the terminal; its errors are raised.
 onnxruntime.set_default_logger_severity(4)
 
-BATCH = 16  # items computed at a time, always: another number may round otherwise, and who stands beside a face must not matter
+BATCH = 16  # items computed in one go, always: other numbers may round differently, and a face's labels must not depend on others
 
 
 def cores() -> int:
-    """Return how many cores to compute on: as many as OMP_NUM_THREADS says or, without it, as this process may use."""
+    """Return how many cores to compute on: as many as OMP_NUM_THREADS says or, without that, as this process may use."""
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     if wanted.isdigit() and int(wanted):
         return int(wanted)
@@ -38,7 +38,7 @@ def open_session(graph: bytes, threads: int = 1, *, graphics: bool = True) -> on
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # other threads decode photos meanwhile
     options.log_severity_level = 4
-    options.enable_mem_pattern = False  # a plan for each shape takes 60 MB more where photos differ in size, and no less time
+    options.enable_mem_pattern = False  # a plan for each shape takes 60 MB if photos differ in size, and saves no time
     usable = onnxruntime.get_available_providers() if graphics else ["CPUExecutionProvider"]
     providers = [name for name in ("CUDAExecutionProvider", "CPUExecutionProvider") if name in usable]
     try:
@@ -48,7 +48,7 @@ def open_session(graph: bytes, threads: int = 1, *, graphics: bool = True) -> on
 
 
 def compute(session: onnxruntime.InferenceSession, inputs: Mapping[str, NDArray[Any]]) -> NDArray[Any]:
-    """Return a session's one output for inputs (N,…): `BATCH` at a time, the last filled up, on as many `cores` as there are."""
+    """Return a session's only output (N,…) for inputs (N,…): `BATCH` at a time, the last filled up, on all `cores`."""
     count = len(next(iter(inputs.values())))
 
     def run(start: int) -> NDArray[Any]:

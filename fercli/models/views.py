@@ -1,4 +1,4 @@
-"""Faces seen a little otherwise, with values between pixels interpolated: for test-time augmentation, and to try networks with."""
+"""Faces seen slightly differently, with values between pixels interpolated: for test-time augmentation and for trying networks."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,9 +11,9 @@ VIEWS = 2 * len(VIEW_SHIFTS)
 
 
 def views(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """Yield the faces (N,48,48) shifted as `VIEW_SHIFTS` says, then all these mirrored: `VIEWS` arrays like them.
+    """Yield the faces (N,48,48) with each of `VIEW_SHIFTS`, then mirrored with each: `VIEWS` arrays (N,48,48) in all.
 
-    Training showed interpolated images, and half a pixel either way interpolates most. More views gave no more on PublicTest.
+    Networks saw interpolated images in training, and half a pixel interpolates most. More views gave no gain on PublicTest.
     """
     for faces in (pixels, pixels[:, :, ::-1]):
         for down, across in VIEW_SHIFTS:
@@ -21,13 +21,13 @@ def views(pixels: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
 
 
 def shifted(pixels: NDArray[np.uint8], down: float, across: float) -> NDArray[np.uint8]:
-    """Return faces (N,H,W) moved by so many pixels, bilinearly, with their borders repeated."""
+    """Return faces (N,H,W) moved down and across by so many pixels, bilinearly, with their borders repeated."""
     places = np.indices(pixels.shape[1:])
     return sampled(pixels, places[0] - down, places[1] - across)
 
 
 def sampled(pixels: NDArray[np.uint8], rows: NDArray[Any], columns: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return the values of faces (N,H,W) at places (H',W'), in pixels, as (N,H',W'): bilinear, with the borders repeated."""
+    """Return faces (N,H,W) at the places `rows` and `columns` (H',W'), in pixels, as (N,H',W'): bilinear, with borders repeated."""
     height, width = pixels.shape[1:]
     rows, columns = np.clip(rows, 0, height - 1), np.clip(columns, 0, width - 1)
     top, left = rows.astype(np.intp), columns.astype(np.intp)

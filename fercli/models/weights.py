@@ -1,6 +1,6 @@
-"""Finished weights: an ONNX file a model, with its graph, its tensors under their Keras names, and what is known of its training.
+"""Finished weights: one ONNX file a model, with its graph, its tensors under their Keras names, and metadata on its training.
 
-The last entry of a file's metadata is the SHA-256 of all that comes before it, which is checked before anything is parsed.
+The last entry of a file's metadata is the SHA-256 of everything before it, which is checked before anything is parsed.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from fercli.files import Kind, identity_of, kind_of, write_atomically
 from fercli.models.graphs import Graph, Tensors, decoded, encoded, property_field
 from fercli.models.operators import Work, checked
 
-SCALE = ":scale"  # after the name of a kernel stored as int8: what its columns are to be multiplied by
+SCALE = ":scale"  # after the name of a kernel stored as int8: the factors of its columns
 TEMPERATURE = "temperature"
 _MOST_BYTES = 1 << 28
 _KEY, _DIGEST = "fercli", "sha256"
@@ -26,7 +26,7 @@ _SEAL_LENGTH = len(property_field(_DIGEST, "0" * 64))
 
 @dataclass(frozen=True)
 class Weights:
-    """A file's bytes, ready to run, its graph with the work that this takes, its metadata, JSON values, and its SHA-256."""
+    """A file's bytes, ready to run; its graph and the work that takes; its metadata, as JSON values; and its SHA-256."""
 
     data: bytes
     graph: Graph
@@ -36,12 +36,12 @@ class Weights:
 
     @property
     def parameters(self) -> int:
-        """How many numbers training, or the training set, has given."""
+        """How many numbers come from training, or from the training set, such as the mean image."""
         return sum(tensor.size for tensor in self._stored().values())
 
     @property
     def tensors(self) -> Tensors:
-        """The weights by their Keras names; those stored as int8 in float32."""
+        """The weights by their Keras names; those stored as int8 are in float32."""
         scale = self.graph.tensors
         return {
             name: tensor * scale[name + SCALE] if tensor.dtype == np.int8 else tensor for name, tensor in self._stored().items()
@@ -52,13 +52,13 @@ class Weights:
 
 
 def rounded(tensor: NDArray[Any]) -> NDArray[Any]:
-    """Return a weight as float16 or, with a value beyond its range, such as the variance of an unusual activation, as it is."""
+    """Return a weight as float16, or as it is if a value is beyond that range, such as the variance of an unusual activation."""
     fits = np.abs(tensor).max(initial=0.0) <= np.finfo(np.float16).max
     return tensor.astype(np.float16) if fits else tensor
 
 
 def sealed(graph: Graph, metadata: dict[str, Any]) -> bytes:
-    """Return the file of a graph and what is known of it, with its digest."""
+    """Return the bytes of a file with a graph, its metadata and their digest."""
     body = encoded(graph, {_KEY: json.dumps(metadata, sort_keys=True)})
     return body + _seal(body)
 
@@ -68,14 +68,14 @@ def _seal(body: bytes | memoryview) -> bytes:
 
 
 def write_weights(graph: Graph, metadata: dict[str, Any], path: Path) -> None:
-    """Write atomically."""
+    """Write weights atomically; errors as from `write_atomically`."""
     write_atomically(path, sealed(graph, metadata))
 
 
 def read_weights(path: Path, sha256: str | None = None) -> Weights:
-    """Read and check a file that `write_weights` wrote; its SHA-256 first, if one is given.
+    """Read and check a file that `write_weights` wrote, its SHA-256 first if one is given.
 
-    Raises UsageError if it is missing, IntegrityError if it is not whole, does not fit together, or is another's.
+    Raises UsageError if the file is missing, IntegrityError if it is damaged, does not fit together, or is not one of ours.
     """
     identity = identity_of(path)
     if kind_of(path) is not Kind.FILE or identity is None:
@@ -86,7 +86,7 @@ def read_weights(path: Path, sha256: str | None = None) -> Weights:
 
 
 def unsealed(data: bytes, path: Path, sha256: str | None = None) -> Weights:
-    """Return what `read_weights` does, of a file's bytes."""
+    """Return the weights in the bytes of the file `path`, as `read_weights` does."""
     digest = hashlib.sha256(data).hexdigest()
     if sha256 not in (None, digest):
         raise IntegrityError(f"{path} is not the file that was shipped (its SHA-256 differs); install fercli again.")

@@ -77,7 +77,7 @@ def test_an_even_prior(fercli: Run, photos: Path, tmp_path: Path, monkeypatch: p
     results = tmp_path / "r.csv"
     refused = fercli("classify", photos, "-o", results, "--prior", "even")
     assert refused.code == 2
-    assert "leave --prior away" in refused.talk
+    assert "leave --prior out" in refused.talk
     monkeypatch.setattr(FakeLabeller, "metadata", {"class_mix": [0.7] + [0.05] * 6})
     assert fercli("classify", photos, "-o", results, "--prior", "even").code == 0
     bright, dark, _ = read(results)

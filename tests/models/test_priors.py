@@ -34,7 +34,7 @@ def test_it_is_the_same_weights_by_another_title() -> None:
 
 
 def test_weights_that_do_not_tell_their_mix_are_refused() -> None:
-    with pytest.raises(UsageError, match=r"fake does not tell how often it saw each expression.*leave --prior away"):
+    with pytest.raises(UsageError, match=r"fake does not tell how often it saw each expression.*leave --prior out"):
         EvenPrior(FakeLabeller())
 
 

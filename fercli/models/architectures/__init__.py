@@ -1,4 +1,4 @@
-"""Kinds of networks: arguments as data, for the registry to hold, and the layers that they stand for.
+"""Kinds of networks: their arguments, as data for the registry, and the layers that these stand for.
 
 Importing this imports no Keras.
 """
@@ -11,14 +11,14 @@ from fercli.errors import FercliError
 
 @dataclass(frozen=True)
 class Style:
-    """How all layers are made: `l2` weighs squared kernels, `precision` is a Keras dtype policy."""
+    """How all layers are made: `l2` weights the squared kernels, `precision` is a Keras dtype policy."""
 
     l2: float = 0.0
     precision: str = "float32"
 
     @property
     def plain(self) -> dict[str, Any]:
-        """Options of a layer without kernel."""
+        """Options of a layer without a kernel."""
         return {"dtype": self.precision}
 
     @property
@@ -30,26 +30,26 @@ class Style:
 
 
 class Network:
-    """A kind of network; one is a frozen dataclass of its arguments, with a method that makes its layers.
+    """A kind of network: subclass it as a frozen dataclass of arguments, with a method `features` that makes the layers.
 
-    What all have is made elsewhere, see `networks.build`: the inputs, the mean that is subtracted, the logits and their softmax.
+    What all networks share is made by `networks.build`: the inputs, the mean that is subtracted, the logits and their softmax.
     """
 
     initializer = "glorot_uniform"  # of the kernel behind the logits
-    standardize = False  # the tones of each image, first
+    standardize = False  # whether the tones of each image are standardised first
 
     @property
     def dropout(self) -> tuple[float, ...]:
-        """The dropout rates, in order; a card tells them, and with which of them weights were trained."""
+        """The dropout rates, in order, for the cards and for the metadata of weights."""
         return ()
 
     def features(self, images: Any, hog: Any, style: Style) -> Any:
-        """Return what the logits are computed from, a Keras tensor (N,K), of images (N,H,W,1) and HOG (N,800), None without.
+        """Return the Keras tensor (N,K) from which the logits are computed, given images (N,H,W,1) and HOG (N,800) or None.
 
-        Each layer with weights needs a name of its own, by which these are stored.
+        Each layer with weights needs a name of its own, under which they are stored.
         """
         raise FercliError(f"{type(self).__name__} makes no layers; give it a method features(images, hog, style).")
 
     def as_trained(self, standardized: bool) -> "Network":
-        """Return the same as it was when weights were trained that say whether tones were `standardized`."""
+        """Return the network as it was when weights were trained whose metadata say whether tones were `standardized`."""
         return self

@@ -1,4 +1,4 @@
-"""Layers that Keras does not have, or has only slower."""
+"""Layers that Keras lacks, or has only in a slower form."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ class ToneStandardization(keras.layers.Layer):  # type: ignore[misc]
 
 
 class MeanSubtraction(keras.layers.Layer):  # type: ignore[misc]
-    """Pixels (N,H,W), 0 to 255, minus the mean training image, in units of the full range: (N,H,W,1), from -1 to 1.
+    """Subtracts the mean training image from pixels (N,H,W), 0 to 255, and scales the result to -1 to 1: (N,H,W,1).
 
     The mean (H,W), 0 to 255, is a weight of the layer, so that it is stored with the others and cannot be forgotten.
     """
@@ -51,11 +51,11 @@ class MeanSubtraction(keras.layers.Layer):  # type: ignore[misc]
 
 
 class BatchNormalization(keras.layers.BatchNormalization):  # type: ignore[misc]
-    """Keras's layer; over images (N,H,W,C), TensorFlow trains with its one fused operation, in the layer's precision.
+    """Keras's layer, except that TensorFlow trains over images (N,H,W,C) with its single fused operation, in the layer's precision.
 
-    Keras makes some twenty passes over float32 copies instead, which were a third of a deep network's training step on a CPU. The
-    moving variance is the unbiased one, which differs from Keras's by one part in N*H*W. A `synchronized` layer is all Keras's: the
-    operation sees one device's share of the batch alone.
+    Keras itself makes some twenty passes over float32 copies, which took a third of a deep network's training step on a CPU. The
+    moving variance is the unbiased one, which differs from Keras's by one part in N*H*W. A `synchronized` layer is Keras's own,
+    since the operation sees only one device's share of the batch.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:

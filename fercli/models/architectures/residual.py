@@ -8,10 +8,10 @@ from fercli.models.architectures import Network, Style
 
 @dataclass(frozen=True)
 class ResidualNetwork(Network):
-    """Arguments of the residual networks: a convolution, stages of so many (filters, blocks), each at half the side, mean, affine.
+    """Arguments of the residual networks: a convolution, stages of (filters, blocks) at ever half the side, mean, affine.
 
-    `squeeze` is by how much squeeze-and-excitation narrows the channels, 0 for none. If `standardize`, the tones of each image are
-    standardised first; that has no weights, so `as_trained` must say for which ones it is done.
+    `squeeze` is the factor by which squeeze-and-excitation narrows the channels, 0 for none. With `standardize`, the tones of each
+    image are standardised first; since that has no weights of its own, `as_trained` sets it as the weights at hand need it.
     """
 
     stem: int
@@ -50,7 +50,7 @@ def _convolution(x: Any, filters: int, size: int, strides: int, name: str, style
     x = layers.Conv2D(
         filters, size, strides, padding="same", use_bias=False, kernel_initializer="he_normal", name=name, **style.kernel
     )(x)
-    # A block's last scale does not begin at zero (Goyal et al. 2017), for with so few blocks that learns later: 26 % of the
+    # The last scale of a block does not start at zero (Goyal et al. 2017): with so few blocks that learns more slowly, 26 % of the
     # training images right after 120 steps, against 38 %.
     x = BatchNormalization(name=f"{name}_normalization", **style.plain)(x)
     return layers.ReLU(name=f"{name}_relu", **style.plain)(x) if relu else x
@@ -62,7 +62,7 @@ def _block(x: Any, filters: int, strides: int, squeeze: int, name: str, style: S
 
     short = x
     if strides > 1 or x.shape[-1] != filters:
-        if strides > 1:  # the mean of what a strided 1x1 convolution would pass over (He, T. et al. 2019)
+        if strides > 1:  # a strided 1x1 convolution would skip three of four pixels (He, T. et al. 2019)
             short = layers.AveragePooling2D(strides, name=f"{name}_short_pool", **style.plain)(short)
         short = _convolution(short, filters, 1, 1, f"{name}_short", style, relu=False)
     x = _convolution(x, filters, 3, strides, f"{name}_first", style)

@@ -15,16 +15,16 @@ from fercli.models.architectures.layers import MeanSubtraction, ToneStandardizat
 from fercli.models.networks.graphs import graph_of
 from fercli.models.registry import HOG_LENGTH, Model
 
-# TensorFlow would take all memory of a graphics processor, also from other processes, such as workers of one machine.
+# TensorFlow would take all memory of a graphics processor, leaving none to other processes, such as workers on the same machine.
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 
 def build(model: Model, *, l2: float = 0.0, precision: str = "float32") -> keras.Model:
     """Return the registry entry's network, untrained.
 
-    Inputs: `pixels` (N,48,48) uint8 and, if the entry uses it, `hog` (N,800) float32. Outputs: probabilities (N,7) float32,
-    behind a layer called `logits`. `l2` regularises all kernels; `precision` is a Keras dtype policy, `float32` or
-    `mixed_bfloat16`, that does not change which weights there are. The layer `mean` holds the image to subtract; load or set it.
+    Inputs: `pixels` (N,48,48) uint8 and, if the entry uses it, `hog` (N,800) float32. Output: probabilities (N,7) float32, after a
+    layer called `logits`. `l2` regularises all kernels; `precision` is a Keras dtype policy, `float32` or `mixed_bfloat16`, which
+    does not change the weights that the network has. The layer `mean` holds the image to subtract, zero until it is set or loaded.
     Raises FercliError if the features are not vectors, if `graph_of` could not write a layer, or if a layer has weights but no
     name of its own.
     """
@@ -49,7 +49,7 @@ def build(model: Model, *, l2: float = 0.0, precision: str = "float32") -> keras
 
 
 def _refuse_nameless(layer: keras.layers.Layer) -> None:
-    # Keras counts names such as `conv2d_1` on through a process, so that another would not find the weights again.
+    # Keras numbers names such as `conv2d_1` throughout a process, so another process would not find the weights again.
     if layer.weights and re.sub(r"_\d+$", "", layer.name).replace("_", "") == type(layer).__name__.lower():
         raise FercliError(f"The layer {layer.name} has weights and no name of its own, by which they are stored; give it a name=.")
 

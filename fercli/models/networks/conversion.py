@@ -1,4 +1,4 @@
-"""Finished weights of versions that wrote them as safetensors: tensors alone, which need Keras to become a graph."""
+"""Finished weights of older versions, which wrote them as safetensors: bare tensors, which need Keras to become a graph."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from fercli.models.weights import Weights, sealed, unsealed
 
 
 def converted(path: Path, sha256: str | None = None) -> Weights:
-    """Return what `read_weights` would of the same weights as ONNX, but with the SHA-256 of the file itself; errors as there."""
+    """Return what `read_weights` would for the same weights as ONNX, but with the SHA-256 of this file; errors as there."""
     checkpoint = read_checkpoint(path, sha256)
     network = build(find_model(str(checkpoint.metadata.get("model"))).as_trained(checkpoint.metadata))
     assign(weights_of(network), checkpoint.tensors, path)

@@ -1,7 +1,7 @@
 """Networks in Keras as graphs of standard operators, which need no Keras to run.
 
-Weights keep their Keras names, shapes and order of axes, so that they are read back as they are; a graph begins by turning them
-into what the operators want, which a runtime does once, while it loads. Images are (N,C,H,W) inside, as the operators have them.
+Weights keep their Keras names, shapes and order of axes, so that they can be read back unchanged; a graph begins by converting them
+to what its operators take, which a runtime does once, while it loads. Inside a graph, images are (N,C,H,W), as operators take them.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ _ACTIVATIONS = {"linear": None, "relu": "Relu", "sigmoid": "Sigmoid"}
 
 
 def graph_of(network: keras.Model, temperature: float = 1.0) -> Graph:
-    """Return the graph of a network made of known layers, its last a softmax: uint8 pixels, and HOG, to calibrated probabilities.
+    """Return the graph of a network of known layers that ends in a softmax: uint8 pixels, and HOG, to calibrated probabilities.
 
     The logits are divided by `temperature`. FercliError names a layer that is not known or has settings that are not.
     """
@@ -49,12 +49,12 @@ def graph_of(network: keras.Model, temperature: float = 1.0) -> Graph:
 
 
 def save_network(network: keras.Model, metadata: dict[str, Any], path: Path) -> None:
-    """Write a network's weights and what is known of them, with the temperature that it names; errors as from `graph_of`."""
+    """Write a network's weights with their metadata, and with the temperature in that; errors as from `graph_of`."""
     write_weights(graph_of(network, metadata.get("temperature", 1.0)), metadata, path)
 
 
 class _Writer:
-    """Collects nodes and tensors; every method returns the name of a value."""
+    """Collects nodes and tensors; every method returns the name of the value that it adds."""
 
     def __init__(self, temperature: float) -> None:
         self.nodes: list[Node] = []
@@ -74,7 +74,7 @@ class _Writer:
         return self.tensor(name, np.array([value], np.float32))
 
     def weight(self, variable: Any) -> str:
-        """Return a Keras variable in float32; it is stored as float16 where that holds its values."""
+        """Add a Keras variable as a value in float32; it is stored as float16 if that can hold its values."""
         name = self.tensor(variable.path, rounded(np.asarray(variable.numpy())))
         return name if self.tensors[name].dtype == np.float32 else self.add(f"{name}:float32", "Cast", name, to=FLOAT)
 
@@ -147,7 +147,7 @@ def _dense(writer: _Writer, layer: Any, x: str) -> str:
 
 
 def _times_large(writer: _Writer, layer: Any, x: str) -> str:
-    """Multiply by a kernel stored as int8, with one scale a column; the scale comes after the product, which is exact."""
+    """Multiply by a kernel stored as int8 with a scale for each column, which is applied to the product."""
     kernel = np.asarray(layer.kernel.numpy())
     scale = np.maximum(np.abs(kernel).max(axis=0), np.finfo(np.float32).tiny) / np.float32(127)
     name = writer.tensor(layer.kernel.path, np.rint(kernel / scale).astype(np.int8))
