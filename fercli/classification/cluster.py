@@ -76,13 +76,7 @@ def classify_on_ray(
             return
         fitting = _fitting(workers)
         size = _pool_size(workers, fitting, len(blocks), grows=address not in {None, "local"})
-        context = DataContext.get_current().copy()
-        if not fitting:  # until the cluster has grown, and not for ever
-            context.wait_for_min_actors_s = _GROW_SECONDS
-        context.execution_options.preserve_order = True
-        context.enable_progress_bars = context.print_on_execution_start = False
-        logging.getLogger("ray.data").setLevel(logging.ERROR)
-        with DataContext.current(context):
+        with DataContext.current(_context(grows=not fitting)):
             outcomes = ray.data.from_arrow_refs(blocks).map_batches(
                 _Worker,
                 batch_size=None,  # a block as it is
@@ -93,6 +87,19 @@ def classify_on_ray(
                 num_gpus=workers.gpus,
             )
             yield from joined(_results(outcomes.iter_batches(batch_size=None, batch_format="pyarrow")))
+
+
+def _context(*, grows: bool) -> Any:
+    """Return settings of Ray Data: to keep the order, say nothing, and wait, but not for ever, if the cluster has to grow."""
+    from ray.data import DataContext
+
+    context = DataContext.get_current().copy()
+    if grows:
+        context.wait_for_min_actors_s = _GROW_SECONDS
+    context.execution_options.preserve_order = True
+    context.enable_progress_bars = context.print_on_execution_start = False
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    return context
 
 
 def _results(batches: Iterable["pyarrow.Table"]) -> Iterator[Outcome | End]:
@@ -179,8 +186,10 @@ class _Worker:
     def _label(self, sources: list[_Source]) -> list[list[str]]:
         labeller, finder = self._loaded()
         places = [self._place(path) for path, _ in sources]
-        work = [path if text is None else Stretch.of(path, text) for path, (_, text) in zip(places, sources, strict=True)]
-        texts: dict[Path, list[str]] = {path: [] for path in places}  # none is in a block twice
+        # Two names may lead to one place, such as a missing file by its relative and its absolute path.
+        distinct = dict.fromkeys((path, text) for path, (_, text) in zip(places, sources, strict=True))
+        work = [path if text is None else Stretch.of(path, text) for path, text in distinct]
+        texts: dict[Path, list[str]] = {path: [] for path in places}
         for outcome in classify(work, labeller, finder, self._job.options, threads=self._threads):
             texts[outcome.path].append(encoded(outcome))
         for source in work:
