@@ -1,10 +1,11 @@
-"""The four commands as functions, for notebooks and scripts; what is heavy loads when one is called.
+"""Four of the commands as functions, for notebooks and scripts; heavy packages load when one is called.
 
-A place is a text or a path. What goes wrong is a `FercliError`, whose message says what to do; there it names the option of the
-command, `--overwrite`, whose argument has the same name here, `overwrite`.
+A place is a text or a path. Whatever goes wrong raises a `FercliError`, whose message says what to do; where it names an option of
+the command, such as `--overwrite`, the argument here has the same name, `overwrite`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,28 @@ Place = str | Path
 DATA = Path("fer2013.npz")
 
 
+class Prior(StrEnum):
+    """How often each expression is to be expected."""
+
+    trained = "trained"
+    even = "even"
+
+
+class EvaluationSplit(StrEnum):
+    """The splits that a model is evaluated on."""
+
+    test = "test"
+    validation = "validation"
+
+
+class OnNoFace(StrEnum):
+    """What becomes of a photo in which no face was found."""
+
+    row = "row"
+    whole = "whole"
+    skip = "skip"
+
+
 def prepare(
     source: Place,
     output: Place = DATA,
@@ -37,11 +60,11 @@ def prepare(
     overwrite: bool = False,
     **options: Any,
 ) -> "Preparation":
-    """Read FER2013, or faces of your own, write the data set, and return it with what was found on the way.
+    """Read FER2013, or your own faces, write the data set, and return it with what was found on the way.
 
     `classes`, `leave_out` and `split` are texts as the command takes them; `ferplus` is FER+'s file. The other options are those of
-    `preparation.prepare.prepare`. Raises UsageError for a `source` that is missing, and for an `output` that exists unless
-    `overwrite`; FercliError for a source that cannot be used.
+    `preparation.prepare.prepare`. Raises UsageError if `source` is missing, or `output` exists and `overwrite` is not set;
+    FercliError for a source that cannot be used.
     """
     source, output, ferplus = Path(source), Path(output), Path(ferplus) if ferplus else None
     refuse_missing([source], "give FER2013's CSV, an archive that holds it, or a folder of images")
@@ -77,11 +100,11 @@ def train(
     on_epoch: "Callable[[Epoch], None]" = lambda _: None,
     **recipe: Any,
 ) -> "list[Epoch]":
-    """Train a network of the registry to the end, into the folder `out` or `runs/<model>`, and return its epochs.
+    """Train a network of the registry to the end, in the folder `out` or `runs/<model>`, and return its epochs.
 
-    `recipe` changes values of the registry's, by the names of `Recipe`, such as `epochs=5`. `start` names the runs, files or models
-    whose weights, or the mean of them, training begins with, `teacher` those whose answers the targets have a share of. `on_step`
-    and `on_epoch` are called as training goes on.
+    `recipe` changes values of the registry's recipe, by the names of `Recipe`, such as `epochs=5`. `start` names one or several
+    runs, weights files or shipped models: training starts from their weights, or the mean of these. `teacher` names those whose
+    predictions are mixed into the targets (knowledge distillation). `on_step` and `on_epoch` are called as training goes on.
 
     Raises UsageError for what is missing or does not go together, IntegrityError for a data set or checkpoint that is not what it
     should be, TrainingDiverged for a loss that is not finite.
@@ -109,19 +132,19 @@ def evaluate(
     *,
     model: str | None = None,
     weights: Place | None = None,
-    split: str = "test",
+    split: str = EvaluationSplit.test,
     tta: bool = False,
-    prior: str = "trained",
+    prior: str = Prior.trained,
     shifts: bool = False,
 ) -> "list[Evaluation]":
-    """Measure models on a `split` of a data set, `test` or `validation`, and return what each came to.
+    """Measure models on a `split` of a data set, `test` or `validation`, and return an evaluation of each.
 
-    Those are the one called `model`, the one with the `weights` of a run or file, or all that are shipped and all under `./runs`.
-    `tta` is test-time augmentation; `prior` is `even` where each expression is as frequent as another, not as in training. With
-    `shifts` they are measured after changes of the images, too. Raises UsageError for what is missing, IntegrityError for what is
-    not what it should be.
+    Measured are the model called `model`, the one with the `weights` of a run or file, or all that are shipped and all under
+    `./runs`. `tta` is test-time augmentation; `prior` is `even` where all expressions are equally frequent, not as in training.
+    With `shifts`, models are also measured after changes of the images. Raises UsageError for what is missing, IntegrityError for
+    weights or a data set that are not what they should be.
     """
-    _refuse_other("split", split, ("test", "validation"))
+    _refuse_other("split", split, EvaluationSplit)
     even = _even(prior)
     from fercli.dataset import read_dataset
     from fercli.evaluation.candidates import candidates
@@ -142,12 +165,12 @@ def classify(
     model: str | None = None,
     weights: Place | None = None,
     tta: bool = False,
-    prior: str = "trained",
+    prior: str = Prior.trained,
     detector: str = "auto",
     largest: bool = False,
     min_face: int = 0,
     min_confidence: float = 0.0,
-    on_no_face: str = "row",
+    on_no_face: str = OnNoFace.row,
     max_pixels: int = MAX_PIXELS,
     every: float = 1.0,
     output: Place | Output | None = None,
@@ -161,23 +184,25 @@ def classify(
     update: bool = False,
     listed: Iterable[Path] = (),
 ) -> "Run":
-    """Return what finds and labels every face in `inputs` as it is iterated: an `Outcome` a photo, and one a video's frame.
+    """Return a run that, as it is iterated, finds and labels every face in `inputs`: an `Outcome` for each photo or video frame.
 
-    Inputs are photos, videos and folders of them; of a video, a frame is looked at `every` so many seconds, or each if that is 0.
-    An outcome has the file's `path`, its `status`, `ok`, `no_face` or `rejected`, and its `faces` from left to right; each face
+    Inputs are photos, videos and folders of them; of a video, a frame is looked at every `every` seconds, or each one if that is 0.
+    An outcome has the file's `path`, its `status` (`ok`, `no_face` or `rejected`), and its `faces` from left to right. Each face
     has a `box` in pixels of the upright picture, a `label`, its `confidence`, 0 to 1, and the `probabilities` (7,) in the order of
-    `labels.LABELS`. That of a frame has a `moment` with its `time` in seconds and its number, `frame`, and its faces a `person`. A
-    photo that cannot be read, or a video, after its last frame that could, is an outcome with a `reject`, and the others go on.
+    `labels.LABELS`. The outcome of a frame also has a `moment` with its `time` in seconds and its number, `frame`, and its faces
+    have a `person`. A photo that cannot be read gives an outcome with a `reject`, as does a video after its last readable frame;
+    the run goes on with the others.
 
-    Who labels is the registry's `model` (by default `registry.DEFAULT_MODEL`) or the `weights` of a run or file, with `tta` and
-    `prior` as in `evaluate`; `detector` is one of `faces.DETECTORS`. Faces under `min_face` pixels are left out, and with `largest`
-    all but one of a photo. `on_no_face` tells what becomes of a photo without any: `whole` takes it as a face, `skip` gives it no
-    row. Larger photos than `max_pixels` are rejected. For results on disk, `output` and what follows it, and for errors, see `Run`.
+    The labels come from the registry's `model` (by default `registry.DEFAULT_MODEL`) or from the `weights` of a run or file, with
+    `tta` and `prior` as in `evaluate`; `detector` is one of `faces.DETECTORS`. Faces smaller than `min_face` pixels are left out,
+    and with `largest` all but the largest of each photo. `on_no_face` says what becomes of a photo without a face: `row` gives it
+    an outcome that says so, `whole` takes the whole photo as a face, `skip` leaves it out of the output. Photos of more than
+    `max_pixels` are rejected. For results on disk (`output` and the arguments after it) and for errors, see `Run`.
     """
     from fercli.classification.run import Run
 
-    _refuse_other("on_no_face", on_no_face, ("row", "whole", "skip"))
-    options = Options(largest, min_face, on_no_face == "whole", max_pixels, every)
+    _refuse_other("on_no_face", on_no_face, OnNoFace)
+    options = Options(largest, min_face, on_no_face == OnNoFace.whole, max_pixels, every)
     return Run(
         _places(inputs),
         Job(model, _place(weights), tta, _even(prior), detector, options),
@@ -185,7 +210,7 @@ def classify(
         annotate=_place(annotate),
         report=_place(report),
         min_confidence=min_confidence,
-        skip_no_face=on_no_face == "skip",
+        skip_no_face=on_no_face == OnNoFace.skip,
         strict=strict,
         resume=resume,
         overwrite=overwrite,
@@ -206,10 +231,10 @@ def _places(where: Place | Iterable[Place]) -> list[Path]:
 
 
 def _even(prior: str) -> bool:
-    _refuse_other("prior", prior, ("trained", "even"))
-    return prior == "even"
+    _refuse_other("prior", prior, Prior)
+    return prior == Prior.even
 
 
-def _refuse_other(name: str, value: str, known: Sequence[str]) -> None:
-    if value not in known:
+def _refuse_other(name: str, value: str, known: type[StrEnum]) -> None:
+    if value not in list(known):
         raise UsageError(f"{name} is {value!r}; choose one of {', '.join(known)}.{nearest(value, known)}")

@@ -1,9 +1,7 @@
 """Rows of results as files: CSV, JSON Lines, Parquet, Excel."""
 
 import contextlib
-import csv
 import datetime
-import io
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
+from fercli.cells import csv_line
 from fercli.classification.records import COLUMNS
 from fercli.labels import LABELS
 
@@ -193,21 +192,6 @@ EXTRAS = {
     ".parquet": ("Parquet", "pyarrow", "parquet"),
     ".xlsx": ("Excel", "xlsxwriter", "xlsx"),
 }  # formats that need a package: their name, the package, and the extra that installs it
-
-
-def csv_line(cells: Sequence[object]) -> bytes:
-    """Return a line of CSV in UTF-8; text cells that a spreadsheet would run as a formula get a leading apostrophe."""
-    line = io.StringIO()
-    # csv quotes only the characters of its own line end (Python 3.11), and a file's name may hold a carriage return.
-    csv.writer(line, lineterminator="\r\n").writerow([_without_formula(cell) for cell in cells])
-    return line.getvalue().removesuffix("\r\n").encode() + b"\n"
-
-
-def _without_formula(value: object) -> object:
-    # https://owasp.org/www-community/attacks/CSV_Injection
-    if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{value}"
-    return value
 
 
 def _no_markup(text: str) -> str:

@@ -1,6 +1,6 @@
-"""All talk with the user: with `progress`, the only module that imports rich.
+"""Everything said to the user; with `progress`, the only module that imports rich.
 
-Talk goes to standard error. Only the tables that `models` and `evaluate` are called for go to standard output.
+Messages go to standard error. Only the results that `models`, `evaluate` and `summary` are called for go to standard output.
 """
 
 import functools
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 from fercli.files import shown_name
 
+NOTHING = "–"
+"""What a table shows where there is no number."""
+
 _ENDLESS = 10_000
 _COLOURLESS = ("dumb", "unknown")
 
@@ -41,7 +44,7 @@ def _talk() -> "Console":
 
 
 farewell = ""
-"""What to say when the user stops the command: how to go on."""
+"""What to print when the user stops the command: how to go on."""
 
 
 def say_on_stop(text: str) -> None:
@@ -53,8 +56,8 @@ def say_on_stop(text: str) -> None:
 def silence_libraries() -> None:
     """Send what C and C++ code writes to file descriptor 2 nowhere, and keep Python's own standard error.
 
-    TensorFlow 2.21 logs through absl before any level can be set, and libtiff and libpng write there, too; what Pillow logs of odd
-    files goes the same way. FERCLI_DEBUG=1 leaves everything visible.
+    TensorFlow 2.21 logs through absl before any level can be set, and libtiff and libpng write there, too. What Pillow logs about
+    odd files is dropped as well. FERCLI_DEBUG=1 leaves everything visible.
     """
     if os.environ.get("FERCLI_DEBUG"):
         return
@@ -70,19 +73,19 @@ _quiet = False
 
 
 def set_quiet(quiet: bool) -> None:
-    """Let `say`, `show` and `progress` print nothing, if so wished."""
+    """Say whether `say`, `show` and `progress` are to print nothing."""
     global _quiet
     _quiet = quiet
 
 
 def say(text: str = "") -> None:
-    """Print a line as it is, control characters made visible."""
+    """Print a line, with control characters made visible."""
     if not _quiet:
         warn(text)
 
 
 def warn(text: str) -> None:
-    """Print a line that is not to be missed, also when quiet."""
+    """Print a line that must not be missed, even when quiet."""
     _talk().print(safe(text), soft_wrap=True)
 
 
@@ -154,6 +157,11 @@ def table(title: str, columns: Sequence[str]) -> "Table":
     return result
 
 
+def percent(share: float | None) -> str:
+    """Return a share, 0 to 1, as a number of percent for a table; a dash for None."""
+    return NOTHING if share is None else f"{100 * share:.1f}"
+
+
 def shaded(text: str, share: float) -> "Text":
     """Return a table's cell on a blue ground, the darker the larger `share`, 0 to 1."""
     from rich.text import Text
@@ -163,7 +171,7 @@ def shaded(text: str, share: float) -> "Text":
 
 
 def progress(unit: str) -> "AbstractContextManager[Meter]":
-    """Return a block that shows how many `unit`s are done: by a bar on a terminal, by a line every half minute elsewhere."""
+    """Return a context that shows how many `unit`s are done: by a bar on a terminal, by a line every half minute elsewhere."""
     from fercli.cli.progress import metered
 
     return metered(_talk(), unit, say, hidden=_quiet)

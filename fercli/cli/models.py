@@ -1,12 +1,12 @@
 """`fercli models`."""
 
 import json
-from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
 from fercli.cli import console
+from fercli.models.recipes import settings
 from fercli.models.registry import (
     DEFAULT_MODEL,
     DEFAULT_TO_TRAIN,
@@ -28,11 +28,11 @@ EXAMPLES = (
 def models(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="Show one model: its recipe, its layers, and its card.", show_default=False),
+        typer.Argument(metavar="NAME", help="Show this model: its recipe, its layers and its card.", show_default=False),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with all shares from 0 to 1.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with shares from 0 to 1.")] = False,
 ) -> None:
-    """List the models with their accuracy and size, from the registry and the cards alone; or show one."""
+    """List the models with their accuracy and size, or show one in detail."""
     entries: list[Model | Ensemble] = [find_entry(name)] if name else [*MODELS.values(), *ENSEMBLES.values()]
     if as_json:
         values = [_facts(entry) for entry in entries]
@@ -44,7 +44,7 @@ def models(
 
 
 def _facts(entry: Model | Ensemble) -> dict[str, Any]:
-    """Return what is known of an entry without computing anything, as JSON values; None where nothing is."""
+    """Return what is known of an entry without computing anything, as JSON values; None where nothing is known."""
     networks = [MODELS[name] for name in entry.members] if isinstance(entry, Ensemble) else [entry]
     measured = {} if isinstance(entry, Ensemble) else entry.measured
     parameters = [network.parameters for network in networks]
@@ -71,51 +71,48 @@ def _show_all(entries: list[dict[str, Any]]) -> None:
     for facts in entries:
         table.add_row(
             facts["name"] + " *" * bool(facts["default_of"]),
-            "–" if facts["parameters"] is None else f"{facts['parameters']:,}",
-            "–" if facts["bytes"] is None else f"{facts['bytes'] / 1e6:.1f}",
-            *(_percent(facts[key]) for key in ("accuracy", "leak_free_accuracy", *["mean_over_shifts"] * shifts)),
-            " / ".join(f"{100 * share:.1f}" for share in facts["published"].values()) or "–",
+            console.NOTHING if facts["parameters"] is None else f"{facts['parameters']:,}",
+            console.NOTHING if facts["bytes"] is None else f"{facts['bytes'] / 1e6:.1f}",
+            *(console.percent(facts[key]) for key in ("accuracy", "leak_free_accuracy", *["mean_over_shifts"] * shifts)),
+            " / ".join(f"{100 * share:.1f}" for share in facts["published"].values()) or console.NOTHING,
         )
     console.show_result(table)
-    console.say_result(f"* {DEFAULT_MODEL} is the default of classify, {DEFAULT_TO_TRAIN} of train.")
+    console.say_result(f"* {DEFAULT_MODEL} is the default of classify, {DEFAULT_TO_TRAIN} that of train.")
     for facts in entries:
         if facts["members"]:
-            console.say_result(f"{facts['name']}: the mean of {', '.join(facts['members'])}; fercli evaluate measures it.")
-    console.say_result("Leak-free: without the images that also stand in the training set.")
+            name = facts["name"]
+            console.say_result(f"{name}: the mean of {', '.join(facts['members'])}; see fercli evaluate --model {name}")
+    console.say_result("Leak-free: without the images that are also in the training set.")
     if shifts:
-        console.say_result("Shifted: the mean after changes of the images, such as noise, blur and JPEG.")
+        console.say_result("Shifted: the mean over changes of the images, such as noise, blur and JPEG.")
     sources = dict.fromkeys(source for facts in entries for source in facts["published"])
-    console.say_result(f"Published: {' / '.join(sources)}; both say that HOG changed it by little.")
+    console.say_result(f"Published: {' / '.join(sources)}; neither found that HOG changed much.")
     without = [facts["name"] for facts in entries if not facts["shipped"]]
     if without:
-        console.say_result(f"Without weights: {', '.join(without)}; fercli train --model NAME makes some.")
-    console.say_result("One model with its recipe, layers and card: fercli models NAME")
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f}"
+        console.say_result(f"Without shipped weights: {', '.join(without)}; train some with fercli train --model NAME.")
+    console.say_result("To see one with its recipe, layers and card: fercli models NAME")
 
 
 def _show_one(entry: Model | Ensemble) -> None:
     if isinstance(entry, Ensemble):
         console.say_result(f"{entry.name}: {entry.summary}, the mean of {', '.join(entry.members)}.")
-        console.say_result("Each has a card: fercli models NAME")
+        console.say_result("Each of them has a card: fercli models NAME")
         return
-    table = console.table(f"Recipe of {entry.name}", ["", "value"])
-    recipe = asdict(entry.recipe)
-    augmentation = recipe.pop("augmentation") or {}
-    for key, value in {**recipe, **{f"augmentation, {key}": value for key, value in augmentation.items()}}.items():
-        if value or key == "seed":
-            table.add_row(key.replace("_", " "), str(value))
+    table = console.table(f"Recipe of {entry.name}", ["setting", "value"])
+    for name, value in settings(entry.recipe).items():
+        table.add_row(name, value)
     console.show_result(table)
     if entry.sha256:
         _show_layers(entry)
     card = card_path(entry.name, "card.md")
     if card.is_file():
-        console.say_result(card.read_text(encoding="utf-8").rstrip())
-        console.say_result(f"\nThe card is {console.name(card)}.")
+        from fercli.evaluation.cards import without_front_matter
+
+        console.say_result(without_front_matter(card.read_text(encoding="utf-8")).rstrip())
+        console.say_result(f"\nThis card is {console.name(card)}.")
     else:
-        console.say_result(f"{entry.name}: {entry.summary}. It has no card yet; fercli evaluate --card writes one of a run.")
+        how = "fercli evaluate --weights RUN --card FOLDER writes one"
+        console.say_result(f"{entry.name}: {entry.summary}. It has no card; {how}.")
 
 
 def _show_layers(model: Model) -> None:
@@ -124,7 +121,7 @@ def _show_layers(model: Model) -> None:
     layers: dict[str, list[Any]] = {}
     for name, tensor in read_weights(weights_path(model.name), model.sha256).tensors.items():
         layers.setdefault(name.partition("/")[0].removesuffix("_normalization"), []).append(tensor)
-    table = console.table(f"Layers of {model.name} with weights, each with its normalisation", ["layer", "kernel", "numbers"])
+    table = console.table(f"Layers of {model.name} that have weights, each with its normalisation", ["layer", "kernel", "numbers"])
     for layer, tensors in layers.items():
         shape = "×".join(map(str, tensors[0].shape))
         table.add_row(layer, shape, f"{sum(tensor.size for tensor in tensors):,}")

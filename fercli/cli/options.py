@@ -1,97 +1,42 @@
-"""Every option that two commands share, written once."""
+"""Options that several commands share, written once, and the panels of the help that options stand in."""
 
-from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fercli.interface import Prior
 
-class PriorName(StrEnum):
-    """How often each expression is to be expected."""
-
-    trained = "trained"
-    even = "even"
-
+model_option = partial(typer.Option, rich_help_panel="Model", show_default=False)
+output_option = partial(typer.Option, rich_help_panel="Output", show_default=False)
 
 DataOption = Annotated[Path, typer.Option("--data", metavar="FILE", help="The data set that `fercli prepare` wrote.")]
-DeepOption = Annotated[bool, typer.Option("--deep", help="The paper's deep network.", rich_help_panel="Model")]
-ShallowOption = Annotated[bool, typer.Option("--shallow", help="The paper's shallow network.", rich_help_panel="Model")]
+DeepOption = Annotated[bool, model_option("--deep", help="The paper's deep network.")]
+ShallowOption = Annotated[bool, model_option("--shallow", help="The paper's shallow network.")]
 HogOption = Annotated[
     bool | None,
-    typer.Option(
-        "--hog/--no-hog",
-        help="With or without HOG features; alone, of the deep network.",
-        show_default=False,
-        rich_help_panel="Model",
-    ),
+    model_option("--hog/--no-hog", help="The network with or without HOG features; the deep one unless --shallow is given."),
 ]
-ModelOption = Annotated[
-    str | None,
-    typer.Option(
-        "--model", metavar="NAME", help="A model by name; `fercli models` lists them.", show_default=False, rich_help_panel="Model"
-    ),
-]
+ModelOption = Annotated[str | None, model_option("--model", metavar="NAME", help="A model by name; `fercli models` lists them.")]
 WeightsOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--weights",
-        metavar="RUN|FILE",
-        help="Your own weights: runs/NAME or a .onnx file.",
-        show_default=False,
-        rich_help_panel="Model",
-    ),
+    Path | None, model_option("--weights", metavar="RUN|FILE", help="Your own weights: runs/NAME or a .onnx file.")
 ]
 TtaOption = Annotated[
     bool,
-    typer.Option(
+    model_option(
         "--tta",
-        help="Label four views of each face, half a pixel apart and mirrored, and take the mean: better, at four times the cost.",
-        rich_help_panel="Model",
+        help="Test-time augmentation: the mean over four views of each face, mirrored and half a pixel apart; usually better, at "
+        "four times the cost.",
     ),
 ]
 PriorOption = Annotated[
-    PriorName,
-    typer.Option(
+    Prior,
+    model_option(
         "--prior",
-        help="How often each expression is to be expected: as in the training images, or evenly, as in posed sets.",
-        rich_help_panel="Model",
+        help="How frequent to expect the expressions to be: as in the training images, or all alike, as in posed sets.",
+        show_default=True,
     ),
 ]
-OverwriteOption = Annotated[bool, typer.Option("--overwrite", help="Replace an output that exists.", rich_help_panel="Output")]
-StrictOption = Annotated[
-    bool, typer.Option("--strict", help="Fail at the first reject, publish nothing.", rich_help_panel="Output")
-]
-
-DATA_DEFAULT = Path("fer2013.npz")
-
-
-class DetectorName(StrEnum):
-    """The detectors of `faces.DETECTORS`; named here, too, so that a usage error does not wait for numpy."""
-
-    auto = "auto"
-    haar = "haar"
-    mtcnn = "mtcnn"
-    none = "none"
-
-
-class EngineName(StrEnum):
-    """Where photos are labelled."""
-
-    local = "local"
-    ray = "ray"
-
-
-class OnNoFace(StrEnum):
-    """What becomes of a photo in which nobody was found."""
-
-    row = "row"
-    whole = "whole"
-    skip = "skip"
-
-
-class SplitName(StrEnum):
-    """The splits that a model is judged on."""
-
-    test = "test"
-    validation = "validation"
+OverwriteOption = Annotated[bool, output_option("--overwrite", help="Overwrite output that exists.")]
+StrictOption = Annotated[bool, output_option("--strict", help="Stop at the first reject, without writing any output.")]

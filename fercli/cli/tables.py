@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from itertools import compress
 
 from fercli.cli import console
-from fercli.cli.options import SplitName
-from fercli.evaluation.measures import Comparison, Evaluation
+from fercli.cli.console import NOTHING, percent
+from fercli.evaluation.comparisons import Comparison
+from fercli.evaluation.measures import Evaluation
+from fercli.interface import EvaluationSplit
 from fercli.labels import LABELS
 from fercli.models.calibration import CONFIDENCES
 from fercli.models.registry import Published
 
 Columns = dict[str, list[str]]
-
-_NOTHING = "–"
 
 _MEASURES = (
     "accuracy, %",
@@ -20,12 +20,12 @@ _MEASURES = (
     "leak-free accuracy, %",
     "balanced accuracy, %",
     "macro-F1, %",
-    "as the crowd (FER+), %",
-    "calibration error, %",
-    "before calibration, %",
+    "agreement with the crowd (FER+), %",
+    "expected calibration error, %",
+    "the same before calibration, %",
     "images",
-    "of these leaked",
-    "of the crowd's",
+    "  of these leaked",
+    "  of these the crowd is sure of",
     "parameters",
     "multiply-adds, million",
     "images/s",
@@ -35,11 +35,11 @@ _MEASURES = (
 def show_tables(
     results: Sequence[Evaluation], comparisons: Sequence[Comparison], published: Sequence[Published], split: str
 ) -> None:
-    """Show what was measured of each model on the split, beside what the sources published; what sums it up comes last."""
+    """Show what was measured of each model on the split, beside what the sources published, the summary last."""
     for result in results:
         _show_classes(result)
         _show_confusion(result)
-    title = f"What a confidence is worth, {split}: faces that have at least this / of these right, %"
+    title = f"What a confidence is worth, {split}: % of faces with at least this / % of these labelled right"
     _show_columns(title, ["confidence", *map(str, CONFIDENCES)], _kept(results))
     shifts = next((list(result.shifts) for result in results), [])
     if shifts:
@@ -52,16 +52,12 @@ def show_tables(
     _show_columns(f"Overall, {split}", ["measure", *_MEASURES], _overall(results, published, split))
 
 
-def _percent(share: float | None) -> str:
-    return _NOTHING if share is None else f"{100 * share:.1f}"
-
-
 def _count(number: int | None) -> str:
-    return _NOTHING if number is None else f"{number:,}"
+    return NOTHING if number is None else f"{number:,}"
 
 
 def _per_class(results: Sequence[Evaluation], published: Sequence[Published]) -> Columns:
-    ours = {result.title: [_percent(share) for share in result.measures.per_class] for result in results}
+    ours = {result.title: [percent(share) for share in result.measures.per_class] for result in results}
     return ours | {item.title: [f"{share:.1f}" for share in item.per_class] for item in published}
 
 
@@ -70,14 +66,14 @@ def _overall(results: Sequence[Evaluation], published: Sequence[Published], spli
     for result in results:
         measures = result.measures
         columns[result.title] = [
-            _percent(measures.accuracy),
-            f"{_percent(measures.interval[0])} to {_percent(measures.interval[1])}",
-            _percent(measures.leak_free_accuracy),
-            _percent(measures.balanced_accuracy),
-            _percent(measures.macro_f1),
-            _percent(measures.crowd_agreement),
-            _percent(measures.calibration_error),
-            _percent(measures.calibration_error_before),
+            percent(measures.accuracy),
+            f"{percent(measures.interval[0])} to {percent(measures.interval[1])}",
+            percent(measures.leak_free_accuracy),
+            percent(measures.balanced_accuracy),
+            percent(measures.macro_f1),
+            percent(measures.crowd_agreement),
+            percent(measures.calibration_error),
+            percent(measures.calibration_error_before),
             f"{measures.images:,}",
             _count(measures.leaked),
             _count(measures.crowd_images),
@@ -86,19 +82,17 @@ def _overall(results: Sequence[Evaluation], published: Sequence[Published], spli
             f"{result.images_per_second:,.0f}",
         ]
     for item in published:
-        accuracy = item.test if split == SplitName.test else item.validation
-        columns[item.title] = [f"{accuracy:.1f}"] + [_NOTHING] * (len(_MEASURES) - 1)
+        accuracy = item.test if split == EvaluationSplit.test else item.validation
+        columns[item.title] = [f"{accuracy:.1f}"] + [NOTHING] * (len(_MEASURES) - 1)
     return columns
 
 
 def _after_shifts(results: Sequence[Evaluation]) -> Columns:
-    return {result.title: [_percent(share) for share in (*result.shifts.values(), result.mean_over_shifts)] for result in results}
+    return {result.title: [percent(share) for share in (*result.shifts.values(), result.mean_over_shifts)] for result in results}
 
 
 def _kept(results: Sequence[Evaluation]) -> Columns:
-    return {
-        result.title: [f"{_percent(item.kept)} / {_percent(item.right)}" for item in result.measures.kept] for result in results
-    }
+    return {result.title: [f"{percent(item.kept)} / {percent(item.right)}" for item in result.measures.kept] for result in results}
 
 
 def _show_columns(title: str, rows: list[str], columns: Columns) -> None:
@@ -106,7 +100,7 @@ def _show_columns(title: str, rows: list[str], columns: Columns) -> None:
 
     Rows that have nothing of any model, such as the crowd's without votes, are left out.
     """
-    filled = [any(cell != _NOTHING for cell in cells) for cells in zip(*columns.values(), strict=True)]
+    filled = [any(cell != NOTHING for cell in cells) for cells in zip(*columns.values(), strict=True)]
     rows = [rows[0], *compress(rows[1:], filled)]
     columns = {name: list(compress(cells, filled)) for name, cells in columns.items()}
     first = max(map(len, rows))
@@ -133,26 +127,26 @@ def _show_hog(comparison: Comparison, split: str) -> None:
     table.add_row("accuracy gained by HOG, points", f"{100 * comparison.difference:+z.1f}")
     table.add_row("95 % interval", f"{low:+z.1f} to {high:+z.1f}")
     table.add_row("images right only with HOG", f"{comparison.gained:,}")
-    table.add_row("images right only without", f"{comparison.lost:,}")
+    table.add_row("images right only without HOG", f"{comparison.lost:,}")
     table.add_row("McNemar's exact test, p", f"{comparison.p_value:.2g}")
     console.show_result(table)
 
 
 def _show_classes(result: Evaluation) -> None:
     measures = result.measures
-    counts = {"true": measures.true, "labelled so": measures.predicted}
+    counts = {"true": measures.true, "predicted": measures.predicted}
     if measures.crowd:
         counts["by the crowd"] = measures.crowd
     shares = {"recall": measures.per_class, "precision": measures.precision, "F1": measures.f1}
-    table = console.table(f"Each class, {result.headline} (%, and how many images)", ["expression", *shares, *counts])
+    table = console.table(f"Each class, {result.headline} (in %, and numbers of images)", ["expression", *shares, *counts])
     for label, name in enumerate(LABELS):
-        cells = [_percent(column[label]) for column in shares.values()] + [f"{column[label]:,}" for column in counts.values()]
+        cells = [percent(column[label]) for column in shares.values()] + [f"{column[label]:,}" for column in counts.values()]
         table.add_row(name, *cells)
     console.show_result(table)
 
 
 def _show_confusion(result: Evaluation) -> None:
-    table = console.table(f"Confusion matrix, {result.headline} (images, share of the true class)", ["true \\ as", *LABELS])
+    table = console.table(f"Confusion matrix, {result.headline} (images, share of the true class)", ["true \\ predicted", *LABELS])
     for expression, counts in zip(LABELS, result.measures.confusion, strict=True):
         shares = [count / (sum(counts) or 1) for count in counts]
         cells = [console.shaded(f"{count}\n{share:.0%}", share) for count, share in zip(counts, shares, strict=True)]

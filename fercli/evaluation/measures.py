@@ -1,10 +1,9 @@
-"""How good a model is: per-class accuracy, confusion matrix, intervals, leak-free accuracy; what HOG gave; as plain records."""
+"""How good a model is, as plain records: accuracy per class, confusion matrix, intervals, leak-free accuracy, calibration."""
 
 import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -16,11 +15,9 @@ from fercli.labels import LABELS
 from fercli.models.calibration import Kept, expected_calibration_error, kept_from, tempered
 from fercli.models.inference import BATCH, Labels, begun_with
 from fercli.models.recipes import Recipe
-from fercli.models.registry import MODELS
 
 SURE_VOTES = 8
-_CHUNK = 4 * BATCH  # images between two steps of a progress bar; whole batches, so that the answers stay the same
-_Z = 1.959964  # of the normal distribution, two-sided 95 %
+_CHUNK = 4 * BATCH  # images between two steps of a progress bar; whole batches, so that the probabilities stay the same
 
 
 @dataclass(frozen=True)
@@ -28,12 +25,13 @@ class Measures:
     """Quality on one split; all shares from 0 to 1.
 
     `confusion` counts images, true label by row, predicted by column. `per_class` is its diagonal's share of each row (the
-    paper's per-class accuracy, that is recall), `precision` that of each column, `f1` their harmonic mean; where a share is of
-    nothing it is None. `true` and `predicted` count the images of each class, `crowd` those that most people see so: of the
-    seven, of the images that anybody saw one of these in. `interval` is Wilson's, 95 %. `crowd_agreement` is the share of labels
-    equal to the crowd's majority on the `crowd_images` of which at least `SURE_VOTES` of ten people (FER+) said the same; None
-    without votes, as `crowd`. The calibration error is the expected one, with the temperature and before; `kept` says what
-    labels of some confidence are worth.
+    paper's per-class accuracy, that is recall), `precision` that of each column, `f1` their harmonic mean; a share of nothing is
+    None. `true` and `predicted` count the images of each class; `crowd` counts the images by the class that most people chose
+    for them, leaving out those for which nobody chose any of the seven. `interval` is Wilson's 95 % score interval.
+    `crowd_agreement` is the share of labels that agree with the crowd on the `crowd_images`, those for which at least
+    `SURE_VOTES` of ten people (FER+) chose the same; both are None without votes, and so is `crowd`. `calibration_error` is the
+    expected calibration error with the temperature, `calibration_error_before` without. `kept` says what a confidence is
+    worth.
     """
 
     images: int
@@ -86,40 +84,31 @@ class Evaluation:
         return f"{self.title}, {self.split}: {100 * self.measures.accuracy:.1f} %"
 
     def summary(self) -> dict[str, Any]:
-        """Return everything but the predictions, as JSON values."""
+        """Return everything but the predictions and how the weights were trained, as JSON values."""
         values = {
             name: getattr(self, name) for name in ("title", "model", "split", "parameters", "multiply_adds", "images_per_second")
         }
         shifts = {"shifts": self.shifts, "mean_over_shifts": self.mean_over_shifts} if self.shifts else {}
         return values | asdict(self.measures) | shifts
 
-
-@dataclass(frozen=True)
-class Comparison:
-    """What HOG changed, on the same images: `difference` is accuracy with it minus without it, from -1 to 1.
-
-    `gained` images only the model with HOG labels right, `lost` only the one without; `interval` is Wald's for paired shares,
-    95 %; `p_value` is McNemar's exact test that gains and losses are equally likely (McNemar 1947).
-    """
-
-    without: str
-    with_hog: str
-    difference: float
-    interval: tuple[float, float]
-    gained: int
-    lost: int
-    p_value: float
+    @classmethod
+    def from_summary(cls, values: dict[str, Any]) -> "Evaluation":
+        """Return the evaluation that gave this `summary`, without its predictions."""
+        measured = {item.name: values[item.name] for item in fields(Measures) if item.name in values}
+        measured |= _by_class(np.array(values["confusion"]))  # of which version 0.2 wrote less
+        measured |= {"interval": tuple(values["interval"]), "kept": [Kept(**item) for item in values.get("kept", [])]}
+        own = {item.name: values[item.name] for item in fields(cls) if item.name in values}
+        return cls(**own, measures=Measures(**measured), probabilities=np.empty((0, len(LABELS)), np.float32))
 
 
 def evaluate(
     labeller: Labels, dataset: Dataset, name: str, *, shifts: bool = False, on_images: Callable[[int], None] = lambda _: None
 ) -> Evaluation:
-    """Label all images of the split called `name`, and measure; with `shifts` after each change of these, too.
+    """Label all images of the split called `name` and measure the result; with `shifts`, also after each change of the images.
 
-    `on_images` is told how many images were labelled since it was last called.
-
-    The speed excludes a first batch, which compiles, and the HOG that the labeller's `features` gives. Which images leaked is known
-    only if the network has seen this data set alone; otherwise the figure is None.
+    `on_images` receives the number of images labelled since its last call. The speed, in images a second, excludes a first batch
+    to warm up and the computation of HOG features. Which images leaked is known only if the network has seen no other data set;
+    otherwise `leaked` and `leak_free_accuracy` are None.
     """
     split = dataset.split(name)
     trained_here = labeller.trained_on == {dataset.meta.get("digest")}
@@ -159,29 +148,36 @@ def evaluate(
 
 
 def measure(labels: NDArray[np.uint8], predicted: NDArray[np.int64], leaked: NDArray[np.bool_] | None) -> Measures:
-    """Compare predicted with true labels (N,); `leaked` (N,) marks images that stand in the training set, too, if known."""
+    """Compare predicted with true labels (N,), at least one; `leaked` (N,) marks images also in the training set, if known."""
     classes = len(LABELS)
     confusion = np.bincount(labels.astype(np.int64) * classes + predicted, minlength=classes**2).reshape(classes, classes)
+    by_class = _by_class(confusion)
+    present = confusion.sum(axis=1) > 0
     right = labels == predicted
-    images_of, predicted_as, hits = confusion.sum(axis=1), confusion.sum(axis=0), confusion.diagonal()
-    recalls, f1 = _shares(hits, images_of), _shares(2 * hits, images_of + predicted_as)
-    present = images_of > 0
     clean = right[:0] if leaked is None else right[~leaked]
     return Measures(
         images=len(labels),
         confusion=confusion.tolist(),
-        per_class=recalls,
-        precision=_shares(hits, predicted_as),
-        f1=f1,
-        true=images_of.tolist(),
-        predicted=predicted_as.tolist(),
+        **by_class,
         accuracy=float(right.mean()),
         interval=wilson_interval(int(right.sum()), len(right)),
-        macro_f1=_mean_over(f1, present),
-        balanced_accuracy=_mean_over(recalls, present),
+        macro_f1=_mean_over(by_class["f1"], present),
+        balanced_accuracy=_mean_over(by_class["per_class"], present),
         leaked=None if leaked is None else int(leaked.sum()),
         leak_free_accuracy=float(clean.mean()) if len(clean) else None,
     )
+
+
+def _by_class(confusion: NDArray[np.int64]) -> dict[str, Any]:
+    """Return those of the `Measures` that have a value for each class."""
+    true, predicted, hits = confusion.sum(axis=1), confusion.sum(axis=0), confusion.diagonal()
+    return {
+        "per_class": _shares(hits, true),
+        "precision": _shares(hits, predicted),
+        "f1": _shares(2 * hits, true + predicted),
+        "true": true.tolist(),
+        "predicted": predicted.tolist(),
+    }
 
 
 def _shares(parts: NDArray[np.int64], wholes: NDArray[np.int64]) -> list[float | None]:
@@ -189,12 +185,15 @@ def _shares(parts: NDArray[np.int64], wholes: NDArray[np.int64]) -> list[float |
 
 
 def _mean_over(shares: Sequence[float | None], classes: NDArray[np.bool_]) -> float:
-    """Return the mean over the classes marked (7,), which have images."""
+    """Return the mean share over the classes marked in `classes` (7,), those that have images."""
     return float(np.mean([share for share, marked in zip(shares, classes, strict=True) if marked and share is not None]))
 
 
 def majorities(votes: NDArray[np.uint8]) -> list[int]:
-    """Return for each of the seven how many images have most votes for it, the first of equals; votes are (N, len(VOTES))."""
+    """Return for each of the seven classes how many images have most votes for it; the first of equals wins.
+
+    `votes` are (N, len(VOTES)); images without a vote for any of the seven do not count.
+    """
     counts = votes[:, : len(LABELS)]
     seen = counts[counts.max(axis=1) > 0]
     images: list[int] = np.bincount(seen.argmax(axis=1), minlength=len(LABELS)).tolist()
@@ -202,7 +201,10 @@ def majorities(votes: NDArray[np.uint8]) -> list[int]:
 
 
 def agreement_with_crowd(predicted: NDArray[np.int64], votes: NDArray[np.uint8] | None) -> tuple[int | None, float | None]:
-    """Return how many images the crowd is sure of, from votes (N, len(VOTES)), and the share of these labelled (N,) alike."""
+    """Return how many images the crowd is sure of, from votes (N, len(VOTES)), and the share of them `predicted` (N,) agrees on.
+
+    Both are None without votes; the share is None where the crowd is sure of no image.
+    """
     if votes is None:
         return None, None
     sure = votes[:, : len(LABELS)].max(axis=1) >= SURE_VOTES
@@ -210,7 +212,7 @@ def agreement_with_crowd(predicted: NDArray[np.int64], votes: NDArray[np.uint8] 
 
 
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
-    """Return Wilson's score interval for a share, 95 % (Wilson 1927); `trials` is at least 1."""
+    """Return Wilson's 95 % score interval for a share, 0 to 1 (Wilson 1927); `trials` is at least 1."""
     from scipy.stats import binomtest  # takes a second to import
 
     interval = binomtest(successes, trials).proportion_ci(method="wilson")
@@ -218,9 +220,10 @@ def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
 
 
 def area_under_curve(scores: NDArray[Any], others: NDArray[Any]) -> float:
-    """Return the share of all pairs in which the one of `scores` (N,) is higher than that of `others` (M,), equals as half.
+    """Return the area under the ROC curve, 0 to 1; NaN without pairs.
 
-    That is the area under the receiver operating characteristic (Hanley and McNeil 1982); NaN without pairs.
+    That is the share of all pairs in which one of `scores` (N,) is higher than one of `others` (M,); ties count half (Hanley and
+    McNeil 1982).
     """
     if not scores.size or not others.size:
         return math.nan
@@ -228,34 +231,8 @@ def area_under_curve(scores: NDArray[Any], others: NDArray[Any]) -> float:
     return float(((differences > 0) + 0.5 * (differences == 0)).mean())
 
 
-def compare_hog(results: Sequence[Evaluation], labels: NDArray[np.uint8]) -> list[Comparison]:
-    """Compare each two of the results that differ by HOG alone, not in data or recipe; the split has these labels (N,)."""
-    networks = [(MODELS[result.model], result) for result in results if result.model in MODELS]
-    return [
-        _compare(first, second, labels)
-        for (plain, first), (hybrid, second) in product(networks, networks)
-        if plain.network == hybrid.network and hybrid.uses_hog and not plain.uses_hog and first.training == second.training
-    ]
-
-
-def _compare(without: Evaluation, with_hog: Evaluation, labels: NDArray[np.uint8]) -> Comparison:
-    right_without, right_with = (result.probabilities.argmax(axis=1) == labels for result in (without, with_hog))
-    gained, lost, images = int((right_with & ~right_without).sum()), int((right_without & ~right_with).sum()), len(labels)
-    difference = (gained - lost) / images
-    half = _Z * math.sqrt(gained + lost - (gained - lost) ** 2 / images) / images
-    return Comparison(
-        without=without.title,
-        with_hog=with_hog.title,
-        difference=difference,
-        interval=(difference - half, difference + half),
-        gained=gained,
-        lost=lost,
-        p_value=mcnemar(gained, lost),
-    )
-
-
 def _training(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return what is known of how weights were trained, by what is neither zero nor empty: an older recipe has fewer names."""
+    """Return what is known of how weights were trained, without what is empty or a default, which older recipes do not name."""
     runs = {"start": begun_with(metadata), "teachers": metadata.get("teachers", [])}
     told = {
         **metadata.get("recipe", {}),
@@ -264,10 +241,3 @@ def _training(metadata: dict[str, Any]) -> dict[str, Any]:
     }
     defaults = {item.name: item.default for item in fields(Recipe)}
     return {name: value for name, value in told.items() if value and value != defaults.get(name)}
-
-
-def mcnemar(gained: int, lost: int) -> float:
-    """Return the two-sided p of McNemar's exact test, that gains and losses are equally likely; 1 where there are none."""
-    from scipy.stats import binomtest
-
-    return float(binomtest(gained, gained + lost).pvalue) if gained + lost else 1.0

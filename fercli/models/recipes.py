@@ -90,6 +90,38 @@ def summary(recipe: dict[str, Any]) -> str:
     return f"{text}; augmentation: {summary(augmentation)}" if augmentation else text
 
 
+_TERMS = {  # for people, where a field's name says too little
+    "l2": "L2 penalty (weight decay)",
+    "seed": "random seed",
+    "votes": "soft labels: share of the crowd's votes (FER+)",
+    "balanced_votes": "crowd's votes weighted by class",
+    "teacher_share": "knowledge distillation: share of the teacher's predictions",
+    "average": "moving average of the weights: momentum",
+    "flip": "horizontal flip",
+    "rotation": "rotation, degrees",
+    "shift": "translation",
+    "unmoved": "share moved by whole pixels only",
+    "side_light": "light from one side",
+    "noise": "noise, grey levels",
+    "noisy": "share with noise",
+    "quality": "lowest JPEG quality",
+    "compressed": "share compressed as JPEG",
+    "erasing": "share with random erasing",
+}
+
+
+def settings(recipe: Recipe) -> dict[str, str]:
+    """Return what a recipe sets, named for people; what is unused, zero or empty is left out, except for the seed."""
+    values = asdict(recipe)
+    augmentation = values.pop("augmentation") or {}
+    values["momentum"] = 0 if recipe.optimizer == "adam" else recipe.momentum  # which Adam takes no account of
+    found = {_TERMS.get(name, name.replace("_", " ")): value for name, value in values.items() if value or name == "seed"}
+    found |= {f"augmentation: {_TERMS.get(name, name)}": value for name, value in augmentation.items() if value}
+    return {
+        name: "yes" if value is True else f"{value:g}" if isinstance(value, float) else str(value) for name, value in found.items()
+    }
+
+
 _FORMER = ("mixup",)  # fields of older versions, which may be left out if they were 0
 
 

@@ -52,7 +52,7 @@ def test_an_even_prior_needs_weights_that_tell_their_mix(
     assert "Confusion matrix, fake+even, test: " in ran.stdout
     card = fercli("evaluate", "--data", data, "--model", "deep", "--prior", "even", "--card", tmp_path / "card")
     assert card.code == 2
-    assert "leave --prior away" in card.talk
+    assert "drop --prior" in card.talk
 
 
 def test_usage_errors(fercli: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,6 +92,12 @@ def test_an_ensemble_has_no_card(fercli: Run, data: Path, tmp_path: Path, monkey
     assert "name one of compact, deep, deep-hog" in ran.talk
 
 
+def test_a_card_is_of_one_model(fercli: Run, data: Path, tmp_path: Path) -> None:
+    ran = fercli("evaluate", "--data", data, "--card", tmp_path / "cards")
+    assert ran.code == 2
+    assert "a single model, but 5 are evaluated; name one with --model or --weights" in ran.talk
+
+
 @pytest.mark.usefixtures("fake_shipped")
 def test_promise_19_the_predictions_hold_no_formula(
     fercli: Run, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -116,8 +122,8 @@ def test_the_note_says_what_is_true_of_weights_that_were_trained_on(
     assert "note: " not in fercli("evaluate", "--data", data).talk
     monkeypatch.setattr(FakeLabeller, "trained_on", frozenset({digest, "another"}))
     talk = " ".join(fercli("evaluate", "--data", data).talk.split())
-    assert "began with weights that had learnt from another data set" in talk
-    assert "trained on another data set than" not in talk
+    assert "started from weights trained on another data set" in talk
+    assert "was trained on another data set than" not in talk
     monkeypatch.setattr(FakeLabeller, "metadata", {"dataset": "another"})
     assert "trained on another data set than" in " ".join(fercli("evaluate", "--data", data).talk.split())
 

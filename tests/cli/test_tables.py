@@ -5,7 +5,8 @@ import pytest
 
 from fercli.cli.tables import show_tables
 from fercli.dataset import Dataset
-from fercli.evaluation.measures import compare_hog, evaluate
+from fercli.evaluation.comparisons import compare_hog
+from fercli.evaluation.measures import evaluate
 from fercli.labels import LABELS
 from fercli.models.registry import MODELS
 from tests.conftest import FakeLabeller

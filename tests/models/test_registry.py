@@ -6,11 +6,9 @@ from dataclasses import asdict
 import pytest
 
 from fercli.errors import UsageError
-from fercli.evaluation.cards import CHOICES
 from fercli.labels import LABELS
 from fercli.models.architectures.paper import PaperNetwork
 from fercli.models.architectures.residual import ResidualNetwork
-from fercli.models.history import Choice, read_lines
 from fercli.models.registry import DEFAULT_MODEL, MODELS, Model, card_path, find_model, name_from_flags, weights_path
 
 
@@ -86,7 +84,3 @@ def test_shipped_weights_are_those_of_the_digest_small_enough_and_have_a_card(mo
     figures = re.findall(r"!\[.*\]\((.*)\)", card)
     assert len(figures) >= 2
     assert all(card_path(model.name, "card.md").with_name(figure).is_file() for figure in figures)
-    choices = read_lines(Choice, weights_path(model.name).with_name(CHOICES))
-    tried = [item for item in choices if MODELS[item.model].network == model.network]
-    assert tried
-    assert all(f"| {item.setting} | {item.model} | {item.epochs} |" in card for item in tried)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from fercli.cli.exports import write_card
 from fercli.dataset import Dataset
+from fercli.evaluation.exports import card_text, write_card
 from fercli.evaluation.measures import evaluate
 from fercli.evaluation.shifts import SHIFTS
 from fercli.labels import LABELS
-from fercli.models.registry import MODELS
+from fercli.models.registry import MODELS, card_path, weights_folder
 from tests.conftest import FakeLabeller, Ran
 
 Run = Callable[..., Ran]
@@ -60,3 +60,10 @@ def test_a_card_measures_nothing_that_was_measured_before(dataset: Dataset, tmp_
     card = (tmp_path / "deep-card.md").read_text()
     assert "| noise of 10 |" in card
     assert "| with test-time augmentation |" in card
+    assert card == card_text(tmp_path, "deep")
+
+
+@pytest.mark.parametrize("name", [model.name for model in MODELS.values() if model.sha256])
+def test_the_shipped_cards_are_what_their_measurements_say(name: str) -> None:
+    """`python tests/bench/cards.py weights` makes them so."""
+    assert card_path(name, "card.md").read_text() == card_text(weights_folder(), name)

@@ -1,5 +1,6 @@
-"""What `fercli evaluate` writes to files."""
+"""The files that `evaluate` writes: every number, predictions, figures, and cards."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -8,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.classification.writers import csv_line
-from fercli.cli import console
-from fercli.cli.options import SplitName
-from fercli.dataset import Dataset
-from fercli.evaluation.cards import CHOICES, PORTRAITS, REPETITIONS, model_card
-from fercli.evaluation.measures import Comparison, Evaluation, evaluate
+from fercli.cells import csv_line
+from fercli.dataset import FER2013, Dataset
+from fercli.evaluation.cards import model_card
+from fercli.evaluation.comparisons import Comparison
+from fercli.evaluation.measures import Evaluation, Measures, evaluate
+from fercli.evaluation.provenance import SHIPPED
 from fercli.files import write_atomically, write_json
 from fercli.labels import LABELS
 from fercli.models.calibration import reliability
@@ -23,6 +24,7 @@ from fercli.models.recipes import known_recipe
 from fercli.models.registry import Published
 from fercli.plots import plot_confusion, plot_curves, plot_per_class, plot_reliability
 
+_CARD_SPLITS = ("test", "validation")
 _FIGURES = {"confusion matrix, test": "confusion", "learning curves": "curves", "reliability, test": "reliability"}
 
 
@@ -35,7 +37,7 @@ def write_report(
     *,
     overwrite: bool,
 ) -> None:
-    """Write every number that the tables show; shares are from 0 to 1, and what is of each class is in the order of `labels`."""
+    """Write every number that the tables show as JSON: shares from 0 to 1, lists by class in the order of `labels`."""
     report = {
         "data": dataset.meta["digest"],
         "labels": LABELS,
@@ -52,15 +54,17 @@ def _as_shares(item: Published) -> dict[str, Any]:
 
 
 def write_predictions(results: Sequence[Evaluation], dataset: Dataset, path: Path, *, overwrite: bool) -> None:
-    """Write a row an image and model: true and predicted label, probabilities."""
+    """Write CSV with a row for each image and model: true and predicted label, and the probabilities."""
     lines = [csv_line(["model", "split", "row", "name", "leaked", "true", "predicted", *LABELS])]
     names = dataset.meta.get("names") or []
     for result in results:
         split = dataset.split(result.split)
         for row, leaked, label, values in zip(split.rows, split.leaked, split.labels, result.probabilities, strict=True):
             where = names[row] if names else ""
-            told = [LABELS[label], LABELS[values.argmax()], *(f"{value:.4f}" for value in values)]
-            lines.append(csv_line([result.title, result.split, row, where, int(leaked), *told]))
+            labels = LABELS[label], LABELS[values.argmax()]
+            lines.append(
+                csv_line([result.title, result.split, row, where, int(leaked), *labels, *(f"{value:.4f}" for value in values)])
+            )
     write_atomically(path, b"".join(lines), overwrite=overwrite)
 
 
@@ -71,9 +75,10 @@ def write_plots(
     labels: NDArray[np.uint8],
     folder: Path,
 ) -> None:
-    """Draw a confusion matrix and a reliability diagram a model, whose true labels (N,) are given, and figures of all together.
+    """Draw a confusion matrix and a reliability diagram for each model, and figures of all together.
 
-    These are the accuracy per class beside the published ones, and the learning curves of all that had several epochs.
+    Those are the accuracy per class beside the published ones, and the learning curves of all that had several epochs. `labels`
+    (N,) are the true ones.
     """
     for result in results:
         plot_confusion(result.headline, result.measures.confusion, LABELS, folder / f"confusion-{_file_name(result.title)}.png")
@@ -86,7 +91,6 @@ def write_plots(
     histories = {title: history for title, history in histories.items() if _is_curve(history)}
     if histories:
         plot_curves(histories, folder / "curves.png")
-    console.say(f"figures: {console.name(folder)}")
 
 
 def _reliability_title(result: Evaluation) -> str:
@@ -94,7 +98,7 @@ def _reliability_title(result: Evaluation) -> str:
 
 
 def _is_curve(history: Sequence[Epoch]) -> bool:
-    """Whether there is more than one point to draw, as not after a run that only took the mean of others' weights."""
+    """Whether there is more than one point to draw: a run that only took the mean of others' weights has one."""
     return len(history) > 1
 
 
@@ -105,9 +109,10 @@ def _file_name(title: str) -> str:
 def write_card(
     labeller: Labels, dataset: Dataset, folder: Path, *, tta: bool, shifts: bool, measured: Sequence[Evaluation] = ()
 ) -> None:
-    """Measure both splits, but for what was `measured` alike, and write the card's files: those in `weights/` are made this way.
+    """Measure both splits and write the files of a card; those in `weights/` are made this way.
 
-    With `tta` the card also says what test-time augmentation gives, with `shifts` what is left after changes of the images.
+    What is in `measured` is not measured again. With `tta` the card also has the accuracy with test-time augmentation, with
+    `shifts` that after changes of the images. Raises IntegrityError for weights whose recipe this version does not know.
     """
     known = {(result.title, result.split): result for result in measured}
 
@@ -115,31 +120,50 @@ def write_card(
         return known.get((labels.title, split)) or evaluate(labels, dataset, split, shifts=shifts)
 
     for run in lineage(labeller.metadata):
-        known_recipe(run, labeller.title)  # refuses what the card could not tell, before minutes of measuring
+        known_recipe(run, labeller.title)  # refuses before minutes of measuring what the card could not tell
     name = labeller.name
-    results = [replace(result_of(labeller, split, shifts=shifts), title=name) for split in SplitName]
-    augmented = [result_of(labeller.augmented(), split, shifts=False).measures for split in SplitName] if tta else []
-    history = read_lines(Epoch, labeller.history) if labeller.history else []
-    figures = {caption: f"{name}-{part}.png" for caption, part in _FIGURES.items()}
+    results = [replace(result_of(labeller, split, shifts=shifts), title=name) for split in _CARD_SPLITS]
+    augmented = [result_of(labeller.augmented(), split, shifts=False).measures for split in _CARD_SPLITS] if tta else []
     test = results[0]
     plot_confusion(test.headline, test.measures.confusion, LABELS, folder / f"{name}-confusion.png")
-    if _is_curve(history):
-        plot_curves({name: history}, folder / f"{name}-curves.png")
-    else:
-        del figures["learning curves"]
     bins = reliability(test.probabilities, dataset.test.labels)
     plot_reliability(_reliability_title(test), bins, folder / f"{name}-reliability.png")
+    history = read_lines(Epoch, labeller.history) if labeller.history else []
+    if _is_curve(history):
+        plot_curves({name: history}, folder / f"{name}-curves.png")
     write_lines(Epoch, history, folder / f"{name}-history.csv")
     metrics = {
         "splits": [result.summary() for result in results],
         "test_time_augmentation": [asdict(measures) for measures in augmented],
         "weights": labeller.metadata,
+        "data": {"name": dataset.name, "digest": dataset.meta["digest"]},
+        "own_weights": "" if labeller.sha256 in SHIPPED else labeller.title,
     }
     write_json(folder / f"{name}-metrics.json", metrics)
-    choices = read_lines(Choice, folder / CHOICES)
-    repetitions = read_lines(Repetition, folder / REPETITIONS)
-    portraits = read_lines(Portraits, folder / PORTRAITS)
-    data = dataset.name if labeller.metadata.get("dataset") == dataset.meta["digest"] else ""
-    card = model_card(results, augmented, labeller.metadata, history, figures, choices, repetitions, portraits, data)
-    write_atomically(folder / f"{name}-card.md", card.encode())
-    console.say(f"card: {console.name(folder / f'{name}-card.md')}")
+    write_card_text(folder, name)
+
+
+def write_card_text(folder: Path, name: str) -> None:
+    """Write the Markdown of the card of the model called `name` from the card's other files, without measuring anything."""
+    write_atomically(folder / f"{name}-card.md", card_text(folder, name).encode())
+
+
+def card_text(folder: Path, name: str) -> str:
+    """Return the Markdown of a card from its other files in `folder`, and from the tables beside it that several cards quote."""
+    metrics = json.loads((folder / f"{name}-metrics.json").read_bytes())
+    history = read_lines(Epoch, folder / f"{name}-history.csv")
+    figures = {caption: f"{name}-{part}.png" for caption, part in _FIGURES.items() if part != "curves" or _is_curve(history)}
+    data = metrics.get("data", {"name": FER2013, "digest": metrics["weights"]["dataset"]})  # version 0.2 wrote none
+    return model_card(
+        [Evaluation.from_summary(values) for values in metrics["splits"]],
+        [Measures(**values) for values in metrics["test_time_augmentation"]],
+        metrics["weights"],
+        history,
+        figures,
+        read_lines(Choice, folder / "choices.csv"),
+        read_lines(Repetition, folder / "repetitions.csv"),
+        read_lines(Portraits, folder / "portraits.csv"),
+        data=data["name"],
+        trained_on_data=data["digest"] == metrics["weights"].get("dataset"),
+        own_weights=metrics.get("own_weights", ""),
+    )
