@@ -28,7 +28,7 @@ _IDENTITY = ("_pixels", "_labels", "_rows")  # the arrays that `Dataset.digest` 
 META_LIMIT = 256 << 20  # bytes; a name of 20 characters takes 80 or some more there
 SPLITS = ("train", "validation", "test")
 FER2013 = "FER2013"
-_PUBLISHED = (28_709, 3_589, 3_589)  # its images
+PUBLISHED = (28_709, 3_589, 3_589)  # its images, by split
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Dataset:
     def name(self) -> str:
         """What to call it: `FER2013`, or what it was prepared from."""
         images = tuple(len(split) for split in (self.originals, self.validation, self.test))
-        return FER2013 if images == _PUBLISHED else shown_name(Path(str(self.meta.get("source", "unknown"))))
+        return FER2013 if images == PUBLISHED else shown_name(Path(str(self.meta.get("source", "unknown"))))
 
     def digest(self) -> str:
         """Return the data set's identity, the SHA-256 of all pixels, labels and rows; the rest follows from these."""

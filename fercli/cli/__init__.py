@@ -16,7 +16,7 @@ from fercli.version import __version__
 app = typer.Typer(
     cls=Group,
     name="fercli",
-    help="Train, judge and run convolutional networks for facial expressions.",
+    help="Train, evaluate and run convolutional networks that recognise facial expressions.",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -48,11 +48,11 @@ def _options(
 
 
 def refuse_empty(arguments: Sequence[str]) -> None:
-    """Raise UsageError for an empty argument, which would stand for the current folder where a script left a variable unset."""
+    """Raise UsageError for an empty argument: a script that left a variable unset would mean the current folder by it."""
     for position, argument in enumerate(arguments, start=1):
         if not argument or (argument.startswith("--") and argument.endswith("=")):
             raise UsageError(
-                f"Argument {position}{f', {argument}' * bool(argument)} is empty; see that the variable it came from is set."
+                f"Argument {position}{f', {argument}' * bool(argument)} is empty; check that the variable it came from is set."
             )
 
 
@@ -65,16 +65,16 @@ def run() -> int:
         return error.exit_code
     except OSError as error:  # such as standard output closed or full
         give_up_output(error)
-        where = f"{error.filename} cannot be read or written" if error.filename else "The system refuses what fercli needs"
-        console.error(f"{where} ({error.strerror or error}); see that there is room and that you may write there.")
+        where = f"{error.filename} cannot be read or written" if error.filename else "The system refused what fercli needs"
+        console.error(f"{where} ({error.strerror or error}); check that there is space and that you have permission.")
     except MemoryError:
-        console.error("The memory is used up; close other programs, or give smaller inputs.")
+        console.error("Out of memory; close other programs, or use smaller inputs.")
     except ImportError as error:
-        console.error(f"A library cannot be loaded ({error}); install fercli again, or see that there is memory.")
+        console.error(f"A library cannot be loaded ({error}); install fercli again, or check that there is enough memory.")
     except Exception as error:
         if os.environ.get("FERCLI_DEBUG"):
             raise
-        console.error(f"fercli is at fault, and cannot go on ({type(error).__name__}: {error}); FERCLI_DEBUG=1 shows where.")
+        console.error(f"This is a bug in fercli ({type(error).__name__}: {error}); FERCLI_DEBUG=1 shows where.")
     return 1
 
 

@@ -1,6 +1,9 @@
 """`fercli classify`."""
 
 import contextlib
+from collections.abc import Sequence
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,53 +17,66 @@ from fercli.classification.writers import WRITERS
 from fercli.cli import console
 from fercli.cli.options import (
     DeepOption,
-    DetectorName,
-    EngineName,
     HogOption,
     ModelOption,
-    OnNoFace,
     OverwriteOption,
-    PriorName,
     PriorOption,
     ShallowOption,
     StrictOption,
     TtaOption,
     WeightsOption,
+    output_option,
 )
 from fercli.cli.tally import Tally, counted
 from fercli.errors import UsageError
 from fercli.files import MAX_PIXELS
+from fercli.interface import OnNoFace, Prior
 from fercli.models.registry import name_from_flags
 from fercli.remote import place
 
 if TYPE_CHECKING:
-    from fercli.classification.records import Outcome
+    from fercli.classification.run import Run
+
+EXAMPLES = (
+    "fercli classify ./photos -o results.csv",
+    "fercli classify ./photos -o results.xlsx --largest --min-confidence 0.5 --report report.html",
+)
+_STANDARD_INPUT = Path("-")  # recognised by identity: the file ./- has an equal path
+
+_faces_option = partial(typer.Option, rich_help_panel="Faces")
+_cluster_option = partial(typer.Option, rich_help_panel="Cluster")
 
 
-_STANDARD_INPUT = Path("-")  # told by identity: the file ./- is an equal path
+class DetectorName(StrEnum):
+    """The detectors of `faces.DETECTORS`, named here, too, so that a usage error does not wait for numpy."""
+
+    auto = "auto"
+    haar = "haar"
+    mtcnn = "mtcnn"
+    none = "none"
+
+
+class EngineName(StrEnum):
+    """Where photos are labelled."""
+
+    local = "local"
+    ray = "ray"
 
 
 def _input(text: str) -> Path:
     return _STANDARD_INPUT if text == "-" else place(text)
 
 
-EXAMPLES = (
-    "fercli classify ./photos -o results.csv",
-    "fercli classify ./photos -o results.xlsx --largest --min-confidence 0.5 --report report.html",
-)
-
-
 def classify(
     output: Annotated[
         Output,
-        typer.Option(
+        output_option(
             "--output",
             "-o",
             parser=Output.parse,
-            metavar="PLACE",
-            help=f"Results to write: {', '.join(WRITERS)}; FOLDER/ for parts; or - for CSV on standard output.",
-            show_default=False,
-            rich_help_panel="Output",
+            metavar="FILE|FOLDER/|-",
+            help=f"Where to write the results: a file ending in {', '.join(WRITERS)}; FOLDER/ for a folder of parts, such as "
+            "results.csv/; - for CSV on standard output.",
         ),
     ],
     inputs: Annotated[
@@ -68,8 +84,8 @@ def classify(
         typer.Argument(
             parser=_input,
             metavar="INPUTS",
-            help="Photos, videos, and folders of them with all their subfolders; s3://, gs:// and hdfs:// too; - for a list on "
-            "standard input, such as of find … -print0.",
+            help="Photos, videos, and folders, which are searched with all their subfolders; also s3://, gs:// and hdfs://. - is a "
+            "list on standard input, such as that of find … -print0.",
             show_default=False,
         ),
     ] = None,
@@ -78,7 +94,7 @@ def classify(
         typer.Option(
             "--from-file",
             metavar="FILE",
-            help="A list of more inputs: names ended by lines or NUL, or a .csv with a column path.",
+            help="A list of more inputs: one a line, or separated by NUL, or a .csv with a column path.",
             show_default=False,
         ),
     ] = None,
@@ -88,137 +104,89 @@ def classify(
     model: ModelOption = None,
     weights: WeightsOption = None,
     tta: TtaOption = False,
-    prior: PriorOption = PriorName.trained,
+    prior: PriorOption = Prior.trained,
     detector: Annotated[
         DetectorName,
-        typer.Option(
-            help="How to find faces; auto takes images of at most 96 pixels a side whole and searches larger ones.",
-            rich_help_panel="Faces",
+        _faces_option(
+            help="How to find faces. auto takes images of up to 128 pixels a side as crops of faces, and searches larger ones."
         ),
     ] = DetectorName.auto,
-    largest: Annotated[
-        bool, typer.Option("--largest", help="Only the largest face of each photo.", rich_help_panel="Faces")
-    ] = False,
+    largest: Annotated[bool, _faces_option("--largest", help="Keep only the largest face of each photo.")] = False,
     min_face: Annotated[
-        int,
-        typer.Option(
-            min=0, metavar="PIXELS", help="Leave out faces smaller than this, in pixels of the photo.", rich_help_panel="Faces"
-        ),
+        int, _faces_option(min=0, metavar="PIXELS", help="Leave out faces smaller than this, in pixels of the photo.")
     ] = 0,
     min_confidence: Annotated[
-        float,
-        typer.Option(
-            min=0, max=1, metavar="SHARE", help="Leave the label empty where its probability is lower.", rich_help_panel="Faces"
-        ),
+        float, _faces_option(min=0, max=1, metavar="SHARE", help="Leave the label empty where its probability is lower than this.")
     ] = 0.0,
     on_no_face: Annotated[
         OnNoFace,
-        typer.Option(
-            help="A photo without a face: a row that says so, the whole photo taken as a face, or nothing.", rich_help_panel="Faces"
+        _faces_option(
+            help="What to do with a photo without a face: write a row that says so, take the whole photo as a face, or skip it."
         ),
     ] = OnNoFace.row,
     annotate: Annotated[
         Path | None,
-        typer.Option(
-            parser=place,
-            metavar="FOLDER",
-            help="Write copies with faces framed and named into this folder.",
-            show_default=False,
-            rich_help_panel="Output",
-        ),
+        output_option(parser=place, metavar="FOLDER", help="Write copies with faces framed and labelled to this folder."),
     ] = None,
     report: Annotated[
-        Path | None,
-        typer.Option(
-            parser=place,
-            metavar="FILE",
-            help="Write a page about the results, such as report.html.",
-            show_default=False,
-            rich_help_panel="Output",
-        ),
+        Path | None, output_option(parser=place, metavar="FILE", help="Write an HTML page about the results, such as report.html.")
     ] = None,
     max_pixels: Annotated[
-        int, typer.Option(min=1, metavar="PIXELS", help="Reject photos, and videos with frames, of more pixels.")
+        int, typer.Option(min=1, metavar="PIXELS", help="Reject photos, and videos whose frames, have more pixels than this.")
     ] = MAX_PIXELS,
     every: Annotated[
-        float,
-        typer.Option(min=0, metavar="SECONDS", help="Look at a frame of a video every so many seconds; 0 looks at each."),
+        float, typer.Option(min=0, metavar="SECONDS", help="Label a frame of a video every so many seconds; 0 labels every frame.")
     ] = 1.0,
     strict: StrictOption = False,
     resume: Annotated[
         bool,
-        typer.Option(
-            "--resume",
-            help="Go on where a stopped run with the same output was; a complete one is left as it is.",
-            rich_help_panel="Output",
-        ),
+        output_option("--resume", help="Resume a stopped run with the same output; results that are complete stay as they are."),
     ] = False,
     update: Annotated[
         bool,
-        typer.Option(
-            "--update",
-            help="Bring results up to date: label only photos that were added or changed since, drop what is gone.",
-            rich_help_panel="Output",
+        output_option(
+            "--update", help="Update results that exist: label only photos that are new or changed, drop those that are gone."
         ),
     ] = False,
     overwrite: OverwriteOption = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but rejects and errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but rejects and errors.")] = False,
     engine: Annotated[
-        EngineName,
-        typer.Option(help="Label here, or on a cluster that runs Ray (pip install 'fercli\\[ray]').", rich_help_panel="Cluster"),
+        EngineName, _cluster_option(help="Label on this machine, or on a Ray cluster (pip install 'fercli\\[ray]').")
     ] = EngineName.local,
     ray_address: Annotated[
         str | None,
-        typer.Option(
-            metavar="ADDRESS",
-            help="The Ray cluster's address; without, one is started on this machine.",
-            show_default=False,
-            rich_help_panel="Cluster",
+        _cluster_option(
+            metavar="ADDRESS", help="Address of the Ray cluster; without it, one is started on this machine.", show_default=False
         ),
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(
-            min=1,
-            metavar="COUNT",
-            help="How many Ray workers label; without, as many as fit.",
-            show_default=False,
-            rich_help_panel="Cluster",
-        ),
+        _cluster_option(min=1, metavar="COUNT", help="Number of Ray workers; without it, as many as fit.", show_default=False),
     ] = None,
-    worker_cpus: Annotated[
-        int, typer.Option(min=1, metavar="CORES", help="Cores of each Ray worker.", rich_help_panel="Cluster")
-    ] = 1,
+    worker_cpus: Annotated[int, _cluster_option(min=1, metavar="CORES", help="CPU cores of each Ray worker.")] = 1,
     worker_gpus: Annotated[
-        float,
-        typer.Option(
-            min=0, metavar="COUNT", help="Graphics processors of each Ray worker, such as 0.5.", rich_help_panel="Cluster"
-        ),
+        float, _cluster_option(min=0, metavar="COUNT", help="GPUs of each Ray worker; a share, such as 0.5, is possible.")
     ] = 0.0,
 ) -> None:
-    """Find every face in every photo and video, and label its expression."""
+    """Find every face in photos and videos, and label its expression."""
     console.set_quiet(quiet)
     name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog)
     pool = Workers(workers, worker_cpus, worker_gpus)
     if engine is EngineName.local and (ray_address or pool != Workers()):
-        raise UsageError("--ray-address and the options of workers go with --engine ray; add it, or leave them away.")
+        raise UsageError("--ray-address, --workers, --worker-cpus and --worker-gpus need --engine ray; add it, or drop them.")
     if not inputs and not from_file:
-        raise UsageError("There is nothing to label; give photos, folders of them, or a list with --from-file.")
-    from fercli.classification.lists import read_list
-
-    listed = read_list(None) if any(path is _STANDARD_INPUT for path in inputs or ()) else []
-    listed += read_list(from_file) if from_file else []
+        raise UsageError("There is nothing to label; name photos, folders of them, or a list with --from-file.")
     run = interface.classify(
         [path for path in inputs or () if path is not _STANDARD_INPUT],
         model=name,
         weights=weights,
         tta=tta,
-        prior=str(prior),
-        detector=str(detector),
+        prior=prior,
+        detector=detector,
         largest=largest,
         min_face=min_face,
         min_confidence=min_confidence,
-        on_no_face=str(on_no_face),
+        on_no_face=on_no_face,
         max_pixels=max_pixels,
         every=every,
         output=output,
@@ -230,39 +198,48 @@ def classify(
         workers=pool if engine is EngineName.ray else None,
         ray_address=ray_address,
         update=update,
-        listed=listed,
+        listed=_listed(inputs or (), from_file),
     )
     if run.complete:
         console.say(
-            f"{console.name(output.path)} is complete, nothing is left to resume; for photos added or changed since, add --update."
+            f"{console.name(output.path)} is complete, nothing is left to resume; to add photos that are new or changed: --update"
         )
         return
-    tally = Tally(min_confidence)
-    title = run.labeller.title
     if not output.stream:
         again = "the same command" if update else "the same command and --resume"
-        console.say_on_stop(f"Stopped; what was done is kept. Go on with {again}.")
-    with console.progress("pictures") as meter, contextlib.ExitStack() as stack:
-        if not quiet:
-            stack.enter_context(counted(run.new_walk(), every, meter.expect))
-        for outcome in stack.enter_context(contextlib.closing(iter(run))):
-            if run.redone and not tally.pictures:
-                console.say(f"Everything is labelled again: {run.redone}.")
-            tally.add(outcome)
-            _say_reject(outcome)
-            meter.update(tally.pictures, known=run.kept, note=tally.text())
+        console.say_on_stop(f"Stopped; what is done is kept. To go on: {again}.")
+    tally = Tally(min_confidence)
+    title = run.labeller.title
+    _label(run, tally, None if quiet else every)
     tally.say_end(run.walk, output.path, title)
     if run.kept:
-        console.say(f"of these known from before: {run.kept:,}")
+        console.say(f"  of these, known from before: {run.kept:,}")
     if not output.stream:
         _say_kept(finished_path(output.path))
     if tally.status["rejected"] or run.walk.unreadable:
         raise typer.Exit(3)
 
 
-def _say_reject(outcome: "Outcome") -> None:
-    if outcome.reject:
-        console.warn(f"reject: {console.name(outcome.path)}: {outcome.reject.code}: {outcome.reject.reason}")
+def _listed(inputs: Sequence[Path], from_file: Path | None) -> list[Path]:
+    """Return what the lists on standard input and in a file name."""
+    from fercli.classification.lists import read_list
+
+    listed = read_list(None) if any(path is _STANDARD_INPUT for path in inputs) else []
+    return listed + (read_list(from_file) if from_file else [])
+
+
+def _label(run: "Run", tally: Tally, every: float | None) -> None:
+    """Run to the end, with rejects as they come; without `every`, seconds, the pictures are not counted for the time left."""
+    with console.progress("pictures") as meter, contextlib.ExitStack() as stack:
+        if every is not None:
+            stack.enter_context(counted(run.new_walk(), every, meter.expect))
+        for outcome in stack.enter_context(contextlib.closing(iter(run))):
+            if run.redone and not tally.pictures:
+                console.say(f"Everything is labelled again: {run.redone}.")
+            tally.add(outcome)
+            if outcome.reject:
+                console.warn(f"reject: {console.name(outcome.path)}: {outcome.reject.code}: {outcome.reject.reason}")
+            meter.update(tally.pictures, known=run.kept, note=tally.text())
 
 
 def _say_kept(path: Path) -> None:

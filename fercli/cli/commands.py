@@ -1,4 +1,4 @@
-"""What typer's commands are made to do here: start quickly, show a help that says what is needed, and end in one kind of error."""
+"""How typer's commands behave here: they start quickly, their help says only what is needed, wrong usage is one kind of error."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from fercli.errors import UsageError, nearest
 
-# Newer versions of typer carry click's classes inside and older ones import them: the parent of what both lend is UsageError.
+# Newer versions of typer bundle click, older ones import it: this parent of a public class is click's UsageError in both.
 _WRONG_USAGE: Any = typer.BadParameter.__mro__[1]
 
 
@@ -37,9 +37,9 @@ class Group(_Plain, TyperGroup):
 
 
 def _make_plain(parameter: Any) -> None:
-    """Leave types out of the help where they tell nothing, and let what is not given alone.
+    """Leave types out of the help where they say nothing, and do not convert values that are not given.
 
-    To convert "not given" to a text or a truth value, typer 0.29 loads pydantic, which doubles the time of `fercli models`.
+    To convert a missing value to a text or a truth value, typer 0.29 loads pydantic, which doubles the time of `fercli models`.
     """
     parameter.is_plain = True
     if parameter.param_type_name == "argument":
@@ -67,7 +67,7 @@ def call(app: Callable[..., Any], arguments: Sequence[str]) -> int:
 
 
 def _sentence(error: Any) -> str:
-    """Return what typer has to say about wrong usage as one sentence, with the word that was meant, and where to read on."""
+    """Return typer's message about wrong usage as one sentence, with the word that was probably meant, and where to read on."""
     text = " ".join(error.format_message().split()).removesuffix(".").replace("Value error, ", "")  # which pydantic adds
     misspelt = re.search(r"'(?P<given>[^']*)' is not one of (?P<known>.*)", text)
     meant = nearest(misspelt["given"], re.findall(r"'([^']*)'", misspelt["known"])) if misspelt else ""
@@ -77,5 +77,5 @@ def _sentence(error: Any) -> str:
 
 
 def examples(*lines: str) -> str:
-    """Return the examples that end a command's help."""
+    """Return the examples that end a command's help, as its epilog."""
     return "\n\n".join(["Examples:", *(line.replace("[", "\\[") for line in lines)])

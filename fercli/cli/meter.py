@@ -1,4 +1,4 @@
-"""How far a command is and how fast it goes, as one line: beside the bar on a terminal, or printed now and then."""
+"""How far a command has come and how fast it goes, as one line: beside the bar on a terminal, or printed now and then."""
 
 import time
 from collections import deque
@@ -10,10 +10,10 @@ _SAMPLES = 60
 
 
 class Meter:
-    """Counts `unit`s. What is `known` from an earlier run is done, but neither in the rate nor in the time left.
+    """Counts `unit`s. Those `known` from an earlier run count as done, but not towards the rate or the time left.
 
-    The rate is that of the last half minute, the time left goes by the whole run so far: the first shows a change, the second is
-    steady. Both begin with the first update, for what comes before is loading.
+    The rate is that of the last half minute, to show changes; the time left follows from the whole run so far, to be steady. Both
+    begin with the first update, for what comes before is loading.
     """
 
     def __init__(self, unit: str, clock: Callable[[], float] = time.monotonic) -> None:
@@ -21,15 +21,14 @@ class Meter:
         self._start(unit)
 
     def _start(self, unit: str) -> None:
-        self.unit, self.done, self.total, self.note = unit, 0, None, ""
+        self.unit, self.done, self.note = unit, 0, ""
+        self.total: int | None = None
         self._known = 0
         self._samples: deque[tuple[float, int]] = deque()
         self._first: tuple[float, int] | None = None
 
-    total: int | None
-
     def update(self, done: int, *, total: int | None = None, known: int = 0, note: str = "", unit: str | None = None) -> None:
-        """Say how many are done, of how many if that is known; another `unit` begins another count."""
+        """Set how many are done, and of how many if that is known; another `unit` starts another count."""
         if unit and unit != self.unit:
             self._start(unit)
         self.done, self.total, self._known, self.note = done, total or self.total, known, note
@@ -39,18 +38,18 @@ class Meter:
             self._samples.append(sample)
 
     def expect(self, total: int) -> None:
-        """Say how many there are in all."""
+        """Set how many there are in all."""
         self.total = total
 
     def rate(self) -> float | None:
-        """Return how many a second the last half minute had; None in the first second."""
+        """Return the rate of the last half minute, in units a second; None in the first second."""
         now = self._clock()
         while len(self._samples) > 1 and self._samples[1][0] <= now - _WINDOW:
             self._samples.popleft()
         return self._rate_since(self._samples[0]) if self._samples else None
 
     def seconds_left(self) -> float | None:
-        """Return how long what is left takes at the mean rate so far; None if that is not known."""
+        """Return the seconds left at the mean rate so far; None if that is not known."""
         rate = self._rate_since(self._first) if self._first else None
         return (self.total - self.done) / rate if self.total is not None and rate else None
 
@@ -59,7 +58,7 @@ class Meter:
         return (self.done - self._known - sample[1]) / seconds if seconds >= 1 else None
 
     def text(self) -> str:
-        """Return the line, what matters most first: a narrow terminal cuts the end off."""
+        """Return the line, what matters most first, because a narrow terminal cuts off its end."""
         of = f" of {self.total:,}" if self.total is not None else ""
         parts = [f"{self.done:,}{of} {self.unit}"]
         rate, left = self.rate(), self.seconds_left()

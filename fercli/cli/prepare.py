@@ -3,6 +3,7 @@
 import os
 import shlex
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,14 +11,16 @@ import typer
 
 from fercli import interface
 from fercli.cli import console
-from fercli.cli.options import DATA_DEFAULT, OverwriteOption, StrictOption
+from fercli.cli.options import OverwriteOption, StrictOption, output_option
+from fercli.interface import DATA
 from fercli.labels import LABELS
 
 if TYPE_CHECKING:
     from fercli.dataset import Dataset
     from fercli.preparation.prepare import Drawn, Preparation
 
-_SMALL = 10_000  # training images, below which it is better to go on from shipped weights than to begin anew
+_SMALL = 10_000  # training images; with fewer, starting from shipped weights is better than starting from random ones
+_OTHER_ORDERS = ("rafdb", "affectnet", "ck+", "expw", "ferplus")  # of `classes.ORDERS`, whose module loads numpy
 
 EXAMPLES = (
     "fercli prepare fer2013.csv --ferplus fer2013new.csv",
@@ -25,80 +28,71 @@ EXAMPLES = (
 )
 
 
+_classes_option = partial(typer.Option, rich_help_panel="Classes", show_default=False)
+_splits_option = partial(typer.Option, rich_help_panel="Splits")
+
+
 def prepare(
     source: Annotated[
         Path,
         typer.Argument(
             metavar="SOURCE",
-            help="FER2013's CSV, or one like it, plain or in .gz, .xz, .zip, .tar.gz; or a folder of images in folders named by "
-            "their expressions, alone or in train, validation and test.",
+            help="FER2013's CSV, or one like it, plain or in .gz, .xz, .zip, .tar.gz; or a folder or .zip of face images in "
+            "folders named after expressions, which may be inside or around folders train, validation and test.",
             show_default=False,
         ),
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The data set to write.", rich_help_panel="Output")
-    ] = DATA_DEFAULT,
+        Path, output_option("--output", "-o", metavar="FILE", help="The data set to write.", show_default=True)
+    ] = DATA,
     ferplus: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Add the crowd's votes from FER+'s fer2013new.csv.", show_default=False)
     ] = None,
     flips: Annotated[bool, typer.Option("--flips/--no-flips", help="Double the training images by mirroring them.")] = True,
     hog: Annotated[bool, typer.Option("--hog/--no-hog", help="Compute HOG features.")] = True,
     drop_leaked: Annotated[
-        bool, typer.Option("--drop-leaked", help="Leave out training images that also stand in validation or test.")
+        bool, typer.Option("--drop-leaked", help="Drop training images that are also in validation or test.")
     ] = False,
     classes: Annotated[
         str | None,
-        typer.Option(
+        _classes_option(
             metavar="NAMES",
-            help="What the classes are called, such as 1=surprise,2=fear, or whose numbers they have: rafdb, affectnet, ck+, expw, "
-            "ferplus.",
-            show_default="fer2013 in a CSV, names of folders",
-            rich_help_panel="Classes",
+            help="What the classes are called: pairs such as 1=surprise,2=fear, or the data set whose numbers they have, one of "
+            f"{', '.join(_OTHER_ORDERS)}.",
+            show_default="FER2013's numbers in a CSV, names in folders",
         ),
     ] = None,
     leave_out: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME",
-            help="A class to leave out, such as contempt; may be given again.",
-            show_default=False,
-            rich_help_panel="Classes",
-        ),
+        list[str] | None, _classes_option(metavar="NAME", help="A class to leave out, such as contempt; may be repeated.")
     ] = None,
     split: Annotated[
         str | None,
-        typer.Option(
+        _splits_option(
             metavar="SHARES",
-            help="Draw train, validation and test anew, in these per cents; 0/0/100 to evaluate only.",
-            show_default="80/10/10 if the source has none",
-            rich_help_panel="Splits",
+            help="Draw train, validation and test anew, in these percentages; 0/0/100 for a set to evaluate on only.",
+            show_default="80/10/10 if the source has no splits",
         ),
     ] = None,
     person: Annotated[
         str | None,
-        typer.Option(
-            metavar="COLUMN|PATTERN",
-            help="The CSV's column, or a pattern of file names such as 'S[0-9]+', that tells whose face it is; nobody is drawn "
-            "into two splits.",
+        _splits_option(
+            metavar="COLUMN|REGEX",
+            help="What tells whose face it is: a column of the CSV, or a regular expression for file names, such as 'S[0-9]+'. "
+            "Each person is drawn into one split only.",
             show_default="columns called person or subject; folders",
-            rich_help_panel="Splits",
         ),
     ] = None,
     validation_share: Annotated[
         float,
-        typer.Option(
-            min=0.01,
-            max=0.5,
-            metavar="SHARE",
-            help="Share of each class to draw from train if only validation is missing.",
-            rich_help_panel="Splits",
+        _splits_option(
+            min=0.01, max=0.5, metavar="SHARE", help="Share of each class to take from train if only validation is missing."
         ),
     ] = 0.1,
-    seed: Annotated[int, typer.Option(min=0, metavar="NUMBER", help="Seed of what is drawn.", rich_help_panel="Splits")] = 0,
+    seed: Annotated[int, _splits_option(min=0, metavar="NUMBER", help="Random seed for drawing splits.")] = 0,
     strict: StrictOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Read FER2013, or your own faces, into one file for training and evaluation."""
+    """Turn FER2013, or your own face images, into one file for training and evaluation."""
     started = time.monotonic()
     with console.progress("rows") as meter:
 
@@ -129,9 +123,26 @@ def prepare(
 
 
 def _report(result: "Preparation", output: Path, seconds: float) -> None:
-    from fercli.preparation.prepare import PUBLISHED_ROWS
+    """Print what was found and made, the command that goes on from there, and a closing line."""
+    from fercli.dataset import PUBLISHED
 
-    counts = result.counts
+    _show_counts(result.counts)
+    _say_findings(result)
+    dataset, sums = result.dataset, {name: sum(counts) for name, counts in result.counts.items()}
+    total, rejected = sum(sums.values()), len(result.rejected)
+    rows = total + result.dropped + rejected
+    if not (dataset.meta["names"] or result.drawn or result.left_out or rows == sum(PUBLISHED)):
+        console.say(f"note: FER2013 as published has {sum(PUBLISHED):,} rows, this file {rows:,}; check that it is whole")
+    missing = [name for name, count in zip(LABELS, result.counts["train"], strict=True) if not count]
+    if missing and sums["train"]:
+        console.warn(f"warning: there is no training image of {', '.join(missing)}; a network cannot learn that from this set")
+    size = output.stat().st_size / 1e6
+    hog = "with HOG" if dataset.train.hog is not None else "without HOG"
+    console.say(f"Next: {_next(dataset, sums['train'])} --data {shlex.quote(str(output))}")
+    console.say(f"{console.name(output)}: {total:,} images, {rejected:,} rejected, {hog}, {size:,.0f} MB, in {seconds:.1f} s")
+
+
+def _show_counts(counts: "dict[str, list[int]]") -> None:
     table = console.table("Images", ["expression", *counts, "all"])
     for label, expression in enumerate(LABELS):
         numbers = [split[label] for split in counts.values()]
@@ -140,6 +151,9 @@ def _report(result: "Preparation", output: Path, seconds: float) -> None:
     table.add_section()
     table.add_row("all", *(f"{number:,}" for number in (*sums, sum(sums))))
     console.show(table)
+
+
+def _say_findings(result: "Preparation") -> None:
     dataset, found = result.dataset, result.duplicates
     if dataset.meta["flips"]:
         console.say(f"training images with their mirror images: {len(dataset.train):,}")
@@ -156,35 +170,22 @@ def _report(result: "Preparation", output: Path, seconds: float) -> None:
         "leaks, identical to a training image: " + ", ".join(f"{count:,} in {name}" for name, count in found.leaked.items())
     )
     if result.dropped:
-        console.say(f"left out of training because of these leaks: {result.dropped:,}")
-    for reject in result.rejected:
-        console.warn(f"reject: {console.safe(reject.place)}: {reject.code}: {reject.reason}")
-    rows = sum(sums) + result.dropped + len(result.rejected)
-    if not (dataset.meta["names"] or result.drawn or result.left_out or rows == PUBLISHED_ROWS):
-        console.say(f"note: FER2013 as published has {PUBLISHED_ROWS:,} rows, and this file {rows:,}; see that it is whole")
+        console.say(f"training images dropped because of these leaks: {result.dropped:,}")
     if dataset.train.votes is not None:
         console.say("the crowd's votes (FER+): added")
-    missing = [name for name, count in zip(LABELS, counts["train"], strict=True) if not count]
-    if missing and sums[0]:
-        console.warn(
-            f"warning: there is no training image of {', '.join(missing)}; a network trained on this set will not learn it"
-        )
-    size = output.stat().st_size / 1e6
-    hog = "with HOG" if dataset.train.hog is not None else "without HOG"
-    console.say(f"Next: {_next(dataset, sums[0])} --data {shlex.quote(str(output))}")
-    rejected = f"{len(result.rejected):,} rejected"
-    console.say(f"{console.name(output)}: {sum(sums):,} images, {rejected}, {hog}, {size:,.0f} MB, in {seconds:.1f} s")
+    for reject in result.rejected:
+        console.warn(f"reject: {console.safe(reject.place)}: {reject.code}: {reject.reason}")
 
 
 def _drawn(drawn: "Drawn") -> str:
     shares = "/".join(f"{100 * drawn.shares.get(name, 0):.0f}" for name in ("train", "validation", "test"))
     evenly = "by person, nobody in two splits" if drawn.by == "person" else "evenly in each class"
     what = "validation: drawn from train" if drawn.of == "train" else "train, validation and test: drawn"
-    return f"{what}, {shares} per cent, {evenly}, by seed {drawn.seed}"
+    return f"{what}, {shares} percent, {evenly}, with seed {drawn.seed}"
 
 
 def _next(dataset: "Dataset", training: int) -> str:
-    """Return the command that makes most of such a data set, but for its name."""
+    """Return the command that makes the most of such a data set, without the data set's name."""
     if not training:
         return "fercli evaluate"
     if dataset.train.votes is not None:

@@ -1,4 +1,4 @@
-"""Progress: a bar on a terminal, a line now and then elsewhere; apart from `console`, which need not wait for rich.progress."""
+"""Progress: a bar on a terminal, a line now and then elsewhere. Apart from `console`, which need not wait for rich.progress."""
 
 import contextlib
 import threading
@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task
 from rich.text import Text
 
+from fercli.cli.beside import beside
 from fercli.cli.meter import Meter
 
 EVERY = 30.0  # seconds between lines, where there is no terminal
@@ -36,7 +37,7 @@ class _MeterColumn(ProgressColumn):
 
 @contextlib.contextmanager
 def metered(console: Console, unit: str, say: Callable[[str], None], *, hidden: bool) -> Iterator[Meter]:
-    """Show how far the block is: by a bar, wiped at the end, or, without a terminal, by a line to `say` every half minute."""
+    """Show how far the block is: by a bar, which disappears at the end, or, without a terminal, by a line every half minute."""
     if hidden:
         yield Meter(unit)
     elif console.is_terminal and not console.is_dumb_terminal:
@@ -46,21 +47,10 @@ def metered(console: Console, unit: str, say: Callable[[str], None], *, hidden: 
             yield column.meter
     else:
         meter = Meter(unit)
-        with _regularly(lambda: say(meter.text())):
+
+        def say_now_and_then(ended: threading.Event) -> None:
+            while not ended.wait(EVERY):
+                say(meter.text())
+
+        with beside(say_now_and_then):
             yield meter
-
-
-@contextlib.contextmanager
-def _regularly(act: Callable[[], None]) -> Iterator[None]:
-    ended = threading.Event()
-
-    def run() -> None:
-        while not ended.wait(EVERY):
-            act()
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()

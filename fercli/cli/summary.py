@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fercli.cli import console
-from fercli.cli.options import OverwriteOption
+from fercli.cli.options import OverwriteOption, output_option
 from fercli.errors import UsageError
 from fercli.files import atomic_write, refuse_existing
 from fercli.labels import LABELS
@@ -37,37 +37,26 @@ def summary(
         typer.Option(
             "--by",
             metavar="folder|person|minute|COLUMN|REGEX",
-            help="What makes a group; may be given several times. A regular expression is looked for in the path; its named groups "
-            "become columns.",
+            help="What to group by; may be repeated. A regular expression is searched for in the path, and its named groups become "
+            "columns.",
             show_default="folder",
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help=f"Write every figure: {', '.join(FORMATS)}.",
-            show_default=False,
-            rich_help_panel="Output",
-        ),
+        output_option("--output", "-o", metavar="FILE", help=f"Write every figure to a file ending in {', '.join(FORMATS)}."),
     ] = None,
     plot: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Draw the mean probabilities and their intervals, as PNG.",
-            show_default=False,
-            rich_help_panel="Output",
-        ),
+        output_option(metavar="FILE", help="Draw the mean probabilities with their intervals, as PNG."),
     ] = None,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Sum up results by group: counts, shares of the labels, and mean probabilities with 95 % intervals."""
+    """Summarise results by group: counts, shares of the labels, and mean probabilities with 95 % intervals."""
     for path, suffixes in ((output, FORMATS), (plot, (".png",))):
         if path and path.suffix.lower() not in suffixes:
-            raise UsageError(f"{path} has another suffix than is written; end the name in one of {', '.join(suffixes)}.")
+            known = " or ".join(filter(None, [", ".join(suffixes[:-1]), suffixes[-1]]))
+            raise UsageError(f"{path} has no suffix that can be written here; end the name in {known}.")
         if path:
             refuse_existing(path, overwrite=overwrite, inputs=[results])
     from fercli.classification.outputs import refuse_missing_extra
@@ -112,14 +101,14 @@ def _show(found: "Summary") -> None:
     console.show_result(counts)
     console.show_result(means)
     if len(found.groups) > _GROUPS_SHOWN:
-        console.say_result(f"the first {_GROUPS_SHOWN} of {len(found.groups):,} groups; -o summary.csv has all")
+        console.say_result(f"These are the first {_GROUPS_SHOWN} of {len(found.groups):,} groups; -o summary.csv writes all.")
     if found.unmatched:
-        console.say_result(f"photos in no group, for --by does not match their path: {found.unmatched:,}")
+        console.say_result(f"photos in no group, because --by does not match their paths: {found.unmatched:,}")
 
 
 def _cells(group: "Group") -> list[str]:
     if not group.means:
-        return ["–"] * len(LABELS)
+        return [console.NOTHING] * len(LABELS)
     cells = []
     for mean in group.means:
         half = f"±{100 * max(abs(bound - mean.value) for bound in mean.interval):.0f}" if mean.interval else ""
@@ -128,7 +117,7 @@ def _cells(group: "Group") -> list[str]:
 
 
 def _short(names: Sequence[str]) -> list[str]:
-    """Return the names, what all begin with and the middle of the longest left out, where one is too long for a table."""
+    """Return the names; if one is too long for a table, without what all begin with and without the middle of the longest."""
     names = [console.safe(name).replace("\n", "\\n") for name in names]
     if max(map(len, names)) > _NAME_WIDTH:
         begin = max(0, len(os.path.commonprefix(names)) - 1)  # noqa: RUF071 (by characters: names need be no paths)

@@ -1,4 +1,4 @@
-"""What a run of `fercli classify` comes to: counted on the way, said at the end."""
+"""What a run of `fercli classify` comes to: counted on the way, printed at the end."""
 
 import contextlib
 import threading
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from fercli.classification.records import REMARKS, SMALL_WITHOUT, Outcome
 from fercli.cli import console
+from fercli.cli.beside import beside
 from fercli.labels import LABELS
 from fercli.photos.walk import COPIES, Walk
 
@@ -49,38 +50,23 @@ class Tally:
 
     @property
     def pictures(self) -> int:
-        """How many photos and frames are done; a video that breaks off counts as one more."""
+        """How many photos and frames are done; the reject of a broken video counts as one more."""
         return self.status.total()
 
     def text(self) -> str:
-        """Return what stands beside the count of pictures."""
+        """Return what progress shows beside the count of pictures."""
         video = f", {timedelta(seconds=int(self._times_before + self._time))} of video" if self.videos else ""
         return f"{self.expressions.total():,} faces, {self.status['rejected']:,} rejected{video}"
 
     def say_end(self, walk: Walk, output: Path, model: str) -> None:
-        """Print what the whole run came to."""
-        for folder, reason in walk.unreadable:
-            console.warn(f"reject: {console.name(folder)}: unreadable: {reason}")
-        faces, seconds = self.expressions.total(), time.monotonic() - self.started
-        table = console.table(f"Expressions of {faces:,} faces, by {model}", ["expression", "faces", "share"])
-        for label in (*LABELS, UNSURE) if self.expressions[UNSURE] else LABELS:
-            count = self.expressions[label]
-            table.add_row(label, f"{count:,}", f"{count / faces:.1%}" if faces else "–")
-        console.show(table)
+        """Print what the whole run came to; the last line says how much was done, and how fast."""
+        self._show_expressions(model)
         for remark in filter(self.remarks.__getitem__, REMARKS):
             hint = "; to label them whole: --detector none" if remark == SMALL_WITHOUT else ""
             console.say(f"{remark}: {self.remarks[remark]:,}{hint}")
-        if walk.passed_over:
-            console.say(f"passed over, neither photos nor videos: {walk.passed_over:,}")
-        if walk.passed_over_raw:
-            console.say(
-                f"of these cameras' raw files: {walk.passed_over_raw:,}; save them as JPEG or TIFF in the camera maker's program"
-            )
-        for path in walk.second_names:
-            console.say(f"passed over, has its rows under another name: {console.name(path)}")
-        for path in walk.copies:
-            console.say(f"passed over, annotated copies, for it holds {COPIES}: {console.name(path)}")
+        _say_skipped(walk)
         target = "standard output" if str(output) == "-" else console.name(output)
+        faces, seconds = self.expressions.total(), time.monotonic() - self.started
         photos, unit = self.pictures - self.frames, "pictures" if self.videos else "photos"
         done = [f"{photos:,} photos"] if photos or not self.videos else []
         done += [f"{self.frames:,} frames of {self.videos:,} {'video' if self.videos == 1 else 'videos'}"] if self.videos else []
@@ -89,25 +75,42 @@ class Tally:
             f"{self.status['rejected']:,} rejected, in {seconds:.1f} s ({self.pictures / seconds:.1f} {unit}/s)"
         )
 
+    def _show_expressions(self, model: str) -> None:
+        faces = self.expressions.total()
+        table = console.table(f"Expressions of {faces:,} faces, labelled by {model}", ["expression", "faces", "share"])
+        for label in (*LABELS, UNSURE) if self.expressions[UNSURE] else LABELS:
+            count = self.expressions[label]
+            table.add_row(label, f"{count:,}", f"{count / faces:.1%}" if faces else console.NOTHING)
+        console.show(table)
+
+
+def _say_skipped(walk: Walk) -> None:
+    """Print what has no row of its own, and why."""
+    for folder, reason in walk.unreadable:
+        console.warn(f"reject: {console.name(folder)}: unreadable: {reason}")
+    if walk.passed_over:
+        console.say(f"skipped, neither photos nor videos: {walk.passed_over:,}")
+    if walk.passed_over_raw:
+        console.say(f"  of these, raw files of cameras: {walk.passed_over_raw:,}; convert them to JPEG or TIFF first")
+    for path in walk.second_names:
+        console.say(f"skipped, already labelled under another name: {console.name(path)}")
+    for path in walk.copies:
+        console.say(f"skipped, annotated copies (the folder holds {COPIES}): {console.name(path)}")
+
 
 @contextlib.contextmanager
-def counted(walk: Walk, every: float, tell: Callable[[int], None]) -> Iterator[None]:
-    """Count the pictures beside the block's work, for the time left, and `tell` how many there are."""
-    stopped = threading.Event()
+def counted(walk: Walk, every: float, on_total: Callable[[int], None]) -> Iterator[None]:
+    """Count the pictures while the block works, for the time left; `on_total` receives how many there are."""
 
-    def count() -> None:
+    def count(ended: threading.Event) -> None:
         from fercli.classification.loading import expected
 
         total = 0
         for path in walk:
             total += expected(path, every)
-            if stopped.is_set():
+            if ended.is_set():
                 return
-        tell(total)
+        on_total(total)
 
-    thread = threading.Thread(target=count, daemon=True)
-    thread.start()
-    try:
+    with beside(count):
         yield
-    finally:
-        stopped.set()

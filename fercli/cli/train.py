@@ -1,26 +1,33 @@
 """`fercli train`."""
 
 import shlex
+from collections.abc import Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fercli.cli import console
-from fercli.cli.options import DATA_DEFAULT, DataOption, DeepOption, HogOption, ModelOption, OverwriteOption, ShallowOption
+from fercli.cli.options import DataOption, DeepOption, HogOption, ModelOption, OverwriteOption, ShallowOption, output_option
+from fercli.interface import DATA
 from fercli.models.registry import DEFAULT_TO_TRAIN, name_from_flags
+
+if TYPE_CHECKING:
+    from fercli.training.plan import Plan
+    from fercli.training.trainer import Step, Trainer
 
 
 class Precision(StrEnum):
-    """Keras dtype policies that the networks are tested with."""
+    """Dtype policies of Keras that the networks are tested with."""
 
     float32 = "float32"
     mixed_bfloat16 = "mixed_bfloat16"
 
 
 class ClassWeights(StrEnum):
-    """How much the images of each class count."""
+    """How much the images of each class count in the loss."""
 
     balanced = "balanced"
 
@@ -31,127 +38,81 @@ EXAMPLES = (
 )
 
 
+_recipe_option = partial(typer.Option, rich_help_panel="Recipe", show_default="recipe")
+_target_option = partial(typer.Option, rich_help_panel="Targets", show_default="recipe")
+
+
 def train(
     deep: DeepOption = False,
     shallow: ShallowOption = False,
     hog: HogOption = None,
     model: ModelOption = None,
-    data: DataOption = DATA_DEFAULT,
+    data: DataOption = DATA,
     out: Annotated[
-        Path | None,
-        typer.Option("--out", metavar="FOLDER", help="Folder of the run.", show_default="runs/NAME", rich_help_panel="Output"),
+        Path | None, output_option("--out", metavar="FOLDER", help="Folder of the run.", show_default="runs/NAME")
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the run's checkpoint, with its recipe.", rich_help_panel="Output")
-    ] = False,
+    resume: Annotated[bool, output_option("--resume", help="Resume the run from its checkpoint, with its recipe.")] = False,
     overwrite: OverwriteOption = False,
     start: Annotated[
         list[Path] | None,
-        typer.Option(
+        _recipe_option(
             "--start",
             metavar="MODEL|RUN",
-            help="Whose weights training begins with: a run, a .onnx file, or the name of a shipped model; given several "
-            "times, the mean of them.",
+            help="Weights to start from: a shipped model by name, a run, or a .onnx file. If repeated, the mean of their weights.",
             show_default="random weights",
-            rich_help_panel="Recipe",
         ),
     ] = None,
-    epochs: Annotated[
-        int | None,
-        typer.Option(
-            min=1, metavar="COUNT", help="Passes over the training images.", show_default="recipe", rich_help_panel="Recipe"
-        ),
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=2, metavar="IMAGES", help="Images a step.", show_default="recipe", rich_help_panel="Recipe")
-    ] = None,
+    epochs: Annotated[int | None, _recipe_option(min=1, metavar="COUNT", help="Number of passes over the training images.")] = None,
+    batch_size: Annotated[int | None, _recipe_option(min=2, metavar="IMAGES", help="Images in a batch.")] = None,
     learning_rate: Annotated[
-        float | None,
-        typer.Option(min=1e-8, metavar="RATE", help="Learning rate at the start.", show_default="recipe", rich_help_panel="Recipe"),
+        float | None, _recipe_option(min=1e-8, metavar="RATE", help="Learning rate at the start, or after the warmup.")
     ] = None,
-    l2: Annotated[
-        float | None,
-        typer.Option(
-            min=0, metavar="WEIGHT", help="Weight of the squared kernels.", show_default="recipe", rich_help_panel="Recipe"
-        ),
-    ] = None,
-    seed: Annotated[
-        int | None,
-        typer.Option(
-            min=0,
-            max=2**32 - 1,
-            metavar="NUMBER",
-            help="Seed of everything random.",
-            show_default="recipe",
-            rich_help_panel="Recipe",
-        ),
-    ] = None,
+    l2: Annotated[float | None, _recipe_option(min=0, metavar="WEIGHT", help="Weight of the L2 penalty (weight decay).")] = None,
+    seed: Annotated[int | None, _recipe_option(min=0, max=2**32 - 1, metavar="NUMBER", help="Random seed.")] = None,
     votes: Annotated[
         float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            metavar="SHARE",
-            help="Share of the crowd's votes (FER+) in the targets.",
-            show_default="recipe",
-            rich_help_panel="Targets",
+        _target_option(
+            min=0, max=1, metavar="SHARE", help="Soft labels: the share that the crowd's votes (FER+) have in the targets."
         ),
     ] = None,
     balanced_votes: Annotated[
         bool | None,
-        typer.Option(
+        _target_option(
             "--balanced-votes/--no-balanced-votes",
-            help="Weigh each class's votes so that they are as many as its labels.",
-            show_default="recipe",
-            rich_help_panel="Targets",
+            help="Weight the votes so that each class has as large a share of them as of the labels.",
         ),
     ] = None,
     class_weights: Annotated[
         ClassWeights | None,
-        typer.Option(
-            help="Let all classes count alike in the loss, however many images each has.",
-            show_default="recipe",
-            rich_help_panel="Targets",
-        ),
+        _target_option(help="Weight the images so that all classes count alike in the loss."),
     ] = None,
     teacher: Annotated[
         list[Path] | None,
-        typer.Option(
+        _target_option(
             "--teacher",
             metavar="MODEL|RUN",
-            help="Whose answers the targets have a share of: a run, a .onnx file, or the name of a shipped model; given "
-            "several times, the mean of them.",
+            help="Knowledge distillation: mix the predictions of a teacher into the targets, a shipped model by name, a run, or a "
+            ".onnx file. If repeated, the mean of their predictions.",
             show_default="none",
-            rich_help_panel="Targets",
         ),
     ] = None,
     teacher_share: Annotated[
         float | None,
-        typer.Option(
+        _target_option(
             min=0,
             max=1,
             metavar="SHARE",
-            help="Share of the teachers' answers in the targets.",
-            show_default="0.5 with a teacher",
-            rich_help_panel="Targets",
+            help="The share that the teachers' predictions have in the targets.",
+            show_default="0.5 with --teacher",
         ),
     ] = None,
     erasing: Annotated[
         float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            metavar="SHARE",
-            help="Share of the images that lose a rectangle.",
-            show_default="recipe",
-            rich_help_panel="Recipe",
-        ),
+        _recipe_option(min=0, max=1, metavar="SHARE", help="Random erasing: the share of the images that lose a rectangle."),
     ] = None,
-    precision: Annotated[
-        Precision | None, typer.Option(help="Number format of the arithmetic.", show_default="recipe", rich_help_panel="Recipe")
-    ] = None,
+    precision: Annotated[Precision | None, _recipe_option(help="Floating-point format of the computation.")] = None,
 ) -> None:
-    """Train a network; the recipe comes from the registry, and every value can be set."""
+    """Train a network with its recipe from the registry; options change single values of it."""
     name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog) or DEFAULT_TO_TRAIN
     from fercli.training.plan import Plan
 
@@ -175,17 +136,13 @@ def train(
         erasing=erasing,
         precision=precision and precision.value,
     )
-    recipe, folder = plan.recipe, plan.folder
+    recipe = plan.recipe
     console.say("Starting Keras …")
     if plan.teachers:
         console.say(f"Asking {', '.join(labels.title for labels in plan.teachers)} about the training images …")
-    from fercli.models.inference import datasets_seen
-    from fercli.training.run import METRICS
-    from fercli.training.trainer import Step
-
     with console.progress("steps") as meter:
 
-        def on_step(step: Step) -> None:
+        def on_step(step: "Step") -> None:
             meter.update(
                 (step.epoch - 1) * step.steps + step.step,
                 total=recipe.epochs * step.steps,
@@ -193,21 +150,9 @@ def train(
             )
 
         trainer = plan.trainer(on_step)
-        done = len(trainer.history)
-        origin = ", ".join(console.name(path) for path in start or [])  # as it was named: a shipped model by its name
-        beginning = f"{trainer.trainee.network.count_params():,} parameters"
-        if plan.start:
-            beginning += f" from {'the mean of ' * (len(plan.start) > 1)}{origin}"
-        if done:
-            beginning = "all epochs are done already" if done == recipe.epochs else f"from epoch {done + 1}"
-        console.say(f"{plan.model.name}: {beginning}, {trainer.images:,} training images, on {trainer.device}; {recipe.summary}")
-        if any(datasets_seen(run) != {plan.dataset.meta["digest"]} for run in trainer.start):
-            console.say(
-                f"note: the weights that this run began with have seen another data set than {console.name(data)}; images of its "
-                "validation split may have been among those, which flatters the accuracy"
-            )
-        again = f"fercli train --model {plan.model.name} --data {shlex.quote(str(data))} --out {shlex.quote(str(folder))} --resume"
-        console.say_on_stop(f"Stopped. Go on after the last finished epoch with: {again}")
+        _say_beginning(plan, trainer, start or [], data)
+        again = f"fercli train --model {name} {_of_run(plan, data, '--out')} --resume"
+        console.say_on_stop(f"Stopped. To go on after the last complete epoch: {again}")
         for epoch in trainer:
             mark = "  best so far" if trainer.best is epoch else ""
             console.say(
@@ -216,8 +161,33 @@ def train(
             )
     if trainer.not_drawn:
         console.say(f"note: there are no curves. {trainer.not_drawn}")
+    weights = shlex.quote(str(plan.folder))
     console.say(
-        f"Best: epoch {trainer.best.epoch}, validation accuracy {trainer.best.val_accuracy:.2%} ({console.name(folder / METRICS)})"
+        f"Best: epoch {trainer.best.epoch}, validation accuracy {trainer.best.val_accuracy:.2%} ({console.name(plan.folder)})"
     )
-    console.say(f"Evaluate it:  fercli evaluate --weights {shlex.quote(str(folder))} --data {shlex.quote(str(data))}")
-    console.say(f"Use it:       fercli classify ./photos -o results.csv --weights {shlex.quote(str(folder))}")
+    console.say(f"Evaluate it:  fercli evaluate {_of_run(plan, data, '--weights')}")
+    console.say(f"Use it:       fercli classify ./photos -o results.csv --weights {weights}")
+
+
+def _of_run(plan: "Plan", data: Path, option: str) -> str:
+    """Return the options that name the data set and, by `option`, the run."""
+    return f"{option} {shlex.quote(str(plan.folder))} --data {shlex.quote(str(data))}"
+
+
+def _say_beginning(plan: "Plan", trainer: "Trainer", start: Sequence[Path], data: Path) -> None:
+    """Say what is trained, from where, on what and how."""
+    from fercli.models.inference import datasets_seen
+
+    done, epochs = len(trainer.history), plan.recipe.epochs
+    beginning = f"{trainer.trainee.network.count_params():,} parameters"
+    if start:
+        origin = ", ".join(console.name(path) for path in start)  # as it was named: a shipped model by its name
+        beginning += f" from {'the mean of ' * (len(start) > 1)}{origin}"
+    if done:
+        beginning = "all epochs are done already" if done == epochs else f"from epoch {done + 1}"
+    console.say(f"{plan.model.name}: {beginning}, {trainer.images:,} training images, on {trainer.device}; {plan.recipe.summary}")
+    if any(datasets_seen(run) != {plan.dataset.meta["digest"]} for run in trainer.start):
+        console.say(
+            f"note: this run started from weights that have seen another data set than {console.name(data)}, which may hold images "
+            "of its validation split; that would flatter the validation accuracy"
+        )

@@ -28,7 +28,6 @@ from fercli.preparation.splits import draw
 from fercli.preparation.votes import votes_of
 
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}  # of a source without splits
-PUBLISHED_ROWS = 35_887  # of FER2013's CSV
 _HOG_CHUNK = 500
 OnProgress = Callable[[str, int, int | None], None]  # stage, done, total (None: not known yet)
 

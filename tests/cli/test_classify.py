@@ -45,7 +45,7 @@ def test_a_folder_becomes_a_csv(fercli: Run, photos: Path, tmp_path: Path) -> No
         (str(photos / "sub" / "dark.png"), "ok", "angry"),
         (str(photos / "sub" / "nobody.png"), "no_face", ""),
     ]
-    assert "passed over, neither photos nor videos: 1" in ran.talk
+    assert "skipped, neither photos nor videos: 1" in ran.talk
     assert "3 photos, 2 faces, 1 photos without a face, 0 rejected" in ran.talk
 
 

@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from fercli.cli.prepare import _OTHER_ORDERS
 from fercli.labels import LABELS
+from fercli.preparation.classes import ORDERS
 from tests.conftest import Ran, csv_text, ferplus_text, synthetic_faces
 
 Run = Callable[..., Ran]
@@ -16,7 +18,7 @@ def test_it_writes_the_data_set_and_sums_up(fercli: Run, csv_file: Path, tmp_pat
     assert ran.stdout == ""
     assert ["angry", "6", "2", "3", "11"] in [line.split() for line in ran.talk.splitlines()]
     assert "77 images, 0 rejected, with HOG" in ran.talk
-    assert "FER2013 as published has 35,887 rows, and this file 77; see that it is whole" in " ".join(ran.talk.split())
+    assert "FER2013 as published has 35,887 rows, this file 77; check that it is whole" in " ".join(ran.talk.split())
     begun = "fercli train --model compact --start compact --votes 0 --epochs 10 --learning-rate 0.01"  # for there are few
     assert f"Next: {begun} --data {tmp_path / 'd.npz'}" in ran.talk.replace("\n", "")
     assert (tmp_path / "d.npz").is_file()
@@ -83,7 +85,7 @@ def test_next_is_what_suits_the_data_set(fercli: Run, csv_file: Path, tmp_path: 
     assert "Next: fercli train --deep --data" in fercli("prepare", csv_file, "-o", tmp_path / "b.npz", "--no-hog").talk
     ran = fercli("prepare", csv_file, "-o", tmp_path / "c.npz", "--no-hog", "--split", "0/0/100")
     assert "Next: fercli evaluate --data" in ran.talk
-    assert "train, validation and test: drawn, 0/0/100 per cent, evenly in each class, by seed 0" in " ".join(ran.talk.split())
+    assert "train, validation and test: drawn, 0/0/100 percent, evenly in each class, with seed 0" in " ".join(ran.talk.split())
     assert "warning" not in ran.talk
 
 
@@ -124,3 +126,7 @@ def test_promise_18_a_reject_is_one_line(fercli: Run, tmp_path: Path) -> None:
     assert [line for line in ran.talk.splitlines() if "two" in line] == [
         "reject: sad/two\\nlines.png: not_an_image: its content is not PNG, JPEG, BMP, WebP, GIF, TIFF, AVIF or HEIC"
     ]
+
+
+def test_the_help_names_all_orders_of_classes() -> None:
+    assert {"fer2013", *_OTHER_ORDERS} == set(ORDERS)

@@ -49,8 +49,8 @@ def test_outputs_are_not_replaced_and_usage_is_told(fercli: Run, results: Path) 
     Path("s.csv").write_text("mine")
     for arguments, message in (
         (("-o", "s.csv"), "exists already"),
-        (("-o", "s.txt"), "end the name in one of .csv, .jsonl, .xlsx"),
-        (("--plot", "s.csv"), "end the name in one of .png"),
+        (("-o", "s.txt"), "end the name in .csv, .jsonl or .xlsx"),
+        (("--plot", "s.csv"), "end the name in .png"),
         (("-o", results, "--overwrite"), "is also an input"),
         (("--by", "nobody"), "matches no path"),
     ):
@@ -63,6 +63,6 @@ def test_outputs_are_not_replaced_and_usage_is_told(fercli: Run, results: Path) 
 def test_photos_in_no_group_and_more_groups_than_shown_are_told(
     fercli: Run, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "photos in no group, for --by does not match their path: 4" in fercli("summary", results, "--by", "ant-[01]").stdout
+    assert "photos in no group, because --by does not match their paths: 4" in fercli("summary", results, "--by", "ant-[01]").stdout
     monkeypatch.setattr("fercli.cli.summary._GROUPS_SHOWN", 5)
     assert "the first 5 of 12 groups" in fercli("summary", results, "--by", "path").stdout

@@ -66,9 +66,9 @@ def test_start_goes_on_from_a_run(fercli: Run, folder: Path) -> None:
     write_dataset(prepare(Path("other.csv")).dataset, Path("other.npz"))
     elsewhere = fercli(*options, "--data", "other.npz", "--out", "fourth", "--start", "first")
     assert elsewhere.code == 0
-    assert "began with have seen another data set than other.npz" in " ".join(elsewhere.talk.split())
+    assert "have seen another data set than other.npz" in " ".join(elsewhere.talk.split())
     partly = fercli(*options, "--out", "fifth", "--start", "first", "--start", "fourth")
-    assert "began with have seen another data set than fer2013.npz" in " ".join(partly.talk.split())
+    assert "have seen another data set than fer2013.npz" in " ".join(partly.talk.split())
     shipped = fercli(*options, "--out", "third", "--start", "first", "--start", "shallow")
     assert "holds a shallow network, not shallow-hog" in shipped.talk
     missing = fercli(*options, "--out", "third", "--start", "nowhere")
@@ -121,7 +121,7 @@ def test_a_teacher_has_half_of_the_targets_unless_told(fercli: Run, folder: Path
     evaluated = fercli("evaluate", "--weights", "second", "--card", "cards")
     assert evaluated.code == 0
     card = (folder / "cards" / "shallow-hog-card.md").read_text()
-    assert "- taught by: first, SHA-256 " in card
+    assert "- teacher: first, SHA-256 " in card
     assert "--teacher first --teacher first --epochs 1 --batch-size 16 --teacher-share 0.5" in card
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fercli.cli.options import DetectorName
+from fercli.cli.classify import DetectorName
 from fercli.photos.faces import DETECTORS, Found, WholeImage, distinct, overlap
 from fercli.photos.geometry import Box, Frame
 
