@@ -1,1 +1,1 @@
-"""What `prepare` does: FER2013 as it is found, in archives and folders, to one data set."""
+"""What `prepare` does: it turns FER2013 as it is found, in archives and folders, into one data set."""

@@ -1,4 +1,4 @@
-"""The one CSV inside a file: plain, gzip, xz, zip or tar. Streamed through limits, never unpacked to disk."""
+"""The one CSV in a file, be it plain, gzip, xz, zip or tar: streamed within limits, never unpacked to disk."""
 
 import contextlib
 import gzip
@@ -12,9 +12,9 @@ from typing import IO, TypeVar, cast
 from fercli.errors import FercliError
 from fercli.preparation import tars
 
-BYTE_LIMIT = 1 << 30  # FER2013 has 301 MB; what unpacks to over 1 GiB is not it
+BYTE_LIMIT = 1 << 30  # FER2013 has 301 MB; what unpacks to more than 1 GiB is something else
 LINE_LIMIT = 1 << 16  # a row has at most 9,236 characters
-LINES_LIMIT = 1 << 20  # BYTE_LIMIT is that of 233,000 rows with no pixel over 9
+LINES_LIMIT = 1 << 20  # more than fit into BYTE_LIMIT with 2304 pixels each
 
 Member = TypeVar("Member")
 
@@ -23,11 +23,11 @@ _GZIP, _XZ, _ZIP = b"\x1f\x8b", b"\xfd7zXZ\x00", b"PK"
 
 
 class CsvLines:
-    """The text lines of the CSV in `source`, which is told by its content, not by its suffix.
+    """The text lines of the CSV in `source`, whose format is recognised by its content, not its suffix.
 
-    `complete` is false once a last line without a line end was read. Bytes that are not UTF-8 become U+FFFD, which no field
-    of the row grammar allows; a byte order mark at the beginning of a line, where files were joined, is no part of it. Raises
-    FercliError, when iterated, for a file that is broken, encrypted, too large or ambiguous.
+    `complete` becomes false when the last line has no line end. Bytes that are not UTF-8 become U+FFFD, which no field of the row
+    grammar allows. A byte order mark at the beginning of a line, as where files were joined, is removed. Iterating raises
+    FercliError for a file that is broken, encrypted, too large or ambiguous.
     """
 
     def __init__(self, source: Path) -> None:
@@ -43,7 +43,7 @@ class CsvLines:
             raise
         except Exception as error:  # for broken bytes, the packers' modules raise a dozen kinds
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise FercliError(f"{self.source} cannot be read to its end ({reason}); get the file again.") from error
+            raise FercliError(f"{self.source} cannot be read to its end ({reason}); download the file again.") from error
 
     def _limited(self, text: io.TextIOWrapper) -> Iterator[str]:
         total = number = 0
@@ -52,9 +52,9 @@ class CsvLines:
             total += len(line)
             self._refuse_large(total)
             if number > LINES_LIMIT:
-                raise FercliError(f"{self.source} is not a FER2013 CSV: it has over {LINES_LIMIT} lines.")
+                raise FercliError(f"{self.source} is not a FER2013 CSV: it has more than {LINES_LIMIT} lines.")
             if len(line) == LINE_LIMIT:
-                raise FercliError(f"{self.source} is not a FER2013 CSV: line {number} is over {LINE_LIMIT} characters long.")
+                raise FercliError(f"{self.source} is not a FER2013 CSV: line {number} has more than {LINE_LIMIT} characters.")
             self.complete = line.endswith(("\n", "\r"))
             yield line.lstrip("\ufeff")
 
@@ -75,7 +75,7 @@ class CsvLines:
     def _member_of_zip(self, archive: zipfile.ZipFile) -> IO[bytes]:
         member = self._only({item: item.filename for item in archive.infolist()})
         if member.flag_bits & 1:
-            raise FercliError(f"{self.source} is encrypted; unpack it and give the CSV.")
+            raise FercliError(f"{self.source} is encrypted; unpack it and name the CSV.")
         self._refuse_large(member.file_size)
         return archive.open(member)
 
@@ -91,10 +91,10 @@ class CsvLines:
         shown = sorted(names[member] for member in found)[:_SHOWN] + ["…"] * (len(found) > _SHOWN)
         listed = f" ({', '.join(shown)})" if found else ""
         raise FercliError(
-            f"{self.source} holds {len(found) or 'no'} CSV files{listed}, where one is needed; unpack it and give the right "
-            "one, or the folder of images."
+            f"{self.source} holds {len(found) or 'no'} CSV files{listed} instead of one; unpack it and name the right one, "
+            "or the folder of images."
         )
 
     def _refuse_large(self, size: int) -> None:
         if size > BYTE_LIMIT:
-            raise FercliError(f"{self.source} unpacks to over {BYTE_LIMIT >> 20} MiB, so it is not FER2013; check the file.")
+            raise FercliError(f"{self.source} unpacks to more than {BYTE_LIMIT >> 20} MiB, so it is not FER2013; check the file.")

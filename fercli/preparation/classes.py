@@ -1,4 +1,4 @@
-"""What a data set calls its expressions: FER2013's numbers, another order by its name, or whatever the user says."""
+"""What a data set calls its expressions: FER2013's numbers, those of another data set, or whatever the user says."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -7,7 +7,7 @@ from fercli.errors import UsageError
 from fercli.labels import LABELS, label_from_name
 from fercli.preparation.rows import BadRow, parse_label, shown
 
-# The numbers of the classes, as the sets' own papers and files have them.
+# The numbers of the classes, as the papers and files of the data sets have them.
 ORDERS: dict[str, dict[str, str]] = {
     name: {str(number): word for number, word in enumerate(words.split(), first)}
     for name, first, words in (
@@ -23,10 +23,10 @@ ORDERS: dict[str, dict[str, str]] = {
 
 @dataclass(frozen=True)
 class Classes:
-    """How a source's texts become labels: `named` maps them to names, and names `left_out` have no label.
+    """How a source's texts become labels: `named` maps texts to names; the names in `left_out` have no label.
 
-    Without `named`, rows of a CSV have FER2013's numbers and nothing else. With it, as in folders always, the seven names and
-    their usual synonyms stand for themselves, too.
+    Without `named`, rows of a CSV must have FER2013's numbers. With it, and in folders always, the seven names and their usual
+    synonyms are understood as well.
     """
 
     named: Mapping[str, str] = field(default_factory=dict)
@@ -34,9 +34,9 @@ class Classes:
 
     @classmethod
     def parse(cls, classes: str | None, leave_out: Iterable[str] = ()) -> "Classes":
-        """Return what two options say: `rafdb`, or `1=surprise,2=fear`; and names, or several with commas between.
+        """Return what the options `--classes`, `rafdb` or `1=surprise,2=fear`, and `--leave-out`, names or lists of them, say.
 
-        Raises UsageError for an order that is not known, and for a name that is none of the seven and is not left out.
+        Raises UsageError for an unknown data set, and for a name that is not one of the seven and is not left out.
         """
         left_out = frozenset(_canonical(name) for names in leave_out for name in names.split(",") if name.strip())
         if not classes:
@@ -47,12 +47,12 @@ class Classes:
         for name in named.values():
             if name not in LABELS and name not in left_out:
                 raise UsageError(
-                    f"--classes has {name}, which is none of {', '.join(LABELS)}; name one of these, or add --leave-out {name}."
+                    f"--classes has {name}, which is not one of {', '.join(LABELS)}; use one of these, or add --leave-out {name}."
                 )
         return cls(named, left_out)
 
     def of_row(self, text: str) -> int | None:
-        """Return the label that a cell of a CSV stands for, None if it is left out; BadRow if it stands for none."""
+        """Return the label that a cell of a CSV stands for, None if it is left out; BadRow if it is not understood."""
         if self.named:
             return self._label(text, f"emotion is {shown(text)}")
         key = text.strip(" ")
@@ -61,8 +61,8 @@ class Classes:
         return parse_label(text)
 
     def of_folder(self, name: str) -> int | None:
-        """Return the label that a folder's name stands for, None if it is left out; BadRow if it stands for none."""
-        return self._label(name, "it is no expression")
+        """Return the label that a folder's name stands for, None if it is left out; BadRow if it is not understood."""
+        return self._label(name, "it is not an expression")
 
     def _label(self, text: str, what: str) -> int | None:
         key = text.strip().lower()
@@ -70,21 +70,21 @@ class Classes:
         if name in self.left_out or key in self.left_out:
             return None
         if name not in LABELS:
-            raise BadRow(f"{what}, none of those named, nor of {', '.join(LABELS)}")
+            raise BadRow(f"{what}, neither one of those named nor one of {', '.join(LABELS)}")
         return LABELS.index(name)
 
 
 def _order(name: str) -> dict[str, str]:
     order = ORDERS.get(name.strip().lower().replace("-", "").replace("_", ""))
     if order is None:
-        raise UsageError(f"--classes {name} is no order that is known; name one of {', '.join(ORDERS)}, or say 1=surprise,2=fear.")
+        raise UsageError(f"--classes {name} is not known; name one of {', '.join(ORDERS)}, or write pairs: 1=surprise,2=fear.")
     return order
 
 
 def _pair(item: str) -> tuple[str, str]:
     key, equals, name = item.partition("=")
     if not (key.strip() and equals and name.strip()):
-        raise UsageError(f"--classes has {item!r}, which is not like 1=surprise; part several by commas.")
+        raise UsageError(f"--classes has {item!r}, which is not like 1=surprise; separate several by commas.")
     return key.strip().lower(), _canonical(name)
 
 

@@ -1,4 +1,4 @@
-"""Faces on their way into a data set: the good ones of a source, gathered one by one, and what was not taken."""
+"""Faces on their way into a data set: the good ones of a source, collected one by one, and the rejects."""
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -15,9 +15,9 @@ _CHUNK_ROWS = 64  # 0.5 MB of text: the vectorised parser stays in the cache
 
 @dataclass(frozen=True)
 class RejectedRow:
-    """A row, or an image file, that cannot be used: where it stands, a code, and why.
+    """A row or image file that cannot be used: its place, a code and the reason.
 
-    The code is `bad_row` for a row, and one of `errors.REJECT_CODES` for an image.
+    The code is `bad_row` for a row, one of `errors.REJECT_CODES` for an image.
     """
 
     place: str
@@ -27,7 +27,7 @@ class RejectedRow:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What is known of an image beside its pixels: its position in the source from 0, its label, and whose face it is, if told."""
+    """What is known of an image besides its pixels: its position in the source, from 0, its label, split and, if known, person."""
 
     number: int
     label: int
@@ -37,11 +37,11 @@ class Row:
 
 @dataclass
 class Faces:
-    """The good rows of a source, in its order, and what was not taken.
+    """The good rows of a source, in its order, and what was rejected or left out.
 
-    `pixels` (N,48,48) uint8, `labels` (N,) uint8, `splits` (N,) names, `rows` (N,) position among all rows of the source, good
-    or bad, `persons` (N,) whatever tells them apart, or nothing. `names` are the files behind all rows, for images; `left_out`
-    counts the rows of classes that were not wanted, by their texts.
+    `pixels` (N,48,48) uint8, `labels` (N,) uint8, `splits` (N,) names, `rows` (N,) positions among all rows of the source, good or
+    bad, `persons` (N,) any text that tells persons apart, or empty, `votes` (N, len(VOTES)) uint8 or None. `names` are the files
+    behind all rows, if these are images; `left_out` counts the rows of classes left out, by their texts.
     """
 
     pixels: NDArray[np.uint8]
@@ -60,13 +60,13 @@ class Faces:
         return len(self.labels) + len(self.rejected) + self.left_out.total()
 
     def take(self, keep: NDArray[np.bool_]) -> "Faces":
-        """Return the faces of a mask (N,)."""
+        """Return the faces that the mask `keep` (N,) selects."""
         arrays = {name: getattr(self, name) for name in ("pixels", "labels", "splits", "rows", "persons", "votes")}
         return replace(self, **{name: array[keep] for name, array in arrays.items() if array is not None})
 
 
 class Collector:
-    """Gathers rows one by one and parses their pixels by the chunk."""
+    """Collects rows one by one and parses their pixels in chunks."""
 
     def __init__(self) -> None:
         self._chunks: list[NDArray[np.uint8]] = []
@@ -77,26 +77,26 @@ class Collector:
 
     @property
     def rejects(self) -> int:
-        """How many rows were rejected so far."""
+        """How many rows have been rejected so far."""
         return len(self._rejected)
 
     def add_row(self, pixels: str, row: Row, place: str) -> None:
-        """Take a row's pixels as text, which is parsed later; what is bad of it is rejected by its place."""
+        """Add a row with its pixels as text, which is parsed later; if that fails, the row is rejected as the one at `place`."""
         self._pending.append((pixels, row, place))
         if len(self._pending) == _CHUNK_ROWS:
             self._flush()
 
     def add_image(self, pixels: NDArray[np.uint8], row: Row) -> None:
-        """Take a face (48,48)."""
+        """Add a face (48,48)."""
         self._chunks.append(pixels.reshape(1, -1))
         self._rows.append(row)
 
     def reject(self, number: int, place: str, reason: str, code: str = "bad_row") -> None:
-        """Note that a row cannot be used."""
+        """Add a row that cannot be used."""
         self._rejected.append((number, RejectedRow(place, code, reason)))
 
     def faces(self) -> Faces:
-        """Return all of them."""
+        """Return everything that was added."""
         self._flush()
         pixels = np.concatenate(self._chunks) if self._chunks else np.empty((0, SIDE * SIDE), np.uint8)
         return Faces(

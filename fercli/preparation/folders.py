@@ -31,7 +31,7 @@ _SPLITS = {
 
 
 class _Meaning(NamedTuple):
-    """What the folders that an image stands in say of it; `expression` is the folder that tells it, if any does."""
+    """What the folders around an image say about it; `expression` is the folder named after one, if there is any."""
 
     split: str
     expression: str | None
@@ -47,11 +47,11 @@ def read_images(
     person: str | None,
     on_row: Callable[[int], None],
 ) -> Faces:
-    """Read the `images` in `source`, each by its place there: in folders for expressions and, in any order, splits and persons.
+    """Read the `images` in `source`: pairs of a place in folders for expressions, splits and persons, in any order, and a path.
 
-    `left` is what is not read, with the reason why. Without splits every image has `NO_SPLIT`. `person` is a pattern of file names
-    that tells whose face it is; without it, the folders do that stand for nothing else. Raises FercliError for a folder that
-    stands for no expression, or for no split where others do; UsageError for a pattern that is none.
+    `left` has the places that are not read, with reasons. Without splits, every image has `NO_SPLIT`. `person` is a regular
+    expression for file names that finds whose face it is; without it, folders that mean nothing else stand for persons. Raises
+    FercliError for a folder that stands for no expression, or for no split where others do; UsageError for a bad expression.
     """
     names = [readable(Path(place)) for place, _ in images]
     meanings = _meanings(source, [place.parent.parts for place, _ in images], classes)
@@ -60,7 +60,7 @@ def read_images(
     for number, ((_, path), name, meaning) in enumerate(zip(images, names, meanings, strict=True)):
         on_row(number)
         if meaning.expression is None:
-            collector.reject(number, shown_name(Path(name)), "it stands in no folder of an expression")
+            collector.reject(number, shown_name(Path(name)), "it is not in a folder of an expression")
         elif meaning.label is None:
             collector.left_out[meaning.expression.strip().lower()] += 1
         else:
@@ -104,22 +104,22 @@ def _meanings(source: Path, folders: Sequence[tuple[str, ...]], classes: Classes
         if meaning.expression is None and meaning.others:
             name = shown_name(Path(meaning.others[-1]))
             raise FercliError(
-                f"{place} is no expression; leave it out with --leave-out {name}, say what all are with --classes (such as rafdb "
-                f"or 1=surprise,2=fear), name it {', '.join(LABELS)}, or move it away."
+                f"{place} is not an expression; leave it out with --leave-out {name}, say what folders are with --classes (rafdb, "
+                f"or 1=surprise,2=fear), rename it to one of {', '.join(LABELS)}, or move it elsewhere."
             )
         if splits and meaning.split == NO_SPLIT and meaning.expression is not None:
-            raise FercliError(f"{place} is in no split, and others are; name it train, validation or test, or move it away.")
+            raise FercliError(f"{place} is in no split, but others are; move it to train, validation or test.")
     return meanings
 
 
 def _persons(names: Sequence[str], meanings: Sequence[_Meaning], pattern: str | None) -> list[str]:
     if pattern is None:
         persons = ["/".join(meaning.others) for meaning in meanings]
-        return persons if len(set(persons)) > 1 else [""] * len(persons)  # a folder around everything tells nobody apart
+        return persons if len(set(persons)) > 1 else [""] * len(persons)  # a folder around everything tells no persons apart
     try:
         found = [re.search(pattern, name) for name in names]
     except re.error as error:
-        raise UsageError(f"--person {pattern} is no pattern ({error}); give one such as '^S[0-9]+'.") from error
+        raise UsageError(f"--person {pattern} is not a regular expression ({error}); write one such as '^S[0-9]+'.") from error
     if not any(found):
-        raise UsageError(f"--person {pattern} is in no file's name, such as {names[0] if names else ''}; give another pattern.")
+        raise UsageError(f"--person {pattern} matches no file name, such as {names[0] if names else ''}; write another.")
     return [match.group() if match else name for match, name in zip(found, names, strict=True)]

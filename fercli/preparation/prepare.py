@@ -1,14 +1,9 @@
-"""Faces to a data set: duplicates and leaks marked, flips added, the mean and the HOG features computed."""
+"""Makes a data set of faces: draws splits, marks duplicates and leaks, adds flips, computes the mean and the HOG features."""
 
-import contextlib
 import hashlib
-import multiprocessing
-import os
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,15 +15,15 @@ from fercli.dataset import SPLITS, Dataset, Split
 from fercli.errors import FercliError
 from fercli.files import Kind, kind_of
 from fercli.labels import LABELS
-from fercli.models.registry import HOG_LENGTH, SIDE
+from fercli.models.registry import SIDE
 from fercli.preparation.classes import Classes
 from fercli.preparation.faces import NO_SPLIT, Faces, RejectedRow
+from fercli.preparation.features import with_hog
 from fercli.preparation.sources import REJECT_SHARE, read_faces
 from fercli.preparation.splits import draw
 from fercli.preparation.votes import votes_of
 
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}  # of a source without splits
-_HOG_CHUNK = 500
 OnProgress = Callable[[str, int, int | None], None]  # stage, done, total (None: not known yet)
 
 
@@ -44,9 +39,9 @@ class Duplicates:
 
 @dataclass(frozen=True)
 class Drawn:
-    """How the splits were drawn that the source does not have: the `shares`, from 0 to 1, of which images, by which seed.
+    """How splits were drawn: the `shares`, 0 to 1, of which images (`of` is `all` or `train`), with which seed.
 
-    `by` is what was kept whole or even, `person` or `class`.
+    `by` is `person` if each person's images stayed in one split, `class` if each split has the same share of each class.
     """
 
     shares: dict[str, float]
@@ -59,7 +54,8 @@ class Drawn:
 class Preparation:
     """The data set and what was found on the way.
 
-    `counts` are images by split and label, without flips; `left_out` are rows of classes that were not wanted, by their texts.
+    `counts` are images by split and label, without flips; `dropped` is how many leaked training images were dropped; `left_out`
+    counts the rows of classes left out, by their texts.
     """
 
     dataset: Dataset
@@ -89,19 +85,19 @@ def prepare(
 ) -> Preparation:
     """Read `source` and make the data set that training and evaluation share.
 
-    `ferplus` names FER+'s file, whose votes are added. `flips` doubles the training images by their mirror images.
-    `drop_leaked` leaves out of training what is pixel-identical to a validation or test image, so that those stay whole and
-    comparable. `classes` says what the source calls its expressions, if not as FER2013 does, and which to leave out.
+    `ferplus` names FER+'s file, whose votes are added. `flips` doubles the training images by mirroring them. `drop_leaked` drops
+    training images that are pixel-identical to a validation or test image, so that those splits stay whole and comparable.
+    `classes` says what the source calls its expressions, if not as FER2013 does, and which to leave out.
 
-    `split` has the shares, 0 to 1, of train, validation and test, and draws them anew; a source without splits has `SHARES` of
-    them. A missing validation split alone is drawn from the training images: `validation_share` of each class. Both follow from
-    `seed`, and put no person into two splits, where a column or folder, or what `person` names, tells whose a face is; see
-    `sources.read_faces`. A source without training images makes a set to evaluate on.
+    `split` has the shares, 0 to 1, of train, validation and test, to draw them anew; a source without splits is drawn by `SHARES`.
+    If only validation is missing, `validation_share` of each class is taken from the training images. What is drawn follows from
+    `seed`, and puts no person into two splits if a column, folder or `person` tells whose face it is; see `sources.read_faces`. A
+    source without training images makes a set to evaluate on only.
 
     HOG is computed in so many `processes`; with more than one, a calling script needs `if __name__ == "__main__"`.
-    `on_progress` receives a stage's name, the work done and its total.
+    `on_progress` receives a stage's name, the work done and its total, None if that is not known yet.
 
-    Raises FercliError for a source that cannot be used, for any reject if `strict`, and for over 1 % of rejects.
+    Raises FercliError for a source that cannot be used, for any reject if `strict`, and for more than 1 % of rejects.
     """
     with ThreadPoolExecutor(1) as hasher:  # hashing lets go of Python's lock: it costs no time beside the reading
         source_digest = hasher.submit(_file_digest, source)
@@ -120,7 +116,7 @@ def prepare(
     if len(splits["train"]):
         mean = splits["train"].pixels.mean(axis=0, dtype=np.float64).astype(np.float32)
     if hog:
-        splits = _with_hog(splits, processes, on_progress)
+        splits = with_hog(splits, processes, lambda done, total: on_progress("HOG", done, total))
     meta: dict[str, Any] = {
         "source": source.name,
         "source_sha256": source_digest.result(),
@@ -148,11 +144,11 @@ def _refuse_rejects(faces: Faces, source: Path, *, strict: bool) -> None:
         allowed = "--strict allows none" if strict else f"at most {REJECT_SHARE:.0%} may be bad"
         raise FercliError(
             f"{source}: {bad} of {total} rows are bad, and {allowed}. The first:\n{first}\n"
-            "Mend or get the file again; where its words are others than FER2013's, name classes with --classes, leave some out "
-            "with --leave-out, and draw splits with --split 80/10/10."
+            "Correct the file or download it again; if its words differ from FER2013's, name its classes with --classes, leave "
+            "some out with --leave-out, and draw splits with --split 80/10/10."
         )
     if not len(faces.labels):
-        raise FercliError(f"{source} holds no images at all.")
+        raise FercliError(f"{source} holds no images; name another source.")
 
 
 def _draw(faces: Faces, split: Mapping[str, float] | None, validation_share: float, seed: int) -> Drawn | None:
@@ -173,7 +169,7 @@ def _draw(faces: Faces, split: Mapping[str, float] | None, validation_share: flo
 
 
 def _refuse_missing_splits(faces: Faces, source: Path) -> None:
-    """Raise FercliError for training images that nothing could be chosen or judged by; a set without them is evaluated on."""
+    """Raise FercliError for training images without validation or test images; a set without training images needs neither."""
     missing = [name for name in SPLITS[1:] if not (faces.splits == name).any()]
     if missing and (faces.splits == "train").any():
         raise FercliError(
@@ -220,61 +216,8 @@ def _with_flips(split: Split) -> Split:
     )
 
 
-def _with_hog(splits: dict[str, Split], processes: int, on_progress: OnProgress) -> dict[str, Split]:
-    from fercli.models.hog import hog_features  # scikit-image takes a second to import; --no-hog does not need it
-
-    total = sum(len(split) for split in splits.values())
-    done = 0
-    result = {}
-    with _mapper(processes if total > _HOG_CHUNK else 1) as run:
-        for name, split in splits.items():
-            features = np.empty((len(split), HOG_LENGTH), np.float32)
-            starts = range(0, len(split), _HOG_CHUNK)
-            chunks = (split.pixels[start : start + _HOG_CHUNK] for start in starts)
-            for start, part in zip(starts, run(hog_features, chunks), strict=True):
-                features[start : start + _HOG_CHUNK] = part
-                done += len(part)
-                on_progress("HOG", done, total)
-            result[name] = replace(split, hog=features)
-    return result
-
-
-@contextlib.contextmanager
-def _mapper(processes: int) -> Iterator[Callable[..., Iterable[Any]]]:
-    """Yield a `map` that works in this process, or in several; either keeps the order."""
-    if processes == 1:
-        yield map
-        return
-    # Spawned, not forked: TensorFlow's threads, if the caller has it loaded, do not survive a fork.
-    spawned = multiprocessing.get_context("spawn")
-    try:
-        pool = ProcessPoolExecutor(processes, mp_context=spawned, initializer=_end_with_parent)
-    except OSError:  # processes speak through shared memory, which not every machine gives
-        yield map
-        return
-    try:
-        yield pool.map
-    except BrokenProcessPool as error:
-        raise FercliError(
-            "A process that computed HOG features was ended, as for want of memory; close other programs, or add --no-hog."
-        ) from error
-    finally:
-        pool.shutdown(cancel_futures=True)  # a stop does not wait for chunks that nobody will read
-
-
-def _end_with_parent() -> None:
-    """Let a process of ours end when the one that began it does, however that ends: else it would wait for work for ever."""
-
-    def end() -> None:
-        if parent := multiprocessing.parent_process():
-            parent.join()
-        os._exit(1)
-
-    threading.Thread(target=end, daemon=True).start()
-
-
 def _file_digest(path: Path) -> str | None:
-    """Return a file's SHA-256; None for a folder, and for what cannot be read, which the reader reports."""
+    """Return a file's SHA-256; None for anything else, which the reader deals with."""
     if kind_of(path) is not Kind.FILE:
         return None
     with path.open("rb") as handle:

@@ -1,4 +1,4 @@
-"""The grammar of a FER2013 row: `emotion` 0 to 6, `pixels` 2304 numbers from 0 to 255, `Usage` one of three words."""
+"""The grammar of a FER2013 row: `emotion`, 0 to 6; `pixels`, 2304 numbers from 0 to 255; `Usage`, one of three words."""
 
 import re
 from collections.abc import Sequence
@@ -53,9 +53,9 @@ def parse_pixels(text: str) -> NDArray[np.uint8]:
 
 
 def parse_pixel_rows(texts: Sequence[str]) -> NDArray[np.uint8] | None:
-    """Return the pixels (N,2304) of rows at once, some 50 times as fast as one by one, or None unless all are plainly good.
+    """Return the pixels (N,2304) of rows at once, some 50 times as fast as one by one; None unless all are plainly good.
 
-    Plainly good: numbers of one to three digits parted by single spaces. For None, ask `parse_pixels` row by row.
+    Plainly good are numbers of one to three digits, separated by single spaces. After None, call `parse_pixels` for each row.
     """
     joined = " ".join(texts)
     if not joined.isascii():
@@ -66,7 +66,7 @@ def parse_pixel_rows(texts: Sequence[str]) -> NDArray[np.uint8] | None:
         return None
     row_ends = np.cumsum([len(text) + 1 for text in texts]) - 1
     lengths = np.diff(ends, prepend=-1) - 1
-    digits = data - np.uint8(ord("0"))  # wraps: what is no digit becomes over 9
+    digits = data - np.uint8(ord("0"))  # wraps: anything but a digit becomes more than 9
     if (
         not np.array_equal(ends[PIXELS - 1 :: PIXELS], row_ends)
         or lengths.min() < 1
@@ -83,5 +83,5 @@ def parse_pixel_rows(texts: Sequence[str]) -> NDArray[np.uint8] | None:
 
 
 def shown(text: str) -> str:
-    """Return a cell as a message quotes it: its beginning, on one line."""
+    """Return a cell as messages quote it: its beginning, on one line."""
     return repr(text if len(text) <= 20 else text[:20] + "…")

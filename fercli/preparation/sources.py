@@ -1,4 +1,4 @@
-"""Where faces come from: the FER2013 CSV and those like it, or folders of images; every bad row or file is listed."""
+"""Where faces come from: FER2013's CSV and others like it, or folders of images; every bad row or file is listed."""
 
 import csv
 import os
@@ -30,18 +30,18 @@ def read_faces(
 ) -> Faces:
     """Read a CSV, an archive with one, or a folder of images, which may be zipped; `on_row` receives the number of rows done.
 
-    `person` names the column that tells whose face it is, or is a pattern of file names that does; without it, columns called
-    person, subject and the like do, and folders beside those of splits and classes. Without `splits` a CSV's column Usage is not
-    looked at.
+    Whose face it is follows from `person`, a column's name or a regular expression for file names; without it, from columns called
+    person, subject and the like, and from folders that are neither splits nor classes. Without `splits`, a CSV's column Usage is
+    ignored.
 
-    Raises UsageError if `source` or the column is missing, FercliError if it is none of these or is broken as a whole.
+    Raises UsageError if `source` or the column is missing, FercliError if the source is something else or broken as a whole.
     """
     kind = kind_of(source)
     classes = classes or Classes()
     if kind is Kind.FOLDER:
         return _read_folder(source, classes, person, on_row)
     if kind is not Kind.FILE:
-        raise UsageError(f"{source} does not exist; give FER2013's CSV, an archive that holds it, or a folder of images.")
+        raise UsageError(f"{source} does not exist; name FER2013's CSV, an archive that holds it, or a folder of images.")
     with packed_images(source) as packed:
         if packed:
             return read_images(source, [(path, path) for path in packed], [], classes, person, on_row)
@@ -52,10 +52,10 @@ def _read_folder(source: Path, classes: Classes, person: str | None, on_row: Cal
     walk = Walk([source])
     paths = list(walk)
     left = [(path.relative_to(source), reason) for path, reason in walk.unreadable]
-    left += [(path.relative_to(source), f"it holds {COPIES}, as folders of annotated copies do") for path in walk.copies]
+    left += [(path.relative_to(source), f"it holds {COPIES}, so it is a folder of annotated copies") for path in walk.copies]
     for path in walk.second_names:  # of an image: it is one of the set under each name, and leaks if these are in two splits
         if kind_of(path) is Kind.FOLDER:
-            left.append((path.relative_to(source), "it leads to a folder that was read before"))
+            left.append((path.relative_to(source), "it leads to a folder that was already read"))
         else:
             paths.append(path)
     images = sorted(((path.relative_to(source), path) for path in paths), key=lambda item: [*map(os.fsencode, item[0].parts)])
@@ -67,7 +67,6 @@ def _read_csv(source: Path, classes: Classes, person: str | None, on_row: Callab
     reader = csv.reader(lines, strict=True)  # without strict, a stray quote swallows the rows behind it
     collector = Collector()
     number = -1
-    place = ""
     try:
         columns = _columns(next(reader, []), source)
         whose = _person_column(columns, person, source)
@@ -79,35 +78,36 @@ def _read_csv(source: Path, classes: Classes, person: str | None, on_row: Callab
             if number % _EVERY == 0:
                 on_row(number)
             if collector.rejects > REJECT_SHARE * LINES_LIMIT:
-                break  # it will be refused, and they would fill the memory
-            if len(cells) != len(columns):
-                collector.reject(number, place, f"it has {len(cells)} columns, not {len(columns)}")
-                continue
-            values = dict(zip(columns, cells, strict=True))
+                break  # the source will be refused, and more rejects would fill the memory
             try:
-                label = classes.of_row(values["emotion"])
-                split = parse_usage(values["usage"]) if splits and "usage" in values else NO_SPLIT
+                if len(cells) != len(columns):
+                    raise BadRow(f"it has {len(cells)} columns, not {len(columns)}")
+                values = dict(zip(columns, cells, strict=True))
+                row = _row(values, number, classes, whose, splits=splits)
+                if row is None:
+                    collector.left_out[values["emotion"].strip().lower()] += 1
+                    continue
+                if not lines.complete and columns[-1] == "pixels":  # only here can a file cut within its last number look whole
+                    raise BadRow("the file ends here without a line end, so the last pixel may be cut off; add one if it is whole")
             except BadRow as error:
                 collector.reject(number, place, str(error))
-                continue
-            if label is None:
-                collector.left_out[values["emotion"].strip().lower()] += 1
-                continue
-            if not lines.complete and columns[-1] == "pixels":
-                # Only here can a file cut within its last number still look whole.
-                collector.reject(
-                    number, place, "the file ends here without a line end, so the last pixel may be cut; add one if it is whole"
-                )
-                continue
-            collector.add_row(values["pixels"], Row(number, label, split, values[whose].strip() if whose else ""), place)
+            else:
+                collector.add_row(values["pixels"], row, place)
     except csv.Error as error:
         raise FercliError(
-            f"{source}, line {reader.line_num}: this is not CSV ({error}); mend the line or get the file again."
+            f"{source}, line {reader.line_num}: this is not CSV ({error}); correct the line or download the file again."
         ) from error
     if number < 0:
-        raise FercliError(f"{source} is not a FER2013 CSV: it has no rows; see that it is whole.")
+        raise FercliError(f"{source} is not a FER2013 CSV: it has no rows; check that it is whole.")
     on_row(number + 1)
     return collector.faces()
+
+
+def _row(values: dict[str, str], number: int, classes: Classes, whose: str | None, *, splits: bool) -> Row | None:
+    """Return what the cells of a row say besides its pixels, None if its class is left out; BadRow if they are not understood."""
+    label = classes.of_row(values["emotion"])
+    split = parse_usage(values["usage"]) if splits and "usage" in values else NO_SPLIT
+    return None if label is None else Row(number, label, split, values[whose].strip() if whose else "")
 
 
 def _columns(header: list[str], source: Path) -> list[str]:
@@ -117,8 +117,8 @@ def _columns(header: list[str], source: Path) -> list[str]:
     if missing:
         found = ",".join(header)[:60]
         raise FercliError(
-            f"{source} is not a FER2013 CSV: its first line must name the columns emotion and pixels, and may name Usage, "
-            f"and {', '.join(missing)} is not there once; it reads {found!r}."
+            f"{source} is not a FER2013 CSV: its first line must name the columns emotion and pixels once each, and Usage at most "
+            f"once; see {', '.join(missing)} in {found!r}."
         )
     return columns
 

@@ -1,4 +1,4 @@
-"""Training, validation and test images, drawn where the source does not part them."""
+"""Training, validation and test images, drawn where the source does not separate them."""
 
 from collections.abc import Mapping
 
@@ -9,17 +9,17 @@ from fercli.errors import UsageError
 
 
 def parse_shares(text: str) -> dict[str, float]:
-    """Return the shares, which sum to 1, that a text such as `80/10/10` gives to train, validation and test.
+    """Return the shares of train, validation and test, 0 to 1, from a text such as `80/10/10`.
 
-    Raises UsageError for other texts, and for training images without any to validate or test with.
+    Raises UsageError for other texts, and for training images without validation or test images.
     """
     parts = text.split("/")
     good = len(parts) == 3 and all(part.strip().isascii() and part.strip().isdigit() for part in parts)
     shares = [int(part) for part in parts] if good else []
     if sum(shares) != 100 or (shares[0] and not all(shares)):
         raise UsageError(
-            f"--split {text} is not like 80/10/10: per cent for train, validation and test, 100 together; 0/0/100 is for a set "
-            "that is only evaluated on."
+            f"--split {text} is not like 80/10/10: percentages for train, validation and test that sum to 100; 0/0/100 makes a set "
+            "to evaluate on only."
         )
     return {name: share / 100 for name, share in zip(("train", "validation", "test"), shares, strict=True)}
 
@@ -27,10 +27,10 @@ def parse_shares(text: str) -> dict[str, float]:
 def draw(
     labels: NDArray[np.uint8], persons: NDArray[np.str_], shares: Mapping[str, float], generator: np.random.Generator
 ) -> NDArray[np.str_]:
-    """Return the split (N,) of each image, drawn so that each split has its share of each class.
+    """Return the split (N,) of each image, drawn so that each split has its share of each class; `labels` are (N,).
 
-    Where `persons` (N,) tells some apart, each person's images go to one split, and the shares are those of all images, as nearly
-    as that allows. So that no split is empty, each has one person at least.
+    If `persons` (N,) differ, each person's images go to one split, and the shares are those of all images, as nearly as that
+    allows. Each split then has at least one person, as long as there are enough.
     """
     shares = {name: share for name, share in shares.items() if share}
     if len(set(persons.tolist())) > 1:
@@ -47,7 +47,7 @@ def draw(
 
 
 def _evenly(count: int, share: float) -> NDArray[np.bool_]:
-    """Return a mask (count,) that chooses the share, evenly along the way."""
+    """Return a mask (count,) that selects the share, evenly spread."""
     steps = np.floor(np.round(np.arange(count + 1) * share, 9) + 0.5)
     chosen: NDArray[np.bool_] = np.diff(steps) > 0
     return chosen

@@ -1,6 +1,6 @@
-"""What stands in a tar archive, read by a reader of our own, since an archive may come from anywhere.
+"""The files in a tar archive, by a reader of our own, since an archive may come from anywhere.
 
-Python's `tarfile` believes headers: it reads a long name of gigabytes into memory, goes back for a size below zero, and recurses.
+Python's `tarfile` trusts headers: it reads a long name of gigabytes into memory, goes backwards for a negative size, and recurses.
 Here nothing is kept but names, and whatever a header says, the reader goes forward. Formats: ustar, GNU and pax (POSIX.1-2001).
 """
 
@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import IO
 
 BLOCK = 512
-_EXTENDED_LIMIT = 1 << 16  # of an entry that holds a name, or the like; paths have at most 4,096 bytes
+_EXTENDED_LIMIT = 1 << 16  # bytes of an entry that holds a name or the like; paths have at most 4,096
 _ENTRIES = 200_000
-_FILE, _LONG_NAME, _EXTENDED, _PASSED_OVER = b"0\x007", b"L", b"x", b"Kg"  # kinds of entries; of the last, headers about others
-_WITHOUT_DATA = b"123456"  # links, devices, folders and pipes: their size, if they have one, is not of what follows
+_FILE, _LONG_NAME, _EXTENDED, _SKIPPED = b"0\x007", b"L", b"x", b"Kg"  # kinds of entries; the last are headers about other things
+_WITHOUT_DATA = b"123456"  # links, devices, folders and pipes: whatever size they state, no data follows
 _SPARSE = "it holds a sparse file, which fercli does not read"
 
 
 class BadTar(Exception):
-    """The archive is not what it says; the message says how."""
+    """The archive is broken or not supported; the message says how."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ def members(archive: IO[bytes], limit: int) -> Iterator[Member]:
             if not archive.read(1):
                 raise BadTar("it ends within a file")
         header = archive.read(BLOCK)
-        if not header.strip(b"\0"):  # the end; some writers leave it away
+        if not header.strip(b"\0"):  # the end; some writers omit it
             return
         declared = _header_size(header)
         place += BLOCK
         kind = header[156:157]
         if kind == b"S":
             raise BadTar(_SPARSE)
-        if kind in _LONG_NAME + _EXTENDED + _PASSED_OVER:
+        if kind in _LONG_NAME + _EXTENDED + _SKIPPED:
             if declared > _EXTENDED_LIMIT:
                 raise BadTar(f"it has a name, or other header, of {declared:,} bytes")
             data = _exactly(archive, declared)
@@ -67,18 +67,18 @@ def members(archive: IO[bytes], limit: int) -> Iterator[Member]:
                 place += _in_blocks(length)
             name, size = b"", None
         if place > limit:
-            raise BadTar(f"it unpacks to over {limit >> 20} MiB")
-    raise BadTar(f"it has over {_ENTRIES:,} entries")
+            raise BadTar(f"it unpacks to more than {limit >> 20} MiB")
+    raise BadTar(f"it has more than {_ENTRIES:,} entries")
 
 
 def opened(archive: IO[bytes], member: Member) -> IO[bytes]:
-    """Return the file's bytes as a stream; EOFError, when it is read, where the archive ends before."""
+    """Return the file's bytes as a stream; reading raises EOFError if the archive ends before the file does."""
     archive.seek(member.start)
     return io.BufferedReader(_Part(archive, member.size))
 
 
 class _Part(io.RawIOBase):
-    """The next bytes of a stream, so many of them."""
+    """The next `size` bytes of a stream."""
 
     def __init__(self, stream: IO[bytes], size: int) -> None:
         super().__init__()
@@ -105,8 +105,8 @@ def _header_size(header: bytes) -> int:
     field = header[124:136]
     if not field[0] & 0x80:
         return _octal(field)
-    if field[0] != 0x80:  # GNU: a number to the base of 256; of other first bytes it is below zero, or beyond all limits
-        raise BadTar("a file has a size that none can have")
+    if field[0] != 0x80:  # GNU: a number in base 256; with any other first byte it is negative, or beyond all limits
+        raise BadTar("the size of a file is impossible")
     return int.from_bytes(field[1:])
 
 

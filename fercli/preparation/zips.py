@@ -18,10 +18,10 @@ SIZE_LIMIT = 1 << 36  # bytes of all images, unpacked: 64 GiB
 
 
 class PackedPath(PosixPath):
-    """An image in an archive, by its name there; reading and asking raise OSError, as for a file."""
+    """An image in an archive, by its name there; reading it raises OSError, as for a file."""
 
     def stat(self, *, follow_symlinks: bool = True) -> os.stat_result:
-        """Return kind and size."""
+        """Return the kind and size."""
         return os.stat_result((stat.S_IFREG | 0o444, 0, 0, 1, 0, 0, self._info.file_size, 0, 0, 0))
 
     def open(self, mode: str = "r", *_: Any, **__: Any) -> IO[Any]:  # type: ignore[override]
@@ -33,7 +33,7 @@ class PackedPath(PosixPath):
 
     @classmethod
     def of(cls, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> "PackedPath":
-        """Return the path of an archive's member, as its name has it; some programs part folders by a backslash."""
+        """Return the path of an archive's member, by its name there; some programs separate folders by backslashes."""
         path = cls(info.filename.replace("\\", "/"))
         path._archive, path._info = archive, info
         return path
@@ -44,14 +44,14 @@ class PackedPath(PosixPath):
 
 @contextlib.contextmanager
 def packed_images(source: Path) -> Iterator[list[PackedPath]]:
-    """Give the images that an archive holds, sorted by name; none if it is no zip, a broken one, or one with a single CSV.
+    """Yield the images in a zip archive, sorted by name; none if it is something else, broken, or has a single CSV.
 
-    Hidden files are left out, as in folders. Raises FercliError if all of them together are too large.
+    Hidden files are left out, as in folders. Raises FercliError if all images together are too large.
     """
     with contextlib.ExitStack() as stack:
         try:
             archive = stack.enter_context(zipfile.ZipFile(stack.enter_context(source.open("rb"))))
-        except Exception:  # whoever reads it as a CSV says what is wrong
+        except Exception:  # reading it as a CSV will say what is wrong
             yield []
             return
         members = [PackedPath.of(archive, info) for info in archive.infolist() if not info.is_dir()]
@@ -61,7 +61,7 @@ def packed_images(source: Path) -> Iterator[list[PackedPath]]:
             return
         images = sorted((path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES), key=os.fsencode)
         if sum(path.stat().st_size for path in images) > SIZE_LIMIT:
-            raise FercliError(f"{source} unpacks to over {SIZE_LIMIT >> 30} GiB; check it, unpack it and give the folder.")
+            raise FercliError(f"{source} unpacks to more than {SIZE_LIMIT >> 30} GiB; check it, unpack it and name the folder.")
         yield images
 
 

@@ -1,1 +1,1 @@
-"""What `train` does: a recipe and a data set to the weights of a network."""
+"""What `train` does: it makes the weights of a network from a recipe and a data set."""

@@ -1,4 +1,4 @@
-"""Random changes of training images, on the device and in any backend."""
+"""Random changes of training images, on the device and with any backend of Keras."""
 
 import math
 from typing import Any
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fercli.models.recipes import Augmentation
 
-# How coarse JPEG's luminance is at quality 50, by frequency down and across (ITU-T T.81, table K.1).
+# JPEG's quantisation table of luminance at quality 50, by frequency down and across (ITU-T T.81, table K.1).
 _COARSENESS = (
     *(16, 11, 10, 16, 24, 40, 51, 61),
     *(12, 12, 14, 19, 26, 58, 60, 55),
@@ -27,7 +27,7 @@ _ASPECT = 2.0  # an erased rectangle is at most so many times as long as it is w
 
 
 class Augment(keras.layers.Layer):  # type: ignore[misc]
-    """uint8 pixels (N,H,W) changed at random in training, and passed on otherwise; what comes into the image repeats its border."""
+    """Changes uint8 pixels (N,H,W) at random in training, and leaves them as they are otherwise; borders are repeated outwards."""
 
     def __init__(self, augmentation: Augmentation, **options: Any) -> None:
         super().__init__(dtype="float32", **options)
@@ -35,7 +35,7 @@ class Augment(keras.layers.Layer):  # type: ignore[misc]
         self._random = keras.random.SeedGenerator()
 
     def call(self, pixels: Any, training: bool | None = None) -> Any:
-        """Turn, scale, shift and mirror at once, then change the light, then what the camera and its file do to it, then erase."""
+        """Rotate, scale, shift and flip in one step, then change the light, sharpness, noise and JPEG quality, then erase."""
         if not training:
             return pixels
         images = ops.cast(pixels, "float32")
@@ -46,7 +46,7 @@ class Augment(keras.layers.Layer):  # type: ignore[misc]
         return keras.random.uniform((ops.shape(images)[0],), low, high, seed=self._random)
 
     def _draw_each(self, images: Any, bound: float) -> Any:
-        """Return a number from minus to plus `bound` for each image, that multiplies and adds to all of its pixels."""
+        """Return a number from minus to plus `bound` for each image (N,1,1), to multiply with or add to all of its pixels."""
         return ops.reshape(self._draw(images, -bound, bound), (-1, 1, 1))
 
     def _chosen(self, images: Any, share: float) -> Any:
@@ -62,7 +62,7 @@ class Augment(keras.layers.Layer):  # type: ignore[misc]
         unmoved = self._chosen(images, bounds.unmoved)
         angle, size = ops.where(unmoved, 0.0, angle), ops.where(unmoved, 1.0, size)
         across, down = (ops.where(unmoved, ops.round(shift), shift) for shift in (across, down))
-        # Where each pixel of the result comes from: about the centre, back from the shift, the mirror, the turn and the size.
+        # Where each pixel of the result comes from: about the centre, undo the shift, the flip, the rotation and the scale.
         a, b = ops.cos(angle) / size, ops.sin(angle) / size
         x, y = (width - 1) / 2, (height - 1) / 2
         rows = [
@@ -107,7 +107,7 @@ class Augment(keras.layers.Layer):  # type: ignore[misc]
         return images + ops.reshape(deviation, (-1, 1, 1)) * noise
 
     def _compress(self, images: Any) -> Any:
-        """Round the frequencies of each block of 8x8 as coarsely as JPEG would, at a random quality."""
+        """Quantise the frequencies of each block of 8x8 pixels as JPEG would, at a random quality."""
         if not self.augmentation.compressed:
             return images
         height, width = (side // _BLOCK for side in images.shape[1:])
@@ -142,7 +142,7 @@ def _both_ways(images: Any, rows: NDArray[np.float32], columns: NDArray[np.float
 
 
 def _binomial(side: int) -> NDArray[np.float32]:
-    """Return the matrix (side,side) that blurs with weights 1 2 1; the border is repeated."""
+    """Return the matrix (side,side) that blurs with weights 1 2 1, borders repeated."""
     matrix: NDArray[np.float64] = (2 * np.eye(side) + np.eye(side, k=1) + np.eye(side, k=-1)) / 4
     matrix[0, 0] = matrix[-1, -1] = 3 / 4
     return matrix.astype(np.float32)

@@ -13,18 +13,18 @@ from fercli.labels import LABELS
 
 
 def targets(split: Split, votes: float = 0.0, *, balanced: bool = False) -> NDArray[np.float32]:
-    """Return the probability (N,7) that each image should have for each label: its own label, mixed with a share of the crowd's.
+    """Return the target probabilities (N,7) of each image: its own label, of which a share `votes` goes to the crowd's votes.
 
-    Votes for anything but the labels do not count; an image without any other keeps its own label. If `balanced`, votes for a
-    class weigh as many times more as the split's labels are more often of it than its votes. UsageError without votes.
+    Votes for anything but the seven labels do not count; an image without any other votes keeps its own label. If `balanced`, the
+    votes are weighted so that each class is as frequent among them as among the labels. UsageError if the split has no votes.
     """
     own = np.eye(len(LABELS), dtype=np.float32)[split.labels]
     if not votes:
         return own
     if split.votes is None:
         raise UsageError(
-            "The targets are to have a share of the crowd's votes (FER+), and the data set has none; prepare it again with "
-            "--ferplus fer2013new.csv, or leave them out with --votes 0."
+            "The recipe uses the crowd's votes (FER+), and the data set has none; prepare it again with "
+            "--ferplus fer2013new.csv, or train without them: --votes 0."
         )
     crowd = _shares(split.votes[:, : len(LABELS)].astype(np.float32), own)
     if balanced:
@@ -44,16 +44,16 @@ def mixed(first: NDArray[np.float32], second: NDArray[np.float32], share: float)
 
 
 def balanced_weights(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return what each image (N,) counts so that all classes that there are count alike; the mean is 1."""
+    """Return the weight (N,) of each image with which all classes that occur count alike; the mean weight is 1."""
     counts = np.bincount(labels)
     weights: NDArray[np.float32] = (len(labels) / (np.count_nonzero(counts) * counts[labels])).astype(np.float32)
     return weights
 
 
 def class_mix(targets: NDArray[np.float32], smoothing: float, weights: NDArray[np.float32] | None = None) -> list[float]:
-    """Return the mean of what a network learns to answer: of targets (N,7) of which a share `smoothing` is spread evenly.
+    """Return the mean (7) of the targets (N,7) that a network is trained on, after label smoothing by the share `smoothing`.
 
-    `weights` (N,) are what the images count; without them, all count alike.
+    `weights` (N,) are those of the images in the loss; without them, all count alike.
     """
     mean = np.average(targets.astype(np.float64), axis=0, weights=weights)
     mix: list[float] = ((1 - smoothing) * mean + smoothing / len(mean)).round(6).tolist()
@@ -61,9 +61,9 @@ def class_mix(targets: NDArray[np.float32], smoothing: float, weights: NDArray[n
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
-    """The images of a split and their targets (N,7) in a given order, batch by batch, as the network takes them.
+    """The images of a split and their targets (N,7) in a given `order` of positions, batch by batch, as the network takes them.
 
-    `weights` (N,) are what the images count in the loss, if not all alike.
+    `weights` (N,) are those of the images in the loss; without them, all count alike.
     """
 
     def __init__(

@@ -9,7 +9,7 @@ import keras
 
 
 def device_names() -> list[str]:
-    """Return what there is to compute on, such as `gpu:0`: all visible graphics processors or, without any, the processor."""
+    """Return the devices to compute on, such as `gpu:0`: all visible GPUs or, if there is none, the CPU."""
     if keras.backend.backend() == "torch":  # has no keras.distribution (keras 3.15)
         gpus = [f"gpu:{number}" for number in range(sys.modules["torch"].cuda.device_count())]
         return gpus or ["cpu:0"]
@@ -18,10 +18,10 @@ def device_names() -> list[str]:
 
 
 class Devices:
-    """Some of `device_names`: a network built and trained `together` has each batch shared among them, gradients summed.
+    """Some of `device_names`: a network built and trained inside `together()` has each batch divided among them.
 
-    As many of them as divide `batch_size`, for backends share a batch only evenly: what is given to them must be so many images,
-    or a multiple of `number`. With TensorFlow and JAX; PyTorch trains on the first device alone.
+    Backends divide a batch only evenly, so these are as many devices as divide `batch_size`; their `number` must divide any other
+    batch, too. With TensorFlow and JAX; PyTorch trains on the first device alone.
     """
 
     def __init__(self, batch_size: int) -> None:
@@ -39,15 +39,15 @@ class Devices:
 
     @property
     def description(self) -> str:
-        """What computes, for people, such as `cpu, 2 cores` or `gpu:0, gpu:1`."""
+        """The devices, for people, such as `cpu, 2 cores` or `gpu:0, gpu:1`."""
         return f"cpu, {os.cpu_count()} cores" if self.names[0].startswith("cpu") else ", ".join(self.names)
 
     def together(self) -> AbstractContextManager[Any]:
-        """Return the block to build and train in."""
+        """Return the context to build and train in."""
         return self._strategy.scope() if self._strategy else nullcontext()
 
     def normalise_together(self, network: keras.Model) -> None:
-        """Let batches be normalised whole rather than each device's share alone, as JAX does by itself."""
+        """Make batch normalisation use the whole batch rather than each device's part of it; JAX does so by itself."""
         if self._strategy and keras.backend.backend() == "tensorflow":
             for layer in network.layers:
                 if isinstance(layer, keras.layers.BatchNormalization):

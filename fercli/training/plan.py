@@ -1,4 +1,4 @@
-"""A training before it begins: what can be refused without Keras, which takes seconds to load, is refused here."""
+"""A training before it begins: whatever can be checked without Keras, which takes seconds to load, is checked here."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,15 +16,16 @@ from fercli.training.teachers import teacher_from
 
 if TYPE_CHECKING:
     from fercli.training.trainer import Step, Trainer
-TEACHER_SHARE = 0.5  # of the targets, where teachers are named and no share
+
+TEACHER_SHARE = 0.5  # of the targets, where teachers are named without a share
 
 
 class Plan:
-    """The model `name`, the data set at `data`, the `folder` of the run, the recipe, the weights to `start` with, the `teachers`.
+    """What is to be trained: the model `name`, on the data set at `data`, in the `folder` of the run, from `start`, by `teachers`.
 
-    The recipe is the registry's or, to `resume`, the run's own, with `options` as `with_options` takes them. What `start` and
-    `teachers` name are runs, weights files, or shipped models. Raises UsageError for what is missing or does not go together, and
-    what `read_dataset`, `stored_recipe` and `teacher_from` raise.
+    The recipe is the registry's or, to `resume`, the run's own, with `options` as `with_options` takes them. `start` and `teachers`
+    name runs, weights files, or shipped models. Raises UsageError for what is missing or does not go together, and whatever
+    `read_dataset`, `stored_recipe` and `teacher_from` raise.
     """
 
     def __init__(
@@ -42,11 +43,11 @@ class Plan:
         self.model = find_model(name)
         self.folder = folder or RUNS / self.model.name
         if kind_of(self.folder) not in {Kind.FOLDER, Kind.MISSING}:
-            raise UsageError(f"{self.folder} is no folder; name another with --out.")
+            raise UsageError(f"{self.folder} is not a folder; name another with --out.")
         if resume and start:
-            raise UsageError("--resume goes on with the run's own weights; leave --start away.")
+            raise UsageError("--resume continues with the run's own weights; drop --start.")
         if resume and teachers:
-            raise UsageError("--resume goes on with what the run's own teachers said; leave --teacher away.")
+            raise UsageError("--resume continues with the predictions of the run's own teachers; drop --teacher.")
         self.dataset = read_dataset(data, hog=self.model.uses_hog, splits=("train", "validation"))
         self.start = [start_weights(path).path for path in start]
         self.teachers = [teacher_from(path) for path in teachers]
@@ -58,7 +59,7 @@ class Plan:
         refuse_backend()
 
     def trainer(self, on_step: "Callable[[Step], None]" = lambda _: None) -> "Trainer":
-        """Return what trains as planned, after each step of which `on_step` is called; errors as from `Trainer`."""
+        """Return what trains as planned and calls `on_step` after each step; errors as from `Trainer`."""
         from fercli.training.trainer import Trainer
 
         return Trainer(

@@ -1,4 +1,4 @@
-"""The files of a run: the checkpoint that it resumes from, the weights of its best epoch, its history, curves and metrics."""
+"""The files of a run: the checkpoint to resume from, the weights of the best epoch, history, learning curves and metrics."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -27,14 +27,14 @@ def refuse_other_run(folder: Path) -> None:
     """Raise UsageError if the folder holds a run."""
     names = (CHECKPOINT, RUN_WEIGHTS, RUN_HISTORY, CURVES, METRICS)
     if any(kind_of(folder / name) is not Kind.MISSING for name in names):
-        raise UsageError(f"{folder} holds a run already; add --resume to go on, --overwrite to start anew, or another --out.")
+        raise UsageError(f"{folder} holds a run already; add --resume to go on, --overwrite to start again, or another --out.")
 
 
 def read_to_resume(folder: Path) -> Checkpoint:
     """Return the checkpoint of the run in `folder`; UsageError if there is none, others as in `read_checkpoint`."""
     path = folder / CHECKPOINT
     if not path.exists():
-        raise UsageError(f"{path} does not exist, so there is nothing to resume; leave --resume away.")
+        raise UsageError(f"{path} does not exist, so there is nothing to resume; drop --resume.")
     return read_checkpoint(path)
 
 
@@ -44,14 +44,14 @@ def stored_recipe(folder: Path) -> Recipe:
 
 
 def stored_history(stored: dict[str, Any], now: dict[str, Any], recipe: Recipe, folder: Path) -> list[Epoch]:
-    """Return the epochs that the checkpoint in `folder` tells of in its metadata, if that is of a run such as `now` tells of.
+    """Return the epochs in the metadata `stored` with the checkpoint in `folder`, if it comes from such a run as `now` describes.
 
-    Raises IntegrityError if it is of another model, data set or votes, or tells no epochs; UsageError if it had another recipe.
+    Raises IntegrityError if it comes from another model, data set or votes, or has no epochs; UsageError for another recipe.
     """
     path = folder / CHECKPOINT
     if stored.get("model") != now["model"] or stored.get("dataset") != now["dataset"]:
         raise IntegrityError(
-            f"{path} belongs to another model or data set ({stored.get('model')}); start anew with --overwrite or another --out."
+            f"{path} belongs to another model or data set ({stored.get('model')}); start again with --overwrite or another --out."
         )
     if stored.get("votes") != now["votes"]:
         raise IntegrityError(f"{path} was trained with other votes of the crowd; prepare the data set with the same FER+ file.")
@@ -60,19 +60,19 @@ def stored_history(stored: dict[str, Any], now: dict[str, Any], recipe: Recipe, 
     if changed:
         was = ", ".join(f"{name} {before[name]}" for name in changed)
         raise UsageError(
-            f"{path} was trained with {was}; resume with the same values, or start anew with --overwrite "
-            "or, from its weights and in another folder, with --start."
+            f"{path} was trained with {was}; resume with the same values, start again with --overwrite, "
+            "or start from its weights in another folder with --start."
         )
     try:
         return [Epoch(**line) for line in stored["history"]]
     except (KeyError, TypeError) as error:
-        raise IntegrityError(f"{path} holds no history that this version knows ({error}).") from error
+        raise IntegrityError(f"{path} holds no history that can be read ({error}); start again with --overwrite.") from error
 
 
 def write_report(folder: Path, history: Sequence[Epoch], metadata: dict[str, Any]) -> str:
-    """Write the history, its curves, and the metrics: what the weights say of themselves, in `metadata`, and how far the run is.
+    """Write the history, its curves and the metrics: the `metadata` stored with the weights, and how far the run has come.
 
-    Return why there are no curves, if they could not be drawn: hours of training are worth more.
+    Curves that cannot be drawn do not end hours of training: return the reason, or an empty text.
     """
     write_lines(Epoch, history, folder / RUN_HISTORY)
     not_drawn = ""

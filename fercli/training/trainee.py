@@ -22,15 +22,15 @@ from fercli.training.augmentation import Augment
 from fercli.training.batches import Batches
 from fercli.training.devices import Devices
 
-_ORIGIN = (  # kept of weights that a run began with
+_ORIGIN = (  # metadata that are kept of weights that a run started from
     *("recipe", "input", "dropout", "dataset", "votes", "teachers", "epoch", "start", "device", "versions"),
 )
 
 
 class Trainee:
-    """The network of a registry entry, ready to be trained by a recipe for so many `steps` an epoch, on some devices.
+    """The network of a registry entry, ready to be trained with a recipe, `steps` steps an epoch, on `devices`.
 
-    It is built within the devices' block, and must be used there. `mean` (48,48) is the image that it subtracts.
+    It must be built and used inside `devices.together()`. `mean` (48,48) is the image that it subtracts, in grey levels.
     """
 
     def __init__(self, model: Model, recipe: Recipe, mean: NDArray[np.float32], steps: int, devices: Devices) -> None:
@@ -58,27 +58,27 @@ class Trainee:
 
     @property
     def learning_rate(self) -> float:
-        """That of the next step."""
+        """The learning rate of the next step."""
         return float(keras.ops.convert_to_numpy(self._optimizer.learning_rate))
 
     def fit(self, batches: Batches, callback: keras.callbacks.Callback) -> tuple[float, float]:
-        """Train one epoch; return its loss, with L2, and its accuracy, 0 to 1."""
+        """Train one epoch; return its loss, including the L2 penalty, and its accuracy, 0 to 1."""
         logs = self._trained.fit(batches, epochs=1, shuffle=False, verbose=0, callbacks=[callback]).history
         return logs["loss"][0], logs["accuracy"][0]
 
     def predict(self, batches: Batches) -> NDArray[np.float32]:
-        """Return the logits (N,7) that the weights give which would be kept."""
+        """Return the logits (N,7) with the weights that would be kept: the moving averages, if there are any."""
         with self._averaged():
             logits: NDArray[np.float32] = self._logits.predict(batches, verbose=0)
         return logits
 
     def keep(self, metadata: dict[str, Any], path: Path) -> None:
-        """Write the weights to keep, and what is known of them; errors as in `save_network`."""
+        """Write the weights to keep, with `metadata`; errors as in `save_network`."""
         with self._averaged():
             save_network(self.network, metadata, path)
 
     def state(self) -> Tensors:
-        """Return all that training changes, by names that are the same in every process."""
+        """Return everything that training changes, by names that are the same in every process."""
         return tensors_of(state_of(self._trained, self._optimizer))
 
     def restore(self, state: Tensors, path: Path) -> None:
@@ -86,7 +86,7 @@ class Trainee:
         assign(state_of(self._trained, self._optimizer), state, path)
 
     def begin_with(self, paths: Sequence[Path]) -> list[dict[str, Any]]:
-        """Take the mean of the weights in files, and return what each says of itself; UsageError for another model's."""
+        """Start from the mean of the weights in files, and return the metadata of each; UsageError for another model's weights."""
         variables, origins = weights_of(self.network), []
         sums: Tensors = {name: np.zeros(variable.shape) for name, variable in variables.items()}
         for path in paths:
@@ -95,7 +95,7 @@ class Trainee:
             refuse_odd(stored, path)
             if stored.get("model") != self._model.name:
                 raise UsageError(
-                    f"{path} holds a {stored.get('model')} network, not {self._model.name}; start from weights of the same."
+                    f"{path} holds a {stored.get('model')} network, not {self._model.name}; name weights of {self._model.name}."
                 )
             assign(variables, checkpoint.tensors, path)  # refuses what does not fit
             sums = {name: total + checkpoint.tensors[name] for name, total in sums.items()}

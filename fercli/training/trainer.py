@@ -1,4 +1,4 @@
-"""A recipe and a data set to a trained network: one checkpoint an epoch, exact resume, the best epoch kept."""
+"""Trains a network by a recipe on a data set: a checkpoint after each epoch, exact resumption, the best epoch kept."""
 
 import math
 import platform
@@ -30,12 +30,12 @@ from fercli.training.trainee import Trainee
 from fercli.version import __version__
 
 ANSWERS = "teachers/answers"  # among a checkpoint's tensors
-_WHAT_TO_DO = "The last good checkpoint was kept; start anew with --overwrite and a lower --learning-rate."
+_WHAT_TO_DO = "The last good checkpoint was kept; start again with --overwrite and a lower --learning-rate."
 
 
 @dataclass(frozen=True)
 class Step:
-    """How far an epoch has come: steps done of all, and loss and accuracy over them."""
+    """How far an epoch has come: `step` of `steps` are done, with this mean loss and accuracy, 0 to 1, so far."""
 
     epoch: int
     step: int
@@ -45,7 +45,7 @@ class Step:
 
 
 class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
-    """Reports every step, and stops at the first loss that is not finite."""
+    """Reports every step, and raises TrainingDiverged at the first loss that is not finite."""
 
     def __init__(self, epoch: int, steps: int, on_step: Callable[[Step], None]) -> None:
         super().__init__()
@@ -61,18 +61,17 @@ class _Watch(keras.callbacks.Callback):  # type: ignore[misc]
 class Trainer:
     """Trains one registry entry on one data set, in one folder.
 
-    Iterating trains: an `Epoch` after each one, when all of its files are safely written. Everything random follows from the
-    recipe's seed and the epoch's number, so that a run resumed from the checkpoint equals an unbroken one on the same CPU. As many
-    of the visible graphics processors train together as divide the batch size; see `Devices`.
+    Iterating trains and yields an `Epoch` after each one, once all of its files are written. Everything random follows from the
+    recipe's seed and the number of the epoch, so that a resumed run equals an unbroken one on the same CPU. As many of the visible
+    GPUs train together as divide the batch size; see `Devices`.
 
-    A run begins with random weights, or with those of the files `start`, which need not have been trained on this data set; with
-    their mean, if they are several (Wortsman et al. 2022). What the `teachers` say of the training images is asked once, at the
-    beginning. A resumed run needs neither again.
+    A run starts from random weights or from those in the files `start`, which need not have been trained on this data set; from
+    their mean, if there are several (Wortsman et al. 2022). The `teachers` predict the training images once, at the beginning. A
+    resumed run needs neither again.
 
-    Raises UsageError if the folder already holds a run and neither `resume` nor `overwrite` is set, or if `resume` is and
-    the recipe differs, or if one of `start` is of another model, or for an augmentation beside HOG, or for a share of the teachers
-    without teachers, these without it, or ones of another data set; IntegrityError for a checkpoint of another model or data set;
-    TrainingDiverged for a loss not finite.
+    Raises UsageError if the folder holds a run and neither `resume` nor `overwrite` is set; if a resumed run had another recipe; if
+    weights to start from are of another model; if the recipe has an augmentation and the model takes HOG; and as `check_teachers`
+    does. Raises IntegrityError for a checkpoint of another model or data set, TrainingDiverged for a loss that is not finite.
     """
 
     def __init__(
@@ -91,13 +90,13 @@ class Trainer:
         self.model, self.recipe, self.dataset, self.folder = model, recipe, dataset, folder
         self.history: list[Epoch] = []
         self.not_drawn = ""  # why there are no curves, if they could not be drawn
-        self.start: list[dict[str, Any]] = []  # what the weights that training began with say of themselves
+        self.start: list[dict[str, Any]] = []  # metadata of the weights that training started from
         self.teachers = credits_of(teachers)
         self._temperature: float | None = None  # of the best epoch but the last; that of the last follows from the checkpoint
         self._validation_logits: NDArray[np.float32] | None = None  # of the last epoch, once it was trained here
         self._on_step = on_step
         if recipe.augmentation and model.uses_hog:
-            raise UsageError(f"{model.name} takes HOG, which is of the image as it was; train it without augmentation.")
+            raise UsageError(f"{model.name} takes HOG features, which augmentation would not change; drop --erasing.")
         checkpoint = read_to_resume(folder) if resume else None
         self._replaces = resume or overwrite
         if not self._replaces:
@@ -141,13 +140,13 @@ class Trainer:
 
     @property
     def images(self) -> int:
-        """How many images an epoch shows: all, but for what several devices cannot share evenly."""
+        """How many images an epoch shows: all, except for a rest that several devices cannot divide evenly."""
         number = self._devices.number
         return len(self._images) // number * number
 
     @property
     def device(self) -> str:
-        """What trains, such as `cpu, 2 cores` or `gpu:0, gpu:1`."""
+        """The devices that train, such as `cpu, 2 cores` or `gpu:0, gpu:1`."""
         return self._devices.description
 
     @property
@@ -162,7 +161,7 @@ class Trainer:
         if self.recipe.teacher_share:
             self._answers = state.pop(ANSWERS, None)
             if self._answers is None or self._answers.shape != self._targets.shape:
-                raise IntegrityError(f"{path} lacks what the teachers said of the training images; start anew with --overwrite.")
+                raise IntegrityError(f"{path} lacks the teachers' predictions; start again with --overwrite.")
         self.trainee.restore(state, path)
         self.history, self.start, self.teachers = history, begun_with(stored), stored.get("teachers", [])
         self._temperature = stored.get("temperature")
@@ -189,14 +188,14 @@ class Trainer:
         )
 
     def _validate(self) -> NDArray[np.float32]:
-        """Return the validation images' logits (N,7) from the weights that would be kept."""
+        """Return the logits (N,7) of the validation images with the weights that would be kept."""
         validation, number = self.dataset.validation, self._devices.number
         order = np.arange(math.ceil(len(validation) / number) * number) % len(validation)  # filled up to what devices share evenly
         batches = Batches(validation, targets(validation), order, max(1, 256 // number) * number)
         return self.trainee.predict(batches)[: len(validation)]
 
     def _write_outputs(self) -> None:
-        """Write everything but the checkpoint, which comes first: what is missing here follows from it, not the reverse."""
+        """Write everything but the checkpoint, which is written first: these files can be made from it, but not it from them."""
         is_best = self.best is self.history[-1]
         if is_best:
             logits = self._validate() if self._validation_logits is None else self._validation_logits

@@ -76,7 +76,7 @@ def test_start_goes_on_from_a_run(fercli: Run, folder: Path) -> None:
     assert "nowhere does not exist" in missing.talk
     both = fercli(*options, "--out", "second", "--resume", "--start", "first")
     assert both.code == 2
-    assert "leave --start away" in both.talk
+    assert "drop --start" in both.talk
 
 
 def test_wrong_folders_and_flags(fercli: Run, folder: Path) -> None:
@@ -85,7 +85,7 @@ def test_wrong_folders_and_flags(fercli: Run, folder: Path) -> None:
     assert ran.code == 2
     assert "holds a run already" in ran.talk
     assert fercli("train", "--deep", "--data", "no.npz").code == 2
-    assert "fer2013.npz is no folder; name another" in fercli("train", "--out", "fer2013.npz").talk
+    assert "fer2013.npz is not a folder; name another" in fercli("train", "--out", "fer2013.npz").talk
     assert fercli("train", "--model", "shallow", "--resume").code == 2
     assert fercli("train", "--epochs", "0").code == 2
     assert fercli("train", "--precision", "float8").code == 2
@@ -132,7 +132,7 @@ def test_teachers_that_cannot_teach(fercli: Run, folder: Path) -> None:
         (["--teacher", "shallow", "--teacher-share", "0"], "--teacher-share above 0"),
         (["--teacher", "shallow"], "shallow was not trained on this data set alone"),
         (["--teacher", "nowhere"], "nowhere does not exist"),
-        (["--teacher", "shallow", "--resume"], "leave --teacher away"),
+        (["--teacher", "shallow", "--resume"], "drop --teacher"),
     ):
         ran = fercli(*options, *wrong)
         assert ran.code == 2

@@ -109,7 +109,7 @@ def test_promise_3_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     gz.write_bytes(gzip.compress(large.encode()))
     long_line.write_bytes(gzip.compress(b"1" * 2_000_000))
     for path in (gz, zipped(tmp_path / "x.zip", {"x.csv": large}), tar_gz(tmp_path / "x.tar.gz", {"a": large, "x.csv": TEXT})):
-        with pytest.raises(FercliError, match="over 1 MiB"):
+        with pytest.raises(FercliError, match="more than 1 MiB"):
             list(CsvLines(path))
     with pytest.raises(FercliError, match="line 1 is over"):
         list(CsvLines(long_line))

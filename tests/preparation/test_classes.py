@@ -17,7 +17,7 @@ def test_without_words_rows_have_fer2013s_numbers_and_folders_their_names() -> N
     for text in ("7", "happy", "06", "-1"):
         with pytest.raises(BadRow, match="not a digit from 0 to 6"):
             classes.of_row(text)
-    with pytest.raises(BadRow, match="no expression"):
+    with pytest.raises(BadRow, match="not an expression"):
         classes.of_folder("0")
 
 
@@ -33,7 +33,7 @@ def test_classes_in_words_are_matched_whatever_their_case_and_synonyms() -> None
     classes = Classes.parse("Wut=anger, Freude=JOY,1=contempt", ["contempt", "9"])
     assert names(classes, "wut FREUDE 1 9 suprise Sadness") == ["angry", "happy", None, None, "surprise", "sad"]
     assert classes.of_folder("Wut") == 0
-    with pytest.raises(BadRow, match="emotion is '3', none of those named"):
+    with pytest.raises(BadRow, match="emotion is '3', neither one of those named"):
         classes.of_row("3")
 
 

@@ -46,8 +46,8 @@ def test_larger_images_are_scaled_to_48(tmp_path: Path) -> None:
     ("names", "message"),
     [
         (["trian/happy", "test/happy"], "trian/happy is in no split"),
-        (["train/hapy"], "train/hapy is no expression; .*--leave-out hapy.*--classes"),
-        (["1"], "1 is no expression"),
+        (["train/hapy"], "train/hapy is not an expression; .*--leave-out hapy.*--classes"),
+        (["1"], "1 is not an expression"),
         (["contempt"], "--leave-out contempt"),
     ],
 )
@@ -93,7 +93,7 @@ def test_a_pattern_of_file_names_tells_it_too(tmp_path: Path) -> None:
         face(tmp_path / "happy" / name)
     persons = read_faces(tmp_path, person="S[0-9]+").persons.tolist()
     assert persons == ["S010", "S010", "S011", "happy/other.png"]
-    with pytest.raises(UsageError, match="no pattern"):
+    with pytest.raises(UsageError, match="not a regular expression"):
         read_faces(tmp_path, person="(")
     with pytest.raises(UsageError, match=r"in no file.s name, such as happy/S010_001\.png"):
         read_faces(tmp_path, person="T[0-9]+")
@@ -124,6 +124,6 @@ def test_promise_17_every_name_of_an_image_is_one_and_a_folder_that_is_not_read_
     assert faces.names == ["test/happy/hard.png", "test/happy/soft.png", "train/happy/x.png"]
     assert faces.splits.tolist() == ["test", "test", "train"]
     assert {reject.place: reject.reason for reject in faces.rejected} == {
-        "train/joy": "it leads to a folder that was read before",
-        "val": "it holds .fercli-copies, as folders of annotated copies do",
+        "train/joy": "it leads to a folder that was already read",
+        "val": "it holds .fercli-copies, so it is a folder of annotated copies",
     }

@@ -179,8 +179,8 @@ def test_promise_22_hog_needs_no_shared_memory(tmp_path: Path, monkeypatch: pyte
     def refuse(*_: object, **__: object) -> None:
         raise OSError(30, "Read-only file system")
 
-    monkeypatch.setattr("fercli.preparation.prepare.ProcessPoolExecutor", refuse)
-    monkeypatch.setattr("fercli.preparation.prepare._HOG_CHUNK", 10)
+    monkeypatch.setattr("fercli.preparation.features.ProcessPoolExecutor", refuse)
+    monkeypatch.setattr("fercli.preparation.features._CHUNK", 10)
     (tmp_path / "a.csv").write_text(csv_text())
     one, two = (prepare(tmp_path / "a.csv", processes=processes).dataset for processes in (1, 2))
     assert one.train.hog is not None

@@ -36,7 +36,7 @@ def test_promise_2_a_byte_order_mark_changes_nothing(csv_file: Path, ferplus: Pa
 def test_promise_3_votes_are_read_through_the_same_limits(csv_file: Path, ferplus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     faces = read_faces(csv_file)
     monkeypatch.setattr("fercli.preparation.archives.BYTE_LIMIT", 1000)
-    with pytest.raises(FercliError, match="over 0 MiB"):
+    with pytest.raises(FercliError, match="more than 0 MiB"):
         votes_of(faces, ferplus)
 
 
@@ -54,14 +54,14 @@ def test_flips_bring_their_votes_and_rejected_rows_none(ferplus: Path, tmp_path:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda text: text.replace("NF", "nothing"), "no column NF"),
+        (lambda text: text.replace("NF", "nothing"), "lacks the columns NF"),
         (lambda text: text.rsplit("\n", 2)[0] + "\n", "76 rows and the data set has 77"),
         (lambda text: text.replace("Training", "PublicTest", 1), "row 1: FER\\+ has validation, the data set train"),
-        (lambda text: text.replace("Training,,0", "Training,,many", 1), "'many' is no number of votes"),
+        (lambda text: text.replace("Training,,0", "Training,,many", 1), "'many' is not a number of votes"),
         (lambda text: text.replace("Training", "Elsewhere", 1), "row 1: Usage is 'Elsewhere'"),
-        (lambda text: text.replace("Training,", 'Training,"', 1), "get the file again"),
-        (lambda text: text.replace("Training,,0", f"Training,,{'9' * 5000}", 1), "is no number of votes"),
-        (lambda text: "", "names no column"),
+        (lambda text: text.replace("Training,", 'Training,"', 1), "download (the file|it) again"),
+        (lambda text: text.replace("Training,,0", f"Training,,{'9' * 5000}", 1), "is not a number of votes"),
+        (lambda text: "", "lacks the columns"),
     ],
 )
 def test_files_that_do_not_fit(change: object, message: str, csv_file: Path, ferplus: Path) -> None:
@@ -75,13 +75,13 @@ def test_rows_in_another_order_within_a_split(csv_file: Path, ferplus: Path) -> 
     training = [row for row in rows if row.startswith("Training")]
     others = [row for row in rows if not row.startswith("Training")]
     ferplus.write_text("\n".join([header, *training[1:], training[0], *others]))
-    with pytest.raises(FercliError, match="own label in only"):
+    with pytest.raises(FercliError, match="labels on only"):
         votes_of(read_faces(csv_file), ferplus)
 
 
 def test_a_binary_file_and_a_missing_one(csv_file: Path, ferplus: Path, tmp_path: Path) -> None:
     ferplus.write_bytes(b"\xff\xfe\x00" * 50)
-    with pytest.raises(FercliError, match="get the file again"):
+    with pytest.raises(FercliError, match="download (the file|it) again"):
         votes_of(read_faces(csv_file), ferplus)
     with pytest.raises(UsageError, match="does not exist"):
         votes_of(read_faces(csv_file), tmp_path / "nothing.csv")

@@ -67,5 +67,5 @@ def test_promise_3_bombs_of_images_are_refused(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("fercli.photos.decoding.FILE_LIMIT", 1 << 19)
     assert [reject.code for reject in read_faces(path).rejected] == ["too_large"]
     monkeypatch.setattr("fercli.preparation.zips.SIZE_LIMIT", 1 << 19)
-    with pytest.raises(FercliError, match="unpacks to over"):
+    with pytest.raises(FercliError, match="unpacks to more than"):
         read_faces(path)

@@ -13,7 +13,7 @@ from tests.promises import Did
 
 CODE = """
 import multiprocessing, time
-from fercli.preparation.prepare import _mapper
+from fercli.preparation.features import _mapper
 
 if __name__ == "__main__":
     with _mapper(2) as run:

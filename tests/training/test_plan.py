@@ -36,14 +36,14 @@ def test_teachers_have_half_of_the_targets_unless_told(data: Path, tmp_path: Pat
     assert Plan("deep", data, teachers=[tmp_path]).recipe.teacher_share == TEACHER_SHARE
     assert Plan("deep", data, teachers=[tmp_path], teacher_share=0.2).recipe.teacher_share == 0.2
     assert Plan("deep", data).recipe.teacher_share == 0
-    with pytest.raises(UsageError, match="leave --teacher away"):
+    with pytest.raises(UsageError, match="drop --teacher"):
         Plan("deep", data, tmp_path, teachers=[tmp_path], resume=True)
 
 
 def test_what_does_not_go_together_is_refused(data: Path, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is no folder; name another with --out"):
+    with pytest.raises(UsageError, match="is not a folder; name another with --out"):
         Plan("deep", data, data)
-    with pytest.raises(UsageError, match="leave --start away"):
+    with pytest.raises(UsageError, match="drop --start"):
         Plan("deep", data, tmp_path, resume=True, start=[tmp_path])
     with pytest.raises(UsageError, match="nothing to resume"):
         Plan("deep", data, tmp_path, resume=True)

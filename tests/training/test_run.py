@@ -10,7 +10,7 @@ from fercli.training.run import CHECKPOINT, stored_recipe
 
 
 def test_a_runs_recipe_is_read_from_its_checkpoint(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="nothing to resume; leave --resume away"):
+    with pytest.raises(UsageError, match="nothing to resume; drop --resume"):
         stored_recipe(tmp_path)
     recipe = MODELS["compact"].recipe
     write_checkpoint(Checkpoint({}, {"recipe": asdict(recipe)}), tmp_path / CHECKPOINT)

@@ -244,7 +244,7 @@ def test_the_metrics_have_the_kept_weights_temperature(dataset: Dataset, tmp_pat
 
 
 def test_hog_and_augmentation_exclude_each_other(dataset: Dataset, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="without augmentation"):
+    with pytest.raises(UsageError, match="drop --erasing"):
         Trainer(MODEL, with_options(RECIPE, erasing=0.5), dataset, tmp_path)
 
 
@@ -347,7 +347,7 @@ def test_a_checkpoint_that_lost_its_teachers_answers_is_not_resumed(
     checkpoint = read_checkpoint(rich_run[0] / "checkpoint.safetensors")
     taught = checkpoint.metadata | {"recipe": checkpoint.metadata["recipe"] | {"teacher_share": 0.5}}
     write_checkpoint(replace(checkpoint, metadata=taught), tmp_path / "checkpoint.safetensors")
-    with pytest.raises(IntegrityError, match="lacks what the teachers said"):
+    with pytest.raises(IntegrityError, match="lacks the teachers' predictions"):
         Trainer(RICH_MODEL, stored_recipe(tmp_path), dataset, tmp_path, resume=True)
 
 
