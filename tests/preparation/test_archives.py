@@ -111,10 +111,10 @@ def test_promise_3_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for path in (gz, zipped(tmp_path / "x.zip", {"x.csv": large}), tar_gz(tmp_path / "x.tar.gz", {"a": large, "x.csv": TEXT})):
         with pytest.raises(FercliError, match="more than 1 MiB"):
             list(CsvLines(path))
-    with pytest.raises(FercliError, match="line 1 is over"):
+    with pytest.raises(FercliError, match="line 1 has more than"):
         list(CsvLines(long_line))
     monkeypatch.setattr(archives, "LINES_LIMIT", 1000)
-    with pytest.raises(FercliError, match="over 1000 lines"):
+    with pytest.raises(FercliError, match="more than 1000 lines"):
         list(CsvLines(gz))
 
 

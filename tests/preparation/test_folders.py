@@ -95,7 +95,7 @@ def test_a_pattern_of_file_names_tells_it_too(tmp_path: Path) -> None:
     assert persons == ["S010", "S010", "S011", "happy/other.png"]
     with pytest.raises(UsageError, match="not a regular expression"):
         read_faces(tmp_path, person="(")
-    with pytest.raises(UsageError, match=r"in no file.s name, such as happy/S010_001\.png"):
+    with pytest.raises(UsageError, match=r"matches no file name, such as happy/S010_001\.png"):
         read_faces(tmp_path, person="T[0-9]+")
 
 

@@ -59,7 +59,7 @@ def test_flips_bring_their_votes_and_rejected_rows_none(ferplus: Path, tmp_path:
         (lambda text: text.replace("Training", "PublicTest", 1), "row 1: FER\\+ has validation, the data set train"),
         (lambda text: text.replace("Training,,0", "Training,,many", 1), "'many' is not a number of votes"),
         (lambda text: text.replace("Training", "Elsewhere", 1), "row 1: Usage is 'Elsewhere'"),
-        (lambda text: text.replace("Training,", 'Training,"', 1), "download (the file|it) again"),
+        (lambda text: text.replace("Training,", 'Training,"', 1), r"download (the file|it) again"),
         (lambda text: text.replace("Training,,0", f"Training,,{'9' * 5000}", 1), "is not a number of votes"),
         (lambda text: "", "lacks the columns"),
     ],
@@ -81,7 +81,7 @@ def test_rows_in_another_order_within_a_split(csv_file: Path, ferplus: Path) -> 
 
 def test_a_binary_file_and_a_missing_one(csv_file: Path, ferplus: Path, tmp_path: Path) -> None:
     ferplus.write_bytes(b"\xff\xfe\x00" * 50)
-    with pytest.raises(FercliError, match="download (the file|it) again"):
+    with pytest.raises(FercliError, match=r"download (the file|it) again"):
         votes_of(read_faces(csv_file), ferplus)
     with pytest.raises(UsageError, match="does not exist"):
         votes_of(read_faces(csv_file), tmp_path / "nothing.csv")
