@@ -1,4 +1,4 @@
-"""fercli: train, judge and run convolutional networks for facial expressions.
+"""fercli: train, evaluate and run convolutional networks that recognise facial expressions.
 
 `classify`, `prepare`, `train` and `evaluate` are the commands as functions; see `fercli.interface`.
 """

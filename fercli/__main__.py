@@ -1,4 +1,4 @@
-"""The entry point, also of `python -m fercli`: signals first, so that not even a stop during the imports leaves a traceback."""
+"""The entry point, also of `python -m fercli`: signals first, so that not even a stop during imports ends in a traceback."""
 
 import contextlib
 import os
@@ -12,39 +12,39 @@ from fercli.errors import Interrupted
 from fercli.surroundings import complete_streams, set_variables
 
 _STOPS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-_GRACE = 1.5  # seconds in which a stop tidies up; then the process ends as it is, which a resumed run is made for
+_GRACE = 1.5  # seconds in which a stop tidies up; then the process ends as it is, which `--resume` can deal with
 
 
 class _Stop:
-    """The first signal to stop; further ones must not break the tidying up."""
+    """Handles the first signal to stop; later ones must not interrupt the tidying up."""
 
     def __init__(self) -> None:
         self._begun = False
-        self._told = threading.Lock()
+        self._said = threading.Lock()
 
     def begin(self, number: int, _frame: FrameType | None) -> None:
         if not self._begun:
             self._begun = True
             raise Interrupted(128 + number)
 
-    def tell(self) -> None:
-        """Say how to go on, once."""
-        if self._told.acquire(blocking=False):
+    def say_farewell(self) -> None:
+        """Print how to go on, once."""
+        if self._said.acquire(blocking=False):
             console = sys.modules.get("fercli.cli.console")
             farewell = getattr(console, "farewell", "") or "Stopped; nothing was written."
             with contextlib.suppress(OSError, ValueError):
                 print(farewell, file=sys.stderr, flush=True)  # noqa: T201 (rich may not be there yet)
 
     def end_in_time(self, signals: int) -> None:
-        """Wait for a signal, and end the process soon after it, whatever the main thread is doing by then.
+        """Wait for a signal, and end the process soon after it, whatever the main thread is doing then.
 
-        Some decoders, computations and file systems do not let go of it for minutes, in which Python runs no handler.
+        Some decoders, computations and file systems block it for minutes, during which Python runs no handler.
         """
         number = os.read(signals, 1)[0]
         while number not in _STOPS:
             number = os.read(signals, 1)[0]
         threading.Event().wait(_GRACE)
-        self.tell()
+        self.say_farewell()
         os._exit(128 + number)
 
 
@@ -66,7 +66,7 @@ def main() -> NoReturn:
         console.silence_libraries()
         code = run()
     except Interrupted as stopped:
-        stop.tell()
+        stop.say_farewell()
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
         os._exit(stopped.exit_code)  # without waiting for threads, which may be decoding for long

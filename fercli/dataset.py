@@ -1,10 +1,10 @@
 """The prepared data set: its arrays, and the npz file that holds them.
 
-Keys: `train_pixels` (N,48,48) uint8 with the flips behind the originals, `train_labels` (N,) uint8, `train_rows` (N,) int64, the
-source row of each image; the same for `validation_` and `test_`, with `_leaked` (N,) bool, true where a training image has the
-same pixels; optionally `_hog` (N,800) float32 and `_votes` (N,10) uint8, how often the crowd of FER+ voted for each of
-`labels.VOTES`, for all three; `mean` (48,48) float32 of the training pixels; `meta`, JSON text. Splits may be empty: a set that is
-only evaluated on has no training images, and a mean of 0.
+Keys: `train_pixels` (N,48,48) uint8, flips after the originals, `train_labels` (N,) uint8, `train_rows` (N,) int64, the source row
+of each image, `train_leaked` (N,) bool, and the same for `validation_` and `test_`, where `_leaked` marks images whose pixels are
+also those of a training image; optionally `_hog` (N,800) float32 and `_votes` (N,10) uint8, the number of votes of FER+'s crowd for
+each of `labels.VOTES`, for all three splits; `mean` (48,48) float32 of the training pixels; `meta`, JSON text. Splits may be empty:
+a set to evaluate on only has no training images, and a mean of 0.
 """
 
 import hashlib
@@ -24,8 +24,8 @@ from fercli.files import Kind, atomic_write, kind_of, shown_name
 from fercli.labels import LABELS, VOTES
 from fercli.models.registry import HOG_LENGTH, SIDE
 
-_IDENTITY = ("_pixels", "_labels", "_rows")  # the arrays that `Dataset.digest` covers; each other has a digest of its own
-META_LIMIT = 256 << 20  # bytes; a name of 20 characters takes 80 or some more there
+_IDENTITY = ("_pixels", "_labels", "_rows")  # the arrays that `Dataset.digest` covers; each of the others has its own digest
+META_LIMIT = 256 << 20  # bytes; a name of 20 characters takes about 80 of them
 SPLITS = ("train", "validation", "test")
 FER2013 = "FER2013"
 PUBLISHED = (28_709, 3_589, 3_589)  # its images, by split
@@ -33,7 +33,7 @@ PUBLISHED = (28_709, 3_589, 3_589)  # its images, by split
 
 @dataclass(frozen=True)
 class Split:
-    """The images of one split, in source order: arrays of equal length, as in the module's description."""
+    """The images of one split, in source order: arrays of equal length, as described above."""
 
     pixels: NDArray[np.uint8]
     labels: NDArray[np.uint8]
@@ -46,14 +46,14 @@ class Split:
         return len(self.labels)
 
     def take(self, index: NDArray[Any] | slice) -> "Split":
-        """Return the images that `index`, positions, a mask or a slice, selects."""
+        """Return the images that `index` selects: positions, a mask or a slice."""
         arrays = (getattr(self, item.name) for item in fields(self))
         return Split(*(None if array is None else array[index] for array in arrays))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Three splits, the mean training image, and where all of it came from (`meta`, JSON values)."""
+    """Three splits, the mean training image (48,48), and where they come from (`meta`, JSON values)."""
 
     train: Split
     validation: Split
@@ -104,8 +104,8 @@ def save_dataset(dataset: Dataset, handle: BinaryIO) -> None:
 def read_dataset(path: Path, *, hog: bool = False, splits: Sequence[str] = ()) -> Dataset:
     """Read an npz that `write_dataset` wrote, and check it; the HOG arrays only if `hog`.
 
-    Raises UsageError if the file is missing, or lacks the HOG asked for or images in one of `splits`, IntegrityError if it is
-    not what was prepared.
+    Raises UsageError if the file is missing, lacks HOG although `hog` is set, or has no images in one of `splits`; IntegrityError
+    if it is not what was prepared.
     """
     if kind_of(path) is not Kind.FILE:
         raise UsageError(f"{path} does not exist; make it with: fercli prepare fer2013.csv -o {path}")
@@ -116,7 +116,7 @@ def read_dataset(path: Path, *, hog: bool = False, splits: Sequence[str] = ()) -
         raise
     except Exception as error:  # for broken bytes, zipfile, zlib, numpy, its tokenizer and json raise a dozen kinds
         raise IntegrityError(
-            f"{path} is not a data set that fercli prepared, or it was changed ({error}); prepare it again."
+            f"{path} is not a data set that fercli prepared, or it has been changed since ({error}); prepare it again."
         ) from error
     empty = [name for name in splits if not len(dataset.split(name))]
     if empty:
@@ -132,7 +132,7 @@ def _from_archive(archive: zipfile.ZipFile, path: Path, *, hog: bool) -> Dataset
     meta = _read_meta(archive)
     digests = meta["sha256"]
     if hog and "train_hog" not in digests:
-        raise UsageError(f"{path} holds no HOG features; prepare it again without --no-hog, or use a model without HOG.")
+        raise UsageError(f"{path} holds no HOG features; prepare it again with --hog, or choose a model without HOG.")
 
     def read(key: str, dtype: type, shape: tuple[int | None, ...]) -> NDArray[Any]:
         array = _read_array(archive, key, dtype, shape)
@@ -160,7 +160,7 @@ def _read_meta(archive: zipfile.ZipFile) -> dict[str, Any]:
     meta: dict[str, Any] = json.loads(str(text))
     names = meta.get("names") or []
     if not isinstance(meta["sha256"], dict) or not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError("meta holds no digests, or names that are no texts")
+        raise ValueError("meta has no digests, or names that are not texts")
     return meta
 
 
@@ -171,7 +171,7 @@ def _read_array(archive: zipfile.ZipFile, key: str, dtype: type, shape: tuple[in
     """
     info = archive.getinfo(f"{key}.npy")
     if info.compress_type != zipfile.ZIP_STORED or (key == "meta" and info.file_size > META_LIMIT):
-        raise ValueError(f"{key} is compressed or too large, as none is that fercli writes")
+        raise ValueError(f"{key} is compressed or too large, unlike what fercli writes")
     with archive.open(info) as member:
         version = np.lib.format.read_magic(member)
         reader = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -180,7 +180,7 @@ def _read_array(archive: zipfile.ZipFile, key: str, dtype: type, shape: tuple[in
     if not fits or (kind.type is not np.str_ if dtype is np.str_ else kind != dtype):
         raise ValueError(f"{key} is {kind} {found}, not {np.dtype(dtype)} {shape}")
     if math.prod(found) * kind.itemsize > info.file_size:
-        raise ValueError(f"{key} is shorter than it says")
+        raise ValueError(f"{key} is shorter than its header says")
     with archive.open(info) as member:
         array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
     return array

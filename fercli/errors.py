@@ -1,4 +1,4 @@
-"""What can go wrong, and the exit code that each kind of failure has.
+"""What can go wrong, and the exit code of each kind of failure.
 
 Every message is a sentence that names the file concerned and says what to do next; the command line prints it as it is.
 """
@@ -40,9 +40,9 @@ class TrainingDiverged(FercliError):
 
 
 class ImageRejected(Exception):
-    """One image cannot be used; the batch goes on.
+    """One image cannot be used; the others go on.
 
-    `code` is a word from `REJECT_CODES`, the message says what was found.
+    `code` is one of `REJECT_CODES`, `reason` says what is wrong.
     """
 
     def __init__(self, code: str, reason: str) -> None:
@@ -66,7 +66,7 @@ REJECT_CODES: dict[str, str] = {
 
 
 class Interrupted(BaseException):
-    """SIGINT or SIGTERM arrived. Not an `Exception`, so that no handler for faulty input swallows it."""
+    """SIGINT, SIGTERM or SIGHUP arrived. Not an `Exception`, so that no handler for faulty input swallows it."""
 
     def __init__(self, exit_code: int) -> None:
         super().__init__(exit_code)
@@ -74,7 +74,7 @@ class Interrupted(BaseException):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the question whether the one of `known` that is spelt most like `name` was meant, after a space; empty if none is."""
+    """Return a space and the question whether the word of `known` most like `name` was meant; an empty text if none is like it."""
     from difflib import get_close_matches  # only a mistake needs it
 
     return "".join(f" Did you mean {match!r}?" for match in get_close_matches(name.lower(), list(known), n=1))

@@ -1,6 +1,6 @@
 """Atomic writes, and what paths lead to: the only module that renames files.
 
-What changes a file goes through this module's `os`, which the tests replace by one that fails or kills at the Nth call.
+Every change of a file goes through this module's `os`, which tests replace by one that fails or kills at the Nth call.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ Opening = Callable[[], contextlib.AbstractContextManager[BinaryIO]]
 
 
 class Kind(StrEnum):
-    """What a path leads to, links followed."""
+    """What a path leads to, with links followed."""
 
     FILE = "file"
     FOLDER = "folder"
@@ -51,9 +51,9 @@ def kind_of(path: Path) -> Kind:
 
 @dataclass(frozen=True)
 class Identity:
-    """A file's size, number, and times in nanoseconds of the last change of its content and of itself, such as a renaming.
+    """A file's size in bytes, inode number, and times, in ns, of the last change of its content and of its inode, as by renaming.
 
-    Another content has another identity, also that of a file which was moved into the place of the one before.
+    Other content has another identity, even if it was moved into the place of the old file.
     """
 
     size: int
@@ -63,7 +63,7 @@ class Identity:
 
 
 def identity_of(path: Path) -> Identity | None:
-    """Return the file's identity, links followed; None if it cannot be asked."""
+    """Return the file's identity, with links followed; None if it cannot be read."""
     try:
         status = path.stat()
     except (OSError, ValueError):
@@ -72,25 +72,25 @@ def identity_of(path: Path) -> Identity | None:
 
 
 def refuse_existing(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
-    """Raise UsageError if `path` cannot be an output: it exists and `overwrite` is false, is no file, or is one of the inputs."""
+    """Raise UsageError unless `path` can be written: if it exists without `overwrite`, is no file, or is one of the inputs."""
     kind = kind_of(path)
     _refuse_missing_bucket(path)
     if kind is Kind.FOLDER:
         raise UsageError(f"{path} is a folder; name a file to write.")
     if kind in {Kind.OTHER, Kind.UNREADABLE}:
-        raise UsageError(f"{path} is no file that can be written; name another.")
-    if not overwrite and (kind is Kind.FILE or path.is_symlink()):  # a link that leads nowhere has the name, too
+        raise UsageError(f"{path} is not a file that can be written; name another.")
+    if not overwrite and (kind is Kind.FILE or path.is_symlink()):  # a link that leads nowhere also has the name
         raise _already_there(path)
     if kind is Kind.FILE and any(kind_of(item) is Kind.FILE and path.samefile(item) for item in inputs):
         raise UsageError(f"{path} is also an input; name another file to write.")
 
 
 def refuse_filled(folder: Path, *, overwrite: bool) -> None:
-    """Raise UsageError if `folder` cannot take outputs: it is no folder, or not empty and `overwrite` is false."""
+    """Raise UsageError unless `folder` can take outputs: if it is no folder, or is not empty and `overwrite` is false."""
     kind = kind_of(folder)
     _refuse_missing_bucket(folder)
     if kind not in {Kind.FOLDER, Kind.MISSING}:
-        raise UsageError(f"{folder} is no folder; name another.")
+        raise UsageError(f"{folder} is not a folder; name another.")
     if kind is Kind.FOLDER and not overwrite and any(folder.iterdir()):
         raise UsageError(
             f"{folder} holds files already; add --overwrite to replace those of the same names, or name another folder."
@@ -99,11 +99,11 @@ def refuse_filled(folder: Path, *, overwrite: bool) -> None:
 
 def _refuse_missing_bucket(path: Path) -> None:
     if isinstance(path, RemotePath) and path.bucket and kind_of(path.bucket) is Kind.MISSING:
-        raise UsageError(f"{path.bucket} does not exist; make the bucket, or name another.")
+        raise UsageError(f"{path.bucket} does not exist; create the bucket, or name another.")
 
 
 def refuse_missing(inputs: Iterable[Path], advice: str) -> None:
-    """Raise UsageError, with `advice`, for the first input that does not exist; a link that leads nowhere does."""
+    """Raise UsageError, with `advice`, for the first input that does not exist; a link that leads nowhere counts as existing."""
     for path in inputs:
         if kind_of(path) is Kind.MISSING and not path.is_symlink():
             raise UsageError(f"{path} does not exist; {advice}.")
@@ -132,14 +132,14 @@ def exclusive(folder: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def claimed(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> Iterator[Opening]:
-    """Hold `path` for this run while the block works; what it yields opens the file for writing, as `atomic_write` does.
+    """Lock `path` for this run during the block; what it yields opens the file for writing, as `atomic_write` does.
 
-    A command that works for long claims its outputs before it begins, and writes them at its end. `path` is looked at once it
-    is held, so that of two runs one wins and the other is told. Without `overwrite` nothing is replaced, not even what another
+    A command that works for long claims its outputs before it begins, and writes them at its end. `path` is checked only once it is
+    locked, so that of two runs one wins and the other gets an error. Without `overwrite` nothing is replaced, not even what another
     program puts there during the block.
 
-    Raises FercliError if another run holds the path or the place cannot be written to, and UsageError as `refuse_existing` does.
-    A remote file is not held; without `overwrite` it is looked at before the block, and again before it is put in place.
+    Raises FercliError if another run holds the path or it cannot be written, and UsageError as `refuse_existing` does. A remote
+    file is not locked; without `overwrite` it is checked before the block, and again before the new one is put in place.
     """
     if isinstance(path, RemotePath):
         if not overwrite:
@@ -156,7 +156,7 @@ def claimed(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> Iter
         refuse_existing(path, overwrite=overwrite, inputs=inputs)
         yield lambda: _published(handle, temporary, path, overwrite=overwrite)
     finally:
-        with contextlib.suppress(OSError), contextlib.closing(handle):  # what a full disk left in the buffer was told before
+        with contextlib.suppress(OSError), contextlib.closing(handle):  # what a full disk left in the buffer has been reported
             if _is_at(handle, temporary):  # not published; and while locked, for a moment later it may be another run's
                 os.unlink(temporary)
 
@@ -165,10 +165,10 @@ def claimed(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> Iter
 def atomic_write(path: Path, *, overwrite: bool = True, inputs: Iterable[Path] = ()) -> Iterator[BinaryIO]:
     """Open a temporary file beside `path`; publish it under that name when the block ends without an exception.
 
-    At any moment, also after SIGKILL, `path` is the old file or the complete new one. The temporary's name is fixed and
-    locked while in use: what a killed run left is taken over by the next, and a second run at the same time is refused.
+    At any moment, even after SIGKILL, `path` is the old file or the complete new one. The temporary file has a fixed name and is
+    locked while in use: what a killed run left is reused by the next, and a second run at the same time is refused.
 
-    A remote file is written on this machine, then sent whole under another name, and renamed. Raises FercliError when the file
+    A remote file is written on this machine, then sent under another name, and renamed. Raises FercliError when the file
     cannot be written or another run is writing it, and UsageError as `refuse_existing` does; `path` is then untouched.
     """
     with claimed(path, overwrite=overwrite, inputs=inputs) as opening, opening() as handle:
@@ -176,27 +176,27 @@ def atomic_write(path: Path, *, overwrite: bool = True, inputs: Iterable[Path] =
 
 
 def write_atomically(path: Path, data: bytes, *, overwrite: bool = True) -> None:
-    """Make `data` the content of `path`; errors as in `atomic_write`."""
+    """Write `data` to `path`; errors as in `atomic_write`."""
     with atomic_write(path, overwrite=overwrite) as handle:
         handle.write(data)
 
 
 def write_json(path: Path, value: object, *, overwrite: bool = True) -> None:
-    """Make the content of `path` JSON text for people and programs; errors as in `atomic_write`."""
+    """Write `value` to `path` as indented JSON; errors as in `atomic_write`."""
     write_atomically(path, json.dumps(value, indent=2).encode() + b"\n", overwrite=overwrite)
 
 
 def move(path: Path, target: Path) -> None:
-    """Give a file of ours another name in its folder, in place of what had it; FercliError if that fails."""
+    """Rename a file of ours within its folder, in place of what is at `target`; FercliError if that fails."""
     try:
         os.replace(path, target)
         _sync_folder(target.parent)
     except OSError as error:
-        raise FercliError(f"{target} cannot be written ({error.strerror or error}); free some space, and go on.") from error
+        raise FercliError(f"{target} cannot be written ({error.strerror or error}); free some space, and run it again.") from error
 
 
 def remove(path: Path) -> None:
-    """Remove a file of ours, if it is there."""
+    """Delete a file of ours, if it is there."""
     path.unlink(missing_ok=True)
 
 
@@ -229,7 +229,7 @@ def _sent(path: RemotePath, *, overwrite: bool) -> Iterator[BinaryIO]:
 def _open_locked(temporary: Path, path: Path) -> BinaryIO:
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
     while True:
-        if temporary.is_symlink() or kind_of(temporary) is Kind.OTHER:  # what it leads to is none of ours
+        if temporary.is_symlink() or kind_of(temporary) is Kind.OTHER:  # what it leads to is not ours
             os.unlink(temporary)
         handle = os.fdopen(os.open(temporary, flags, 0o666), "w+b", closefd=True)
         try:
@@ -240,7 +240,7 @@ def _open_locked(temporary: Path, path: Path) -> BinaryIO:
                 if os.fstat(handle.fileno()).st_nlink == 1:
                     handle.truncate(0)
                     return handle
-                os.unlink(temporary)  # a file of two names was published just before its run was killed
+                os.unlink(temporary)  # it has two names if its run was killed just after publishing
         except BlockingIOError:
             handle.close()
             raise FercliError(f"{path} is being written by another run of fercli; wait for it or name another file.") from None
@@ -260,7 +260,7 @@ def _rename_to_nothing(temporary: Path, path: Path) -> None:
         os.link(temporary, path)
     except FileExistsError:
         raise _already_there(path) from None
-    except OSError:  # a file system without hard links: the lock keeps other runs away, if not other programs
+    except OSError:  # a file system without hard links: the lock stops other runs, though not other programs
         refuse_existing(path, overwrite=False)
         os.replace(temporary, path)
     else:
@@ -268,7 +268,7 @@ def _rename_to_nothing(temporary: Path, path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable; some file systems and Windows do not allow it, which costs only durability."""
+    """Make the rename itself durable, where the file system allows that."""
     with contextlib.suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -284,15 +284,15 @@ def _already_there(path: Path) -> UsageError:
 def _cannot_write(path: Path, error: OSError) -> FercliError:
     return FercliError(
         f"{path} cannot be written ({error.strerror or error}); nothing there was changed. "
-        "Free some space or name a place that you may write to."
+        "Free some space, or name a place that you have permission to write to."
     )
 
 
 def readable(path: Path) -> str:
-    r"""Return the path as valid Unicode: bytes that are not UTF-8 become `\xff`, so that every reader can open the file."""
+    r"""Return the path as valid Unicode: bytes that are not UTF-8 become `\xff`, so that any text file can hold it."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def shown_name(path: Path) -> str:
-    """Return the path as one line of visible characters: `readable`, and what could drive a terminal or a page escaped."""
+    """Return the path as one line of printable characters, with everything escaped that could control a terminal."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in readable(path))

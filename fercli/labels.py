@@ -2,10 +2,10 @@
 
 LABELS: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
-# What the crowd of FER+ could vote for: an index into this tuple is one into LABELS, too, if it is below their number.
+# What the crowd of FER+ could vote for; the first indices are those of LABELS.
 VOTES: tuple[str, ...] = (*LABELS, "contempt", "unknown", "not a face")
 
-# As data sets call them, and as they are misspelt in some.
+# As some data sets call or misspell them.
 _SYNONYMS = {
     synonym: name
     for name, synonyms in {
@@ -22,7 +22,7 @@ _SYNONYMS = {
 
 
 def label_from_name(name: str) -> int | None:
-    """Return the label of an expression's name or usual synonym or misspelling, in any case, or None if it is none."""
+    """Return the label for an expression's name, a usual synonym or a misspelling, in upper or lower case; None for other words."""
     word = name.strip().lower()
     word = _SYNONYMS.get(word, word)
     return LABELS.index(word) if word in LABELS else None

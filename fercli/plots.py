@@ -12,7 +12,7 @@ from fercli.errors import FercliError
 from fercli.files import write_atomically
 from fercli.models.history import Epoch
 
-# matplotlib reads its settings from the current folder, whoever's they are, and ends at a file that is none; its own have none.
+# matplotlib reads settings from the current folder, whoever's they are, and fails at an odd file; there is none in its own.
 _spec = find_spec("matplotlib")
 with contextlib.chdir(Path(_spec.origin).parent / "mpl-data") if _spec and _spec.origin else contextlib.nullcontext():
     import matplotlib
@@ -22,37 +22,37 @@ with contextlib.chdir(Path(_spec.origin).parent / "mpl-data") if _spec and _spec
 
 
 _COLOURS = [color for name in ("tab10", "Set3", "Dark2") for color in matplotlib.color_sequences[name]]
-_MARKS = "os^Dv<>P"  # of curves whose colours are not of the first, best known ten
-_DIVERGED = 3  # times as high a loss as other runs' highest
+_MARKS = "os^Dv<>P"  # of curves beyond the first ten colours, which are the easiest to tell apart
+_DIVERGED = 3  # times the highest loss of most runs
 
 
 class NotDrawn(FercliError):
-    """A figure could not be drawn; nothing else is wrong."""
+    """A figure could not be drawn; everything else is fine."""
 
 
 @contextlib.contextmanager
 def _plainly() -> Iterator[None]:
-    """Draw with matplotlib's own settings, and `$` as what it is; raise NotDrawn for whatever goes wrong in there."""
+    """Draw with matplotlib's default settings and `$` as a plain character; raise NotDrawn for whatever goes wrong."""
     settings = {name: value for name, value in matplotlib.rcParamsDefault.items() if not name.startswith("backend")}
     try:
-        with matplotlib.rc_context(settings | {"text.parse_math": False}):  # a run's folder may be called `a$b$`: no formula
+        with matplotlib.rc_context(settings | {"text.parse_math": False}):  # a run may be called `a$b$`: no formula
             yield
     except FercliError:
         raise
     except Exception as error:
-        raise NotDrawn(f"A figure cannot be drawn ({type(error).__name__}: {error}); see that matplotlib is whole.") from error
+        raise NotDrawn(f"A figure cannot be drawn ({type(error).__name__}: {error}); install matplotlib again.") from error
 
 
 def _label(name: str) -> str:
-    """Return what a legend shows; it would leave out what begins with `_`."""
+    """Return what to show in a legend, which would leave out names that begin with `_`."""
     return f" {name}" if name.startswith("_") else name
 
 
 @_plainly()
 def plot_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
-    """Draw loss and accuracy by epoch, training dashed (or x) and validation solid (or o), one colour a model.
+    """Draw loss and accuracy by epoch, training dashed (or x) and validation solid (or o), in one colour for each model.
 
-    The loss of a run that diverged is cut off. Compare the paper's Figure 2.
+    The loss of a diverged run is cut off. Compare the paper's Figure 2.
     """
     figure = Figure(figsize=(10, 4), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
@@ -79,7 +79,7 @@ def plot_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
 
 
 def _without_diverged(histories: Iterable[Sequence[Epoch]]) -> tuple[float | None, float | None]:
-    """Return the limits of an axis of losses, None where these need none: one run's huge loss would flatten the others."""
+    """Return the limits of the axis of losses, so that one run's huge loss does not flatten the others; None for no limit."""
     highest = sorted(
         max(finite)
         for history in histories
@@ -97,9 +97,9 @@ def plot_per_class(
     path: Path,
     published: Collection[str] = (),
 ) -> None:
-    """Draw bars of accuracy per class, 0 to 1, a group a label and a colour a model; a class without images has no bar.
+    """Draw bars of accuracy per class, 0 to 1: a group for each label, a colour for each model; a class without images has no bar.
 
-    The columns named in `published`, which nobody here has measured, are hatched. Compare the paper's Table 1.
+    The columns named in `published`, which were not measured here, are hatched. Compare the paper's Table 1.
     """
     figure = Figure(figsize=(10, 4), layout="constrained")
     axes = figure.subplots()
@@ -140,22 +140,23 @@ def plot_confusion(title: str, confusion: Sequence[Sequence[int]], labels: Seque
 
 @_plainly()
 def plot_reliability(title: str, bins: Sequence[tuple[float, float, float]], path: Path) -> None:
-    """Draw accuracy by confidence, 0 to 1, as `calibration.reliability` gives them; a point's area is its share of the images."""
+    """Draw accuracy by confidence, 0 to 1, as `calibration.reliability` returns them; a point's area shows its share of images."""
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.subplots()
-    axes.plot([0, 100], [0, 100], "--", color="gray", label="confidence as good as it says")
+    axes.plot([0, 100], [0, 100], "--", color="gray", label="perfectly calibrated")
     points = ([100 * value for value in values] for values in zip(*bins, strict=True))
     confidence, accuracy, shares = points
     axes.plot(confidence, accuracy, color="C0")
-    axes.scatter(confidence, accuracy, [10 + 10 * share for share in shares], color="C0", label="measured; area by images")
+    axes.scatter(confidence, accuracy, [10 + 10 * share for share in shares], color="C0", label="measured (area: share of images)")
     axes.set(xlabel="confidence (%)", ylabel="accuracy (%)", xlim=(0, 100), ylim=(0, 100), title=title, aspect="equal")
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left")
     _save(figure, path)
 
 
+@_plainly()
 def plot_means(groups: Mapping[str, Sequence[tuple[float, tuple[float, float] | None]]], labels: Sequence[str], path: Path) -> None:
-    """Draw the mean probability of each label, 0 to 1, with its interval: a panel a label, a point a group, in their order."""
+    """Draw mean probabilities, 0 to 1, with intervals: a panel for each label, a point for each group, in their order."""
     figure = Figure(figsize=(10, max(3.0, 1.2 + 0.28 * len(groups))), layout="constrained")
     panels = figure.subplots(1, len(labels), sharey=True, squeeze=False)[0]
     for number, (panel, label) in enumerate(zip(panels, labels, strict=True)):

@@ -1,4 +1,4 @@
-"""What a machine has set for other programs, made neutral for this one before the first heavy import: streams and variables."""
+"""Streams and environment variables, set up for this program, before the first heavy import, whatever others left there."""
 
 import io
 import os
@@ -13,7 +13,7 @@ _OUTPUT = "standard output"
 
 
 class _Output(io.FileIO):
-    """Standard output, whose errors say that they are its own."""
+    """Standard output, whose errors can be recognised by their file name."""
 
     def write(self, data: Any) -> int | None:  # type: ignore[override]
         try:
@@ -24,9 +24,9 @@ class _Output(io.FileIO):
 
 
 def complete_streams() -> None:
-    """Open the standard streams that are closed, so that no file of ours gets their numbers; one that is written to then fails.
+    """Open the standard streams that are closed, so that no file of ours gets their numbers; writing to such a stream fails.
 
-    What an encoding cannot hold is written as an escape.
+    What an encoding cannot represent is written as an escape.
     """
     for number, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:
@@ -42,20 +42,20 @@ def complete_streams() -> None:
 
 
 def give_up_output(error: OSError) -> None:
-    """If standard output failed, let what is left for it go nowhere, or Python tells of that as it ends."""
+    """If standard output failed, discard what is left to write, or Python would complain at exit."""
     if error.filename == _OUTPUT:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def set_variables() -> None:
-    """Set what libraries read: no file or variable that is meant for another program changes what this one does.
+    """Set the variables that libraries read, so that no file or variable meant for other programs changes what this one does.
 
-    A backend of Keras that is named stays.
+    KERAS_BACKEND is kept if it is set.
     """
     for name in ("MATPLOTLIBRC", "TF_USE_LEGACY_KERAS", "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED"):
         os.environ.pop(name, None)
     os.environ["MPLBACKEND"] = "agg"  # a notebook names one that only it has
-    os.environ["KERAS_HOME"] = os.devnull  # where there is no keras.json, and none can be made
+    os.environ["KERAS_HOME"] = os.devnull  # a place where no keras.json is or can be made
     os.environ.setdefault("KERAS_BACKEND", BACKENDS[0])
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -64,5 +64,5 @@ def refuse_backend() -> None:
     """Raise UsageError if Keras cannot train with the backend that KERAS_BACKEND names."""
     name = os.environ.get("KERAS_BACKEND", BACKENDS[0])
     if name not in BACKENDS or find_spec(name) is None:
-        fault = "is not installed" if name in BACKENDS else f"is none of {', '.join(BACKENDS)}"
-        raise UsageError(f"KERAS_BACKEND names {name!r}, which {fault}; install it, or call fercli without that variable.")
+        fault = "is not installed" if name in BACKENDS else f"is not one of {', '.join(BACKENDS)}"
+        raise UsageError(f"KERAS_BACKEND names {name!r}, which {fault}; install it, or unset that variable.")

@@ -56,7 +56,7 @@ def test_the_format_is_the_documented_one(path: Path) -> None:
 def test_its_name_is_what_it_was_prepared_from(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     assert dataset.name == "small.csv"
     assert replace(dataset, meta=dataset.meta | {"source": "my\nfaces"}).name == "my\\nfaces"
-    monkeypatch.setattr("fercli.dataset._PUBLISHED", (42, 14, 21))
+    monkeypatch.setattr("fercli.dataset.PUBLISHED", (42, 14, 21))
     assert dataset.name == "FER2013"
 
 
@@ -64,7 +64,7 @@ def test_missing_file_and_missing_hog(csv_file: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="fercli prepare"):
         read_dataset(tmp_path / "no.npz")
     write_dataset(prepare(csv_file, hog=False).dataset, tmp_path / "x.npz")
-    with pytest.raises(UsageError, match="--no-hog"):
+    with pytest.raises(UsageError, match="prepare it again with --hog"):
         read_dataset(tmp_path / "x.npz", hog=True)
 
 
@@ -130,7 +130,7 @@ def test_promise_5_an_array_longer_than_its_entry_takes_no_memory(path: Path) ->
         for item in old.infolist():
             data = b"\x93NUMPY\x01\0" + len(header).to_bytes(2, "little") + header
             new.writestr(item.filename, data if item.filename == "train_labels.npy" else old.read(item))
-    with pytest.raises(IntegrityError, match="train_labels is shorter than it says"):
+    with pytest.raises(IntegrityError, match="train_labels is shorter than its header says"):
         read_dataset(path.with_name("long.npz"))
 
 

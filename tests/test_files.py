@@ -197,13 +197,13 @@ def test_promise_20_pipes_inputs_and_filled_folders_are_no_outputs(tmp_path: Pat
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "in").touch()
     (tmp_path / "same").symlink_to("in")
-    with pytest.raises(UsageError, match="no file"):
+    with pytest.raises(UsageError, match="not a file"):
         refuse_existing(tmp_path / "pipe", overwrite=True)
     with pytest.raises(UsageError, match="also an input"):
         refuse_existing(tmp_path / "same", overwrite=True, inputs=[tmp_path / "in"])
     with pytest.raises(UsageError, match="holds files"):
         refuse_filled(tmp_path, overwrite=False)
-    with pytest.raises(UsageError, match="no folder"):
+    with pytest.raises(UsageError, match="not a folder"):
         refuse_filled(tmp_path / "in", overwrite=True)
     refuse_filled(tmp_path, overwrite=True)
     refuse_filled(tmp_path / "new", overwrite=False)

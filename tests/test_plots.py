@@ -11,7 +11,7 @@ from PIL import Image
 from fercli.errors import FercliError
 from fercli.labels import LABELS
 from fercli.models.history import Epoch
-from fercli.plots import NotDrawn, plot_confusion, plot_curves, plot_per_class, plot_reliability
+from fercli.plots import NotDrawn, plot_confusion, plot_curves, plot_means, plot_per_class, plot_reliability
 
 
 def colours(path: Path) -> int:
@@ -108,6 +108,7 @@ def test_promise_18_any_name_in_a_figure(tmp_path: Path) -> None:
     plot_per_class("$\\frac{$", {"w$x_{$y": [0.5] * 7, "_hidden": [0.5] * 7}, LABELS, tmp_path / "b.png")
     plot_reliability("$x_{$", [(0.5, 0.4, 0.2)], tmp_path / "c.png")
     plot_confusion("$x_{$", np.eye(7, dtype=int).tolist(), LABELS, tmp_path / "d.png")
+    plot_means({"w$x_{$y": [(0.5, (0.4, 0.6))] * 7}, LABELS, tmp_path / "e.png")
 
 
 def test_a_figure_that_cannot_be_drawn_is_told(tmp_path: Path) -> None:

@@ -82,9 +82,9 @@ def test_places() -> None:
     ("text", "reason"),
     [
         ("http://x/y", "copy it here"), ("s3a://x/y", "s3://"), ("s3://", "names no bucket"), ("s3:///x", "names no bucket"),
-        ("s3://my bucket/x", "a blank"),
-        ("s3://key:secret@bucket/x", "no place for a password"), ("s3://key:sec/secret@bucket/x", "no place for a password"),
-        ("abfss://:secret==@account.dfs.core.windows.net/x", "no place for a password"),
+        ("s3://my bucket/x", "a space"),
+        ("s3://key:secret@bucket/x", "not contain a password"), ("s3://key:sec/secret@bucket/x", "not contain a password"),
+        ("abfss://:secret==@account.dfs.core.windows.net/x", "not contain a password"),
     ],
 )  # fmt: skip
 def test_uris_that_name_no_place(text: str, reason: str, fercli: Callable[..., Ran], tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_classify_reads_and_writes_there(bucket: Path, photos: Path, fercli: Cal
     assert (missing.code, "s3://bucket/nothing does not exist" in missing.talk) == (2, True)
     for output in ("s3://no-such-bucket/r.csv", "s3://no-such-bucket/r/"):
         ran = fercli("classify", remote, "-o", output)
-        assert (ran.code, "s3://no-such-bucket does not exist; make the bucket" in ran.talk) == (2, True)
+        assert (ran.code, "s3://no-such-bucket does not exist; create the bucket" in ran.talk) == (2, True)
 
 
 @pytest.mark.usefixtures("fake_labeller")

@@ -52,7 +52,7 @@ def test_promise_18_any_encoding_takes_the_tables(encoding: str) -> None:
 def test_promise_20_an_empty_argument_is_refused(tmp_path: Path, arguments: str) -> None:
     child = shell(f"cd {tmp_path}; PYTHONPATH={ROOT} {FERCLI} {arguments}")
     assert child.returncode == 2
-    assert b"is empty; see that the variable" in child.stderr
+    assert b"is empty; check that the variable" in child.stderr
     assert list(tmp_path.iterdir()) == []
 
 
@@ -72,12 +72,12 @@ main()
 @pytest.mark.parametrize(
     ("error", "words"),
     [
-        ("OSError(30, 'Read-only file system')", "The system refuses what fercli needs (Read-only file system)"),
+        ("OSError(30, 'Read-only file system')", "The system refused what fercli needs (Read-only file system)"),
         ("OSError(28, 'No space left on device', 'x.csv')", "x.csv cannot be read or written (No space left on device)"),
         ("FileNotFoundError(2, 'No usable temporary directory found in []')", "No usable temporary directory"),
-        ("MemoryError", "The memory is used up"),
+        ("MemoryError", "Out of memory"),
         ("ImportError('no such library')", "A library cannot be loaded (no such library)"),
-        ("RuntimeError('can\\'t start new thread')", "fercli is at fault, and cannot go on (RuntimeError: can't start new thread)"),
+        ("RuntimeError('can\\'t start new thread')", "This is a bug in fercli (RuntimeError: can't start new thread)"),
     ],
 )
 def test_promise_10_whatever_fails_is_a_sentence(error: str, words: str) -> None:

@@ -22,6 +22,7 @@ from fercli.preparation.features import with_hog
 from fercli.preparation.sources import REJECT_SHARE, read_faces
 from fercli.preparation.splits import draw
 from fercli.preparation.votes import votes_of
+from fercli.version import __version__
 
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}  # of a source without splits
 OnProgress = Callable[[str, int, int | None], None]  # stage, done, total (None: not known yet)
@@ -130,7 +131,7 @@ def prepare(
         "duplicates": {"groups": duplicates.groups, "rows": duplicates.rows, "conflicting": duplicates.conflicting},
         "leaked": duplicates.leaked,
         "names": faces.names,
-        "versions": {package: version(package) for package in ("fercli", "numpy", "scikit-image", "pillow")},
+        "versions": {"fercli": __version__} | {package: version(package) for package in ("numpy", "scikit-image", "pillow")},
     }
     dataset = Dataset(**splits, mean=mean, meta=meta)
     return Preparation(dataset, counts, faces.rejected, duplicates, dropped, drawn, dict(faces.left_out))

@@ -1,4 +1,4 @@
-"""What neither source says of a recipe, tried: validation accuracy of one registry entry under several settings.
+"""What neither source says about a recipe, tried out: validation accuracy of one registry entry under several settings.
 
     python tests/bench/choices.py fer2013.npz deep --epochs 2 momentum=0.9 momentum=0.97 'dropout=0 0 0 0 0.5 0.5'
 
@@ -111,7 +111,7 @@ def main() -> None:
         entry = varied(model, setting)
         recipe = replace(entry.recipe, epochs=arguments.epochs, precision="mixed_bfloat16")
         data, length = with_hog(dataset, setting)
-        with tempfile.TemporaryDirectory() as folder, mock.patch("fercli.models.networks.paper.HOG_LENGTH", length):
+        with tempfile.TemporaryDirectory() as folder, mock.patch("fercli.models.networks.HOG_LENGTH", length):
             history = list(Trainer(entry, recipe, data, Path(folder)))
         if arguments.record:
             tried = Choice(model.name, setting, arguments.epochs, history[-1].accuracy, history[-1].val_accuracy)

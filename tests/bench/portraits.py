@@ -1,4 +1,4 @@
-"""How labels hold on photos that are not FER2013, and for whom: `classify` from end to end on labelled portraits.
+"""How well labels hold on photos other than FER2013's, and for whom: `classify` from end to end on labelled portraits.
 
     python tests/bench/portraits.py FOLDER labels.csv [--model compact | --weights RUN] [--tta] [--prior even]
 
@@ -78,7 +78,7 @@ def main() -> None:
     parser.add_argument("--source", default="")
     arguments = parser.parse_args()
     if arguments.record and (arguments.tta or arguments.prior == "even"):
-        parser.error("cards tell how a model labels by default; leave --tta and --prior away with --record")
+        parser.error("cards say how a model labels by default; drop --tta and --prior, or --record")
     with arguments.labels.open(newline="", encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle))
     job = Job(arguments.model, arguments.weights, arguments.tta, arguments.prior == "even", options=Options(largest=True))
