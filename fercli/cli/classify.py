@@ -132,7 +132,7 @@ def classify(
         Path | None, output_option(parser=place, metavar="FILE", help="Write an HTML page about the results, such as report.html.")
     ] = None,
     max_pixels: Annotated[
-        int, typer.Option(min=1, metavar="PIXELS", help="Reject photos, and videos whose frames, have more pixels than this.")
+        int, typer.Option(min=1, metavar="PIXELS", help="Reject photos with more pixels than this, and videos with such frames.")
     ] = MAX_PIXELS,
     every: Annotated[
         float, typer.Option(min=0, metavar="SECONDS", help="Label a frame of a video every so many seconds; 0 labels every frame.")

@@ -14,6 +14,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from fercli.classification.pipeline import classify
+from fercli.photos.faces import CROP_SIDE
 from tests.conftest import PHOTOS, FakeLabeller, Ran, crop
 
 Run = Callable[..., Ran]
@@ -325,3 +326,7 @@ def test_a_list_on_standard_input(fercli: Run, photos: Path, tmp_path: Path, mon
     Path("-").write_bytes((photos / "bright.png").read_bytes())
     assert fercli("classify", "./-", "-o", "s.csv", "--detector", "none").code == 0
     assert [line["path"] for line in read(tmp_path / "s.csv")] == ["'-"]
+
+
+def test_the_help_says_how_large_a_crop_may_be(fercli: Run) -> None:
+    assert f"up to {CROP_SIDE} pixels a side" in " ".join(fercli("classify", "--help").stdout.replace("│", " ").split())
