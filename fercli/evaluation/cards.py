@@ -110,6 +110,7 @@ def _use(model: Model, own_weights: str) -> list[str]:
         "",
         "```python",
         "import fercli",
+        "",  # as ruff formats code in Markdown, too
         f'for photo in fercli.classify("photos", {argument}):',
         "    print(photo.path, [(face.label, face.confidence) for face in photo.faces])",
         "```",
