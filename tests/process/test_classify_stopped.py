@@ -14,12 +14,12 @@ from fercli.classification.journal import journal_path
 from tests.conftest import synthetic_faces
 from tests.promises import Did
 
-PHOTOS = 2000  # some seconds' work
+PHOTOS = 800  # some seconds' work of one core
 
 
 def classify(root: Path, output: str, *more: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "fercli", "classify", "photos", "-o", output, *more]
-    return subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, cwd=root, env=os.environ | {"OMP_NUM_THREADS": "1"}, stderr=subprocess.PIPE, text=True)
 
 
 @pytest.fixture(scope="module")
