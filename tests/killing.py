@@ -12,6 +12,9 @@ import signal
 import sys
 from pathlib import Path
 
+import scipy.optimize
+import scipy.stats  # noqa: F401 (what commands import where they need it, each child would)
+
 from fercli import plots  # noqa: F401
 from fercli.classification import pictures, pipeline, report, writers  # noqa: F401
 from fercli.cli import run

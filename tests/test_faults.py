@@ -107,7 +107,9 @@ def test_promise_9_and_11_the_nth_operation_of_training(
     monkeypatch.setattr("fercli.training.run.plot_curves", lambda _, path: write_atomically(path, b"curves"))  # drawing takes long
     monkeypatch.setattr(Trainer, "_train_epoch", lambda _, number: Epoch(number, 2 / number, 0.2, 2.0, 0.1 * number, 0.1, 1.0))
     monkeypatch.setattr(Trainer, "_validate", lambda self: np.eye(7, dtype=np.float32)[self.dataset.validation.labels])
-    list(Trainer(model, recipe, dataset, tmp_path / "whole"))
+    trainer = Trainer(model, recipe, dataset, tmp_path / "whole")
+    monkeypatch.setattr("fercli.training.trainer.Trainee", lambda *_: trainer.trainee)  # built once: nothing is trained
+    list(trainer)
     whole = contents(tmp_path / "whole")
     assert set(whole) == {"checkpoint.safetensors", "model.onnx", "history.csv", "curves.png", "metrics.json"}
     at = 0
