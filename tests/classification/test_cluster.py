@@ -72,9 +72,11 @@ class FakeJob(Job):
 
 @pytest.fixture(scope="module")
 def two_workers() -> Iterator[None]:
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": str(SOURCE)}})
-    yield
-    ray.shutdown()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(SOURCE))  # which workers inherit; with a `runtime_env` Ray would start others first
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        yield
+        ray.shutdown()
 
 
 @pytest.fixture
@@ -125,17 +127,16 @@ def test_what_is_known_is_passed_on(photos: Path) -> None:
 def test_workers_share_a_long_video(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stretches of a second and a half, from the beginning or from what is known, and one of a video that breaks off."""
     monkeypatch.setattr("fercli.classification.stretches.SECONDS", 1.5)
-    clip = write_clip(photos / "clip.mp4", gray_steps(78))
+    for name in ("clip.mp4", "known.mp4"):
+        write_clip(photos / name, gray_steps(78))
     broken = write_clip(photos / "broken.mkv", gray_steps(78))
     broken.write_bytes(broken.read_bytes()[: broken.stat().st_size // 2])
     write_clip(photos / "other.webm", gray_steps(15)).rename(photos / "other")
     options = Options(every=0.5)
     expected = locally(photos, options)
-    assert list(classify_on_ray(Walk([photos]), FakeJob(options=options), "0")) == expected
-    done = [outcome for outcome in expected if outcome.path == clip][:4]
-    known = {clip: done}
-    found = classify_on_ray([clip], FakeJob(options=options), "0", known=lambda path: known.get(path, []))
-    assert list(found) == [outcome for outcome in expected if outcome.path == clip]
+    known = {photos / "known.mp4": [outcome for outcome in expected if outcome.path.name == "known.mp4"][:4]}
+    found = classify_on_ray(Walk([photos]), FakeJob(options=options), "0", known=lambda path: known.get(path, []))
+    assert list(found) == expected
 
 
 def test_two_names_of_one_missing_file_have_a_row_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,16 +201,17 @@ def test_the_command_writes_the_same_file_with_either_engine(
     assert results[0] == results[1]
 
 
-def test_a_cluster_that_loses_a_machine_completes_the_run(photos: Path, tmp_path: Path) -> None:
+def test_a_cluster_that_loses_a_machine_completes_the_run(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ray.cluster_utils import Cluster
 
+    monkeypatch.setenv("PYTHONPATH", str(SOURCE))
     (marks := tmp_path / "marks").mkdir()
     ray.shutdown()
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     try:
         nodes = [cluster.add_node(num_cpus=1) for _ in range(2)]
         cluster.wait_for_nodes()
-        ray.init(address=cluster.address, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": str(SOURCE)}})
+        ray.init(address=cluster.address, log_to_driver=False)
 
         def take_one_away() -> None:
             while len(list(marks.iterdir())) < 2:  # both have begun
