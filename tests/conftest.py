@@ -18,7 +18,7 @@ from fercli.errors import FercliError
 from fercli.labels import LABELS
 from fercli.models.history import Epoch, write_lines
 from fercli.models.inference import WeightsFile
-from fercli.preparation.prepare import prepare
+from fercli.preparation.prepare import Preparation, prepare
 from tests.promises import did, pytest_terminal_summary  # noqa: F401 (pytest finds them here)
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -91,19 +91,20 @@ def data(dataset: Dataset, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def fer2013() -> Path:
-    """The real data set's CSV, where FERCLI_FER2013 names it."""
+def real_preparation() -> Preparation:
+    """What is made of the real data set, where FERCLI_FER2013 names it, without HOG, with FER+ if that is beside it."""
     name = os.environ.get("FERCLI_FER2013")
     if not name:
         pytest.skip("FERCLI_FER2013 names no CSV")
-    return Path(name)
+    ferplus = Path(name).parent / "fer2013new.csv"
+    return prepare(Path(name), hog=False, ferplus=ferplus if ferplus.is_file() else None)
 
 
 @pytest.fixture(scope="session")
-def real_dataset(fer2013: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """The real data set, prepared without HOG."""
+def real_dataset(real_preparation: Preparation, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    """The real data set as it is read back."""
     path = tmp_path_factory.mktemp("fer2013") / "fer2013.npz"
-    write_dataset(prepare(fer2013, hog=False).dataset, path)
+    write_dataset(real_preparation.dataset, path)
     return read_dataset(path)
 
 

@@ -3,9 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fercli.dataset import Dataset
 from fercli.errors import UsageError
-from fercli.models.calibration import fit_temperature
 from fercli.models.ensembles import EnsembleLabeller, labeller_for
 from fercli.models.inference import Labeller, WeightsFile, own_weights
 from fercli.models.networks import build
@@ -71,11 +69,3 @@ def test_registered_ensembles_have_known_members_and_no_weights_of_their_own() -
 
 def test_without_a_name_the_default_answers() -> None:
     assert labeller_for(None).name == DEFAULT_MODEL
-
-
-@pytest.mark.parametrize("name", ENSEMBLES)
-def test_the_registered_temperature_is_the_one_that_fits(name: str, real_dataset: Dataset) -> None:
-    labeller, validation = EnsembleLabeller(ENSEMBLES[name]), real_dataset.validation
-    labeller.temperature = 1.0
-    logits = np.log(labeller.label(validation.pixels))
-    assert fit_temperature(logits, validation.labels) == pytest.approx(ENSEMBLES[name].temperature, abs=0.01)

@@ -6,12 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fercli.dataset import Dataset
 from fercli.errors import IntegrityError, UsageError
 from fercli.models import sessions
 from fercli.models.architectures.residual import ResidualNetwork
 from fercli.models.calibration import tempered
-from fercli.models.checkpoints import Checkpoint, assign, read_checkpoint, weights_of, write_checkpoint
+from fercli.models.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
 from fercli.models.inference import (
     BATCH,
     Labeller,
@@ -207,20 +206,3 @@ def test_promise_22_a_face_has_the_same_bytes_from_the_shipped_weights(name: str
         for first, last in ((0, 1), (3, 8), (BATCH, BATCH + 5), (1, BATCH + 2)):
             assert np.array_equal(labeller.label(faces[first:last]), whole[first:last])
     sessions._pool.cache_clear()
-
-
-@pytest.mark.parametrize("name", [name for name, model in MODELS.items() if model.sha256])
-def test_every_label_of_privatetest_is_the_one_that_keras_gives(name: str, real_dataset: Dataset) -> None:
-    labeller, pixels = Labeller(shipped_weights(name)), real_dataset.test.pixels
-    network = build(labeller.model)
-    assign(weights_of(network), read_weights(labeller.weights.path).tensors, labeller.weights.path)
-    hog = labeller.features(pixels)
-    ours = labeller.label(pixels, hog)
-    theirs = tempered(
-        network.predict([pixels] if hog is None else [pixels, hog], batch_size=BATCH, verbose=0), labeller.temperature
-    )
-    assert np.abs(ours - theirs).max() <= 1e-4
-    ordered = np.sort(theirs, axis=1)
-    sure = ordered[:, -1] - ordered[:, -2] > 2e-4
-    assert sure.mean() > 0.99
-    assert np.array_equal(ours.argmax(axis=1)[sure], theirs.argmax(axis=1)[sure])

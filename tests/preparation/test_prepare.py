@@ -3,10 +3,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fercli.dataset import read_dataset, write_dataset
+from fercli.dataset import Dataset, read_dataset, write_dataset
 from fercli.errors import FercliError, UsageError
 from fercli.models.hog import hog_features
-from fercli.preparation.prepare import SHARES, Drawn, prepare
+from fercli.preparation.prepare import SHARES, Drawn, Preparation, prepare
 from tests.conftest import HEADER, csv_text, row, synthetic_faces
 
 
@@ -158,8 +158,8 @@ def test_promise_22_the_same_bytes_twice(csv_file: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.timeout(120)
-def test_the_real_data_set(fer2013: Path, tmp_path: Path) -> None:
-    result = prepare(fer2013, hog=False)
+def test_the_real_data_set(real_preparation: Preparation, real_dataset: Dataset) -> None:
+    result = real_preparation
     assert result.counts == {
         "train": [3995, 436, 4097, 7215, 4830, 3171, 4965],
         "validation": [467, 56, 496, 895, 653, 415, 607],
@@ -169,8 +169,7 @@ def test_the_real_data_set(fer2013: Path, tmp_path: Path) -> None:
     assert (found.groups, found.rows, found.conflicting) == (1518, 3372, 58)
     assert found.leaked == {"validation": 280, "test": 293}
     assert result.rejected == []
-    write_dataset(result.dataset, tmp_path / "fer2013.npz")
-    assert read_dataset(tmp_path / "fer2013.npz").digest() == result.dataset.digest()
+    assert real_dataset.digest() == result.dataset.digest()
 
 
 def test_promise_22_hog_needs_no_shared_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

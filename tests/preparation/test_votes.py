@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fercli.dataset import Dataset
 from fercli.errors import FercliError, UsageError
 from fercli.preparation.prepare import prepare
 from fercli.preparation.sources import read_faces
@@ -87,11 +88,10 @@ def test_a_binary_file_and_a_missing_one(csv_file: Path, ferplus: Path, tmp_path
         votes_of(read_faces(csv_file), tmp_path / "nothing.csv")
 
 
-def test_the_crowd_mostly_agrees_with_the_real_labels(fer2013: Path) -> None:
-    ferplus = fer2013.parent / "fer2013new.csv"
-    if not ferplus.is_file():
-        pytest.skip("no fer2013new.csv beside FERCLI_FER2013")
-    faces = read_faces(fer2013)
-    votes = votes_of(faces, ferplus)[:, :7]
-    known = votes.sum(axis=1) > 0
-    assert 0.6 < np.mean((votes.argmax(axis=1) == faces.labels)[known]) < 0.75
+def test_the_crowd_mostly_agrees_with_the_real_labels(real_dataset: Dataset) -> None:
+    for split in (real_dataset.originals, real_dataset.validation, real_dataset.test):
+        if split.votes is None:
+            pytest.skip("no fer2013new.csv beside FERCLI_FER2013")
+        votes = split.votes[:, :7]
+        known = votes.sum(axis=1) > 0
+        assert 0.6 < np.mean((votes.argmax(axis=1) == split.labels)[known]) < 0.75
