@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-_LETTERS = {1: "B", 3: "H", 4: "I", 7: "B"}
+_LETTERS = {1: "B", 3: "H", 4: "I", 6: "b", 7: "B", 8: "h", 9: "i", 11: "f"}
 
 
 def directory(entries: Mapping[int, tuple[int, Sequence[int]]], at: int, order: str = "<") -> bytes:

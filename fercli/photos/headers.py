@@ -187,10 +187,11 @@ def _bmp(data: bytes) -> Header:
         width, height = struct.unpack_from("<HH", data, 18)
         return Header("BMP", width, height, data)
     width, height, _, _, packing = struct.unpack_from("<iiHHI", data, 18)
-    if packing in (1, 2) and (width * abs(height) > _RUN_LENGTH_PIXELS or len(data) > _RUN_LENGTH_BYTES):
+    width, height = abs(width), abs(height)
+    if packing in (1, 2) and (width * height > _RUN_LENGTH_PIXELS or len(data) > _RUN_LENGTH_BYTES):
         limits = f"{_RUN_LENGTH_BYTES} bytes and {_RUN_LENGTH_PIXELS} pixels"
         raise ImageRejected("too_large", f"it is a run-length BMP of {len(data)} bytes; the limits of such are {limits}")
-    return Header("BMP", width, abs(height), data)
+    return Header("BMP", width, height, data)
 
 
 def _tiff(data: bytes) -> Header:

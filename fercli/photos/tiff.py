@@ -3,6 +3,7 @@
 After Adobe's TIFF 6.0 and the DNG specification. Only what affects the pixels is read.
 """
 
+import contextlib
 import struct
 from dataclasses import dataclass
 
@@ -17,6 +18,7 @@ _NEEDED = frozenset(
     (*range(256, 260), 262, 266, 273, *range(277, 280), 284, 292, 293, 317, 320, *range(322, 326), 332, 338, 339, 347,
      *range(512, 522), *range(529, 533))
 )  # fmt: skip
+_SINGLE = frozenset((256, 257, 259, 262, 266, 277, 278, 284, 317, 322, 323))  # of another count, decoders pass over the tag
 _LONGEST = 8 << 20  # bytes of one tag's values: the places of two million strips or tiles
 _SIZES = {2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I"}
@@ -40,12 +42,12 @@ class Directory:
             self.entries.setdefault(tag, entry)
 
     def numbers(self, tag: int, *default: int) -> tuple[int, ...]:
-        """Return the whole numbers of a tag, the first 16 at most; `default` if it has none."""
+        """Return the whole numbers of a tag, the first 16 at most; `default` if it is missing. Raises struct.error for other kinds."""
         if tag not in self.entries:
             return default
         kind, count = struct.unpack_from(f"{self.order}HI", self.data, self.entries[tag] + 2)
-        if kind not in _NUMBERS or not count:
-            return default
+        if kind not in _NUMBERS or not count:  # signed numbers, say, which a decoder would heed
+            raise struct.error("no whole numbers")
         return struct.unpack_from(f"{self.order}{min(count, 16)}{_NUMBERS[kind]}", self.data, self._place(tag, count, kind))
 
     def needed(self) -> bytes:
@@ -53,7 +55,7 @@ class Directory:
         kept = sorted(tag for tag in self.entries if tag in _NEEDED)
         for tag in kept:
             kind, count = struct.unpack_from(f"{self.order}HI", self.data, self.entries[tag] + 2)
-            if count * _SIZES.get(kind, 1) > _LONGEST:
+            if count * _SIZES.get(kind, 1) > _LONGEST or (tag in _SINGLE and count != 1):
                 raise ImageRejected("damaged", f"it is broken (its tag {tag} has {count} values)")
         entries = b"".join(self.data[self.entries[tag] : self.entries[tag] + 12] for tag in kept)
         at = len(self.data) + len(self.data) % 2
@@ -97,6 +99,8 @@ def described(data: bytes) -> tuple[Picture, Directory]:
     Raises ImageRejected, `unsupported`, for kinds that decoders mistake for others, so that the pixels would be wrong.
     """
     directory = Directory(data)
+    if _PHOTOMETRIC not in directory.entries:
+        raise struct.error("neither black nor white")
     numbers = directory.numbers
     (width,), (height,) = numbers(_WIDTH)[:1] or (0,), numbers(_HEIGHT)[:1] or (0,)
     if _is_camera_raw(directory, width * height):
@@ -144,11 +148,9 @@ def _is_camera_raw(directory: Directory, pixels: int) -> bool:
     if _DNG in directory.entries or data[8:10] == b"CR" or numbers(_PHOTOMETRIC, 0)[0] in _RAW_SENSOR:
         return True
     for place in numbers(_SUB_PICTURES):
-        try:
+        with contextlib.suppress(struct.error):
             sub = Directory(data, place)
-        except struct.error:
-            continue
-        (width,), (height,) = sub.numbers(_WIDTH)[:1] or (0,), sub.numbers(_HEIGHT)[:1] or (0,)
-        if sub.numbers(_PHOTOMETRIC, 0)[0] in _RAW_SENSOR or width * height > pixels:
-            return True
+            (width,), (height,) = sub.numbers(_WIDTH)[:1] or (0,), sub.numbers(_HEIGHT)[:1] or (0,)
+            if sub.numbers(_PHOTOMETRIC, 0)[0] in _RAW_SENSOR or width * height > pixels:
+                return True
     return bool(numbers(_SUBFILE, 0)[0] & 1)

@@ -12,7 +12,7 @@ from PIL import Image
 
 from fercli.errors import REJECT_CODES, ImageRejected
 from fercli.photos.geometry import Box, Frame
-from fercli.photos.images import crop, read_gray, square_around
+from fercli.photos.images import crop, read_gray, read_photo, square_around
 from tests.conftest import PHOTOS
 from tests.promises import Did
 
@@ -181,6 +181,20 @@ def test_promise_13_a_strip_does_not_become_a_huge_square(shape: tuple[int, int]
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 5_000_000
+
+
+def test_promise_13_deep_grey_is_in_memory_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.fromarray(np.full((1500, 1500), 65_535, np.uint16)).save(tmp_path / "deep.png")
+    made: list[int] = []
+    new = Image.new
+
+    def counted(mode: str, size: tuple[int, int], *more: int) -> Image.Image:
+        made.append(size[0] * size[1])
+        return new(mode, size, *more)
+
+    monkeypatch.setattr(Image, "new", counted)
+    assert (read_photo(tmp_path / "deep.png", side=500).pixels == 255).all()
+    assert 0 < max(made) < 1500 * 1500 // 2
 
 
 @given(st.integers(-30, 50), st.integers(-30, 50), st.integers(1, 90), st.integers(1, 60), st.integers(1, 60), st.integers(1, 64))

@@ -1,5 +1,6 @@
 """TIFF files whose samples a decoder takes for others: the right pixels, or `unsupported`."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -138,3 +139,29 @@ def test_promise_14_a_tile_counts_like_a_picture(tmp_path: Path) -> None:
     with pytest.raises(ImageRejected) as caught:
         read(tmp_path, data)
     assert caught.value.code == "too_large"
+
+
+@pytest.mark.parametrize("kind", [6, 8, 9, 11])
+@pytest.mark.parametrize("tag", [256, 258, 262, 284, 339])
+def test_promise_16_tags_that_are_no_whole_numbers_decide_nothing(tmp_path: Path, tag: int, kind: int) -> None:
+    """A decoder would take them for what they say, after all checks took them for the default."""
+    value = {256: 48, 258: 8, 262: 1, 284: 1, 339: 1}[tag]
+    with pytest.raises(ImageRejected) as caught:
+        read(tmp_path, tiff(GREY, photometric=1, extra={tag: (kind, [value])}))
+    assert caught.value.code == "damaged"
+
+
+@pytest.mark.parametrize("extra", [{262: (3, [1, 1])}, {317: (3, [1, 1])}, {262: (3, [])}])
+def test_promise_16_tags_of_another_count_are_not_passed_over(tmp_path: Path, extra: dict[int, tuple[int, list[int]]]) -> None:
+    with pytest.raises(ImageRejected) as caught:
+        read(tmp_path, tiff(GREY, photometric=1, extra=extra))
+    assert caught.value.code == "damaged"
+
+
+def test_promise_16_what_black_and_white_are_is_told(tmp_path: Path) -> None:
+    data = tiff(GREY, photometric=1)
+    assert np.array_equal(read(tmp_path, data), GREY)
+    entry = struct.pack("<HHI", 262, 3, 1)
+    with pytest.raises(ImageRejected) as caught:
+        read(tmp_path, data.replace(entry, struct.pack("<HHI", 261, 3, 1)))
+    assert caught.value.code == "damaged"
