@@ -19,13 +19,18 @@ class _Stop:
     """Handles the first signal to stop; later ones must not interrupt the tidying up."""
 
     def __init__(self) -> None:
-        self._begun = False
+        self.begun: Interrupted | None = None
         self._said = threading.Lock()
 
     def begin(self, number: int, _frame: FrameType | None) -> None:
-        if not self._begun:
-            self._begun = True
-            raise Interrupted(128 + number)
+        if not self.begun:
+            self.begun = Interrupted(128 + number)
+            raise self.begun
+
+    def overhear(self, lost: "sys.UnraisableHookArgs") -> None:
+        """Pass over a stop that arrived where Python lets no exception out, such as in a destructor; `end_in_time` ends it."""
+        if not isinstance(lost.exc_value, Interrupted):
+            sys.__unraisablehook__(lost)
 
     def say_farewell(self) -> None:
         """Print how to go on, once."""
@@ -56,6 +61,7 @@ def main() -> NoReturn:
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+        sys.unraisablehook = stop.overhear
         threading.Thread(target=stop.end_in_time, args=(reading,), daemon=True).start()
         for number in _STOPS:
             if number is signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:  # as nohup lets SIGHUP be ignored
@@ -64,7 +70,7 @@ def main() -> NoReturn:
         from fercli.cli import console, run
 
         console.silence_libraries()
-        code = run()
+        code = run(lambda: stop.begun)
     except Interrupted as stopped:
         stop.say_farewell()
         with contextlib.suppress(OSError, ValueError):

@@ -288,7 +288,7 @@ def _cannot_write(path: Path, error: OSError) -> FercliError:
     )
 
 
-def readable(path: Path) -> str:
+def readable(path: Path | str) -> str:
     r"""Return the path as valid Unicode: bytes that are not UTF-8 become `\xff`, so that any text file can hold it."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 

@@ -250,9 +250,9 @@ def _no_journal(path: Path, error: Exception) -> IntegrityError:
     return IntegrityError(f"{path} is no journal that fercli can read ({error}); begin anew with --overwrite.")
 
 
-def _files(path: Path) -> tuple[Path, Path]:
-    """Return a journal's files: itself, and the one in which SQLite keeps an unfinished transaction."""
-    return path, path.with_name(f"{path.name}-journal")
+def _files(path: Path) -> list[Path]:
+    """Return a journal's files: itself, and SQLite's own, of a transaction that was killed, or that a changed journal asks for."""
+    return [path, *(path.with_name(f"{path.name}-{end}") for end in ("journal", "wal", "shm"))]
 
 
 def _remove(path: Path) -> None:

@@ -21,7 +21,10 @@ def read_list(path: Path | None) -> list[Path]:
     if path and path.suffix.lower() in READERS:
         names = dict.fromkeys(os.fsencode(row["path"]) for row in read_results(path) if row["path"])
     else:
-        names = dict.fromkeys(_names(_content(path)))
+        content = _content(path)
+        if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # whose zeros would end names, after each letter
+            raise UsageError(f"{shown} is a list in UTF-16, as PowerShell writes it; save it as UTF-8.")
+        names = dict.fromkeys(_names(content))
     if not names:
         raise UsageError(f"{shown} lists no photos; give a name a line, or the output of find … -print0.")
     return [place(os.fsdecode(name)) for name in names]

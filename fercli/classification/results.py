@@ -44,7 +44,7 @@ def _rows_of(path: Path) -> Iterator[Row]:
                 raise ValueError(f"its path is {row['path']!r}")
             number += 1
             yield row
-    except (OSError, ValueError, csv.Error) as error:  # ValueError: JSON, Unicode, and what pyarrow raises
+    except (OSError, ValueError, RecursionError, csv.Error) as error:  # ValueError: JSON, Unicode, and what pyarrow raises
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
         raise FercliError(f"{path} cannot be read after row {number} ({reason}); write it again with fercli classify.") from error
 
@@ -75,6 +75,8 @@ def _json_lines(path: Path) -> Iterator[Row]:
             row = json.loads(line)
             if not isinstance(row, dict):
                 raise ValueError("a line is no object")
+            if "\\ud" in line.lower():  # JSON can name halves of characters, which no file can hold
+                json.dumps(row, ensure_ascii=False).encode()
             yield row
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from fercli.errors import FercliError, UsageError
+from fercli.files import readable
 from fercli.labels import LABELS
 
 LEVEL = 0.95  # of the intervals
@@ -50,12 +51,12 @@ class Group:
     def __post_init__(self) -> None:
         self._sums, self._squares, self._products, self._open = ([0.0] * len(LABELS) for _ in range(4))
 
-    def add(self, status: str, label: str | None, probabilities: Sequence[float] | None) -> None:
+    def add(self, status: str, label: str, probabilities: Sequence[float] | None) -> None:
         """Add one row of the current photo; probabilities are None for a row without a face."""
         if not probabilities:
             self.status[status] += 1
             return
-        self.labels[label or ""] += 1
+        self.labels[label] += 1
         self._open_faces += 1
         for position, value in enumerate(probabilities):
             self._open[position] += value
@@ -170,7 +171,7 @@ def summarise(rows: Iterable[Row], by: Sequence[str] = ("folder",)) -> Summary:
         if None in names:
             matched = False
             continue
-        key = tuple(map(str, names))
+        key = tuple(readable(str(name)) for name in names)
         group = at_hand[key] = groups.setdefault(key, Group(key))
         group.add(status, label, probabilities)
     _end_photo(at_hand, summary, matched)
@@ -191,24 +192,24 @@ def _end_photo(at_hand: dict[tuple[str, ...], Group], summary: Summary, matched:
         group.end_photo()
 
 
-def _read(row: Row, number: int) -> tuple[str, str | None, Sequence[float] | None]:
+def _read(row: Row, number: int) -> tuple[str, str, Sequence[float] | None]:
     try:
         if not row["path"]:
             raise ValueError("it has no path")
         if row["face"] in (None, ""):
-            return str(row["status"]), None, None
+            return str(row["status"]), "", None
         probabilities = [float(row[label]) for label in LABELS]
     except (KeyError, TypeError, ValueError) as error:
         raise _not_results(number, error) from error
     if not all(0 <= value <= 1 for value in probabilities):
         raise FercliError(f"Row {number} has a probability outside 0 to 1; give what fercli classify wrote.")
-    return str(row.get("status")), row.get("label"), probabilities
+    return str(row.get("status")), str(row.get("label") or ""), probabilities
 
 
 def _names(row: Row, number: int, parts: Iterable[Part]) -> tuple[str | None, ...]:
     try:
         return tuple(part(row) for part in parts)
-    except (KeyError, TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise _not_results(number, error) from error
 
 
@@ -236,11 +237,11 @@ def _parts_of(text: str, row: Row) -> dict[str, Part]:
 
 
 def _column(name: str) -> Part:
-    return lambda row: "" if row[name] is None else str(row[name])
+    return lambda row: "" if row.get(name) is None else str(row[name])
 
 
 def _minute(row: Row) -> str:
-    return "" if row["time"] in (None, "") else str(int(float(row["time"]) // 60))
+    return "" if row.get("time") in (None, "") else str(int(float(row["time"]) // 60))
 
 
 def _found(pattern: re.Pattern[str], groups: Sequence[str | int]) -> Part:

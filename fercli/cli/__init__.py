@@ -56,25 +56,38 @@ def refuse_empty(arguments: Sequence[str]) -> None:
             )
 
 
-def run() -> int:
-    """Run the command line and return its exit code, one of `errors.EXIT_CODES`."""
+def run(stop: Callable[[], BaseException | None] = lambda: None) -> int:
+    """Run the command line and return its exit code, one of `errors.EXIT_CODES`.
+
+    `stop` returns the exception that a signal to stop has raised, if any. It is raised in place of what a library made of it: numpy's
+    import turns whatever arrives during it into an ImportError.
+    """
     try:
         return _run()
-    except FercliError as error:
-        console.error(str(error))
-        return error.exit_code
-    except OSError as error:  # such as standard output closed or full
-        give_up_output(error)
-        where = f"{error.filename} cannot be read or written" if error.filename else "The system refused what fercli needs"
-        console.error(f"{where} ({error.strerror or error}); check that there is space and that you have permission.")
-    except MemoryError:
-        console.error("Out of memory; close other programs, or use smaller inputs.")
-    except ImportError as error:
-        console.error(f"A library cannot be loaded ({error}); install fercli again, or check that there is enough memory.")
     except Exception as error:
-        if os.environ.get("FERCLI_DEBUG"):
-            raise
-        console.error(f"This is a bug in fercli ({type(error).__name__}: {error}); FERCLI_DEBUG=1 shows where.")
+        if stopped := stop():
+            raise stopped from error
+        return _told(error)
+
+
+def _told(error: Exception) -> int:
+    """Print what failed as a sentence, and return its exit code."""
+    match error:
+        case FercliError():
+            console.error(str(error))
+            return error.exit_code
+        case OSError():  # such as standard output closed or full
+            give_up_output(error)
+            where = f"{error.filename} cannot be read or written" if error.filename else "The system refused what fercli needs"
+            console.error(f"{where} ({error.strerror or error}); check that there is space and that you have permission.")
+        case MemoryError():
+            console.error("Out of memory; close other programs, or use smaller inputs.")
+        case ImportError():
+            console.error(f"A library cannot be loaded ({error}); install fercli again, or check that there is enough memory.")
+        case _:
+            if os.environ.get("FERCLI_DEBUG"):
+                raise error
+            console.error(f"This is a bug in fercli ({type(error).__name__}: {error}); FERCLI_DEBUG=1 shows where.")
     return 1
 
 

@@ -28,7 +28,7 @@ from tests.conftest import PHOTOS, csv_text, synthetic_faces
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 SLOWEST = 4.0  # seconds from the signal to the end
 CLASSIFY = ["classify", "../photos", "-o", "r.csv", "--annotate", "copies", "--report", "page.html", "--detector", "none"]
-TRAIN = ["train", "--model", "compact", "--data", "../d.npz", "--out", "run", "--epochs", "3"]
+TRAIN = ["train", "--model", "compact", "--votes", "0", "--data", "../d.npz", "--out", "run", "--epochs", "3"]
 
 
 def fercli(folder: Path, arguments: list[str]) -> subprocess.Popen[str]:
@@ -86,7 +86,7 @@ def stopped(folder: Path, arguments: list[str], seconds: float, generator: rando
                 if took > SLOWEST:
                     wrong.append(f"{took:.1f} s")
                 if child.returncode not in {-number, 128 + number, 0}:
-                    wrong.append(f"exit {child.returncode}")
+                    wrong.append(f"exit {child.returncode}: {talk}")
         if "Traceback" in talk or "Exception ignored" in talk:
             wrong.append(talk)
         begun_already = any(folder.rglob("*checkpoint*")) if arguments is TRAIN else True

@@ -334,7 +334,7 @@ def test_promise_11_a_database_of_something_else_is_left_as_it_is(tmp_path: Path
 
 
 @pytest.mark.parametrize("resume", [False, True])
-@pytest.mark.parametrize("link", ["symbolic", "hard", "broken", "behind"])
+@pytest.mark.parametrize("link", ["symbolic", "hard", "broken", "behind", "log"])
 def test_promise_9_a_link_in_the_journal_s_place_is_not_followed(tmp_path: Path, resume: bool, link: str) -> None:
     path, target = journal_path(tmp_path / "r.csv"), tmp_path / "precious.db"
     with contextlib.closing(sqlite3.connect(target)) as database, database:
@@ -344,6 +344,8 @@ def test_promise_9_a_link_in_the_journal_s_place_is_not_followed(tmp_path: Path,
         path.hardlink_to(target)
     elif link == "behind":
         path.with_name(f"{path.name}-journal").symlink_to(target)
+    elif link == "log":  # which SQLite writes for a journal that somebody has set so
+        path.with_name(f"{path.name}-wal").hardlink_to(target)
     else:
         path.symlink_to(target if link == "symbolic" else tmp_path / "nothing")
     with pytest.raises(IntegrityError, match="remove it"), open_journal(path, SETTINGS, resume=resume):

@@ -39,6 +39,10 @@ def test_no_list_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             read_list(path)
     with pytest.raises(FercliError, match="cannot be read"):
         read_list(tmp_path)
+    for encoding in ("utf-16-le", "utf-16-be"):  # split at its zeros it would list the folders `.` and `/`
+        (tmp_path / "windows.txt").write_bytes("\ufeff./a/b.jpg\r\n".encode(encoding))
+        with pytest.raises(UsageError, match="a list in UTF-16"):
+            read_list(tmp_path / "windows.txt")
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(UsageError, match="gives no list here"):
         read_list(None)

@@ -47,6 +47,10 @@ def test_broken_results_are_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "r.jsonl").write_text('{"path": "x"}\n{"path": 3}')
     with pytest.raises(FercliError, match=r"after row 1 .its path is 3"):
         list(read_results(tmp_path / "r.jsonl"))
+    for text in ('{"path": 5}', '{"path": ["x"]}', '{"path": "\\ud800"}', '{"path": "x", "label": "\\uD800"}', "[" * 100_000, "5"):
+        (tmp_path / "r.jsonl").write_text(text)
+        with pytest.raises(FercliError, match="cannot be read after row 0"):
+            list(read_results(tmp_path / "r.jsonl"))
     (tmp_path / "r.parquet").write_text("no")
     (tmp_path / "r.txt").write_text("no")
     (tmp_path / "r").mkdir()

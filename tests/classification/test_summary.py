@@ -145,16 +145,27 @@ def test_rows_that_are_no_results_are_refused() -> None:
         summarise([])
     with pytest.raises(FercliError, match="do not stand together"):
         summarise(table([*STUDY, STUDY[0]]))
-    for change in ({"happy": "many"}, {"happy": "nan"}, {"happy": "1.5"}, {"sad": None}):
+    for change in ({"happy": "many"}, {"happy": "nan"}, {"happy": "1.5"}, {"sad": None}, {"path": None}):
         (row,) = table(STUDY[1:2])
         with pytest.raises(FercliError, match="Row 1 "):
             summarise([row | change])
     (row,) = table(STUDY[1:2])
-    for column, value, by in (("path", None, "folder"), ("time", "noon", "minute"), ("time", [1], "minute")):
+    for time in ("soon", "nan", "inf", [1]):
         with pytest.raises(FercliError, match="Row 1 is no row of results"):
-            summarise([row | {column: value}], [by])
-    with pytest.raises(FercliError, match=r"Row 2 is no row of results .'week'"):
-        summarise([row | {"week": 1}, row], ["week"])
+            summarise([row | {"time": time}], ["minute"])
+
+
+def test_promise_18_names_that_are_no_utf_8_are_groups(tmp_path: Path) -> None:
+    """As where another program has written the results anew, in its own encoding."""
+    (row,) = table(STUDY[1:2])
+    (group,) = summarise([row | {"path": "caf\udce9/a.jpg"}]).groups
+    assert group.names == (r"caf\xe9",)
+
+
+def test_columns_that_only_some_rows_have_are_empty_in_others() -> None:
+    first, *_, second = table(STUDY[:2])
+    groups = summarise([first | {"site": "a"}, second], ["site"]).groups
+    assert [group.names for group in groups] == [("",), ("a",)]
 
 
 def test_a_large_file_is_read_in_bounded_memory(tmp_path: Path) -> None:

@@ -25,6 +25,11 @@ main()
 """
 IN_PYTHON = "time.sleep(60)"
 IN_C = "hashlib.pbkdf2_hmac('sha256', b'x', b'y', 10**9)"  # which lets no handler run
+IN_A_DESTRUCTOR = "type('Slow', (), {'__del__': lambda self: time.sleep(60)})(); time.sleep(60)"  # which lets nothing out
+TURNED = """try:
+        time.sleep(60)
+    except BaseException:
+        raise ImportError('numpy.core.multiarray failed to import')"""
 
 
 def begin(work: str, *, nohup: bool = False) -> subprocess.Popen[str]:
@@ -52,6 +57,16 @@ def test_promise_12_a_stop_waits_for_nothing(work: str, number: int, did: Did) -
         talk = child.communicate(timeout=30)[1]
         assert time.monotonic() - started < (5 if work == IN_C else 3)
     assert child.returncode == 128 + number
+    assert talk == "Stopped; nothing was written.\n"
+    did(1, "signals to stop")
+
+
+@pytest.mark.parametrize("work", [IN_A_DESTRUCTOR, TURNED])
+def test_promise_12_a_stop_that_a_library_takes_for_its_own_is_one(work: str, did: Did) -> None:
+    with begin(work) as child:
+        os.kill(child.pid, signal.SIGTERM)
+        talk = child.communicate(timeout=30)[1]
+    assert child.returncode == 143
     assert talk == "Stopped; nothing was written.\n"
     did(1, "signals to stop")
 
