@@ -23,6 +23,23 @@ class _Output(io.FileIO):
             raise
 
 
+class _Talk(io.FileIO):
+    """Standard error. What it does not take is lost, as on a full disk or after a pipe was closed, and the work goes on."""
+
+    def write(self, data: Any) -> int | None:  # type: ignore[override]
+        try:
+            return super().write(data)
+        except OSError:
+            return memoryview(data).nbytes
+
+
+def talk(descriptor: int, encoding: str) -> io.TextIOWrapper:
+    """Return a stream for what is said on standard error, a line at a time; what the encoding cannot hold is escaped."""
+    return io.TextIOWrapper(
+        io.BufferedWriter(_Talk(descriptor, "w", closefd=False)), encoding, "backslashreplace", line_buffering=True
+    )
+
+
 def complete_streams() -> None:
     """Open the standard streams that are closed, so that no file of ours gets their numbers; writing to such a stream fails.
 
@@ -36,9 +53,7 @@ def complete_streams() -> None:
     encoding = sys.stdout.encoding if sys.stdout else "utf-8"
     output = io.BufferedWriter(_Output(1, "w", closefd=False))
     sys.stdout = io.TextIOWrapper(output, encoding, "backslashreplace", line_buffering=output.isatty())
-    if sys.stderr is None:
-        talk = io.BufferedWriter(io.FileIO(2, "w", closefd=False))
-        sys.stderr = io.TextIOWrapper(talk, "utf-8", "backslashreplace", line_buffering=True)
+    sys.stderr = talk(2, sys.stderr.encoding if sys.stderr else "utf-8")
 
 
 def give_up_output(error: OSError) -> None:

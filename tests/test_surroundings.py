@@ -30,6 +30,15 @@ def test_promise_22_a_closed_error_stream_or_input_changes_nothing(tmp_path: Pat
     assert shell(f"{FERCLI} classify nowhere -o {tmp_path}/r.csv <&- >&- 2>&-").returncode == 2
 
 
+@pytest.mark.parametrize("errors", ["2>/dev/full", "2> >(true)"])
+def test_promise_10_standard_error_that_takes_nothing_stops_nothing(tmp_path: Path, errors: str) -> None:
+    (tmp_path / "no.jpg").write_text("a reject to tell of")
+    assert shell(f"{FERCLI} classify nowhere -o {tmp_path}/r.csv {errors}").returncode == 2
+    child = shell(f"{FERCLI} classify tests/photos {tmp_path}/no.jpg -o {tmp_path}/r.csv {errors}")
+    assert child.returncode == 3
+    assert (tmp_path / "r.csv").read_text().count("tests/photos") == 2
+
+
 @pytest.mark.parametrize("output", [">&-", ">/dev/full", "| true"])
 def test_promise_10_standard_output_that_takes_nothing_is_a_sentence(output: str) -> None:
     child = shell(f"set -o pipefail; {sys.executable} -m fercli models {output}")
@@ -77,6 +86,7 @@ main()
         ("FileNotFoundError(2, 'No usable temporary directory found in []')", "No usable temporary directory"),
         ("MemoryError", "Out of memory"),
         ("ImportError('no such library')", "A library cannot be loaded (no such library)"),
+        ("ValueError('two\\n lines\\n')", "This is a bug in fercli (ValueError: two lines)"),
         ("RuntimeError('can\\'t start new thread')", "This is a bug in fercli (RuntimeError: can't start new thread)"),
     ],
 )

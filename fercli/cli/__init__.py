@@ -87,7 +87,8 @@ def _told(error: Exception) -> int:
         case _:
             if os.environ.get("FERCLI_DEBUG"):
                 raise error
-            console.error(f"This is a bug in fercli ({type(error).__name__}: {error}); FERCLI_DEBUG=1 shows where.")
+            reason = " ".join(f"{type(error).__name__}: {error}".split())  # in one line, also where a library tells much
+            console.error(f"This is a bug in fercli ({reason}); FERCLI_DEBUG=1 shows where.")
     return 1
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fercli.cli.meter import Meter
 
 from fercli.files import shown_name
+from fercli.surroundings import talk
 
 NOTHING = "–"
 """What a table shows where there is no number."""
@@ -64,7 +65,7 @@ def silence_libraries() -> None:
     logging.getLogger().addHandler(logging.NullHandler())  # without any, Python prints warnings
     warnings.simplefilter("ignore")
     sys.stderr.flush()
-    sys.stderr = os.fdopen(os.dup(2), "w", buffering=1, encoding=sys.stderr.encoding, errors="backslashreplace")
+    sys.stderr = talk(os.dup(2), sys.stderr.encoding)
     with Path(os.devnull).open("wb") as sink:
         os.dup2(sink.fileno(), 2)
 
