@@ -59,8 +59,8 @@ def refuse_empty(arguments: Sequence[str]) -> None:
 def run(stop: Callable[[], BaseException | None] = lambda: None) -> int:
     """Run the command line and return its exit code, one of `errors.EXIT_CODES`.
 
-    `stop` returns the exception that a signal to stop has raised, if any. It is raised in place of what a library made of it: numpy's
-    import turns whatever arrives during it into an ImportError.
+    `stop` returns the exception that a signal to stop has raised, if any. It is raised in place of what a library made of it:
+    numpy's import turns whatever arrives during it into an ImportError.
     """
     try:
         return _run()

@@ -42,7 +42,7 @@ class Directory:
             self.entries.setdefault(tag, entry)
 
     def numbers(self, tag: int, *default: int) -> tuple[int, ...]:
-        """Return the whole numbers of a tag, the first 16 at most; `default` if it is missing. Raises struct.error for other kinds."""
+        """Return a tag's whole numbers, at most 16; `default` if it is missing. Raises struct.error for other kinds."""
         if tag not in self.entries:
             return default
         kind, count = struct.unpack_from(f"{self.order}HI", self.data, self.entries[tag] + 2)
