@@ -225,7 +225,7 @@ class Run:
 
     def _refuse_empty(self, pictures: Counter[str]) -> None:
         if pictures["rejected"] and pictures.total() == pictures["rejected"]:
-            raise FercliError(f"None of the {pictures.total()} photos and videos could be read; no results were published.")
+            raise FercliError(f"None of the inputs could be read ({pictures.total()} rejected); no results were published.")
         if not pictures:
             found = f"only {self.walk.passed_over} of other kinds" if self.walk.passed_over else "no files"
             if self.walk.unreadable:

@@ -139,7 +139,10 @@ def train(
     recipe = plan.recipe
     console.say("Starting Keras …")
     if plan.teachers:
-        console.say(f"Asking {', '.join(labels.title for labels in plan.teachers)} about the training images …")
+        teachers = ", ".join(labels.title for labels in plan.teachers)
+        console.say(f"Asking {teachers} about the training images, once; with the shipped models this takes minutes …")
+    trainer = plan.trainer(lambda step: on_step(step))  # noqa: PLW0108 (on_step is defined below, where there is a meter)
+    _say_beginning(plan, trainer, start or [], data)
     with console.progress("steps") as meter:
 
         def on_step(step: "Step") -> None:
@@ -149,8 +152,6 @@ def train(
                 note=f"epoch {step.epoch}/{recipe.epochs}, loss {step.loss:.4f}, accuracy {step.accuracy:.2%}",
             )
 
-        trainer = plan.trainer(on_step)
-        _say_beginning(plan, trainer, start or [], data)
         again = f"fercli train --model {name} {_of_run(plan, data, '--out')} --resume"
         console.say_on_stop(f"Stopped. To go on after the last complete epoch: {again}")
         for epoch in trainer:

@@ -63,7 +63,7 @@ def test_what_is_complete_yields_nothing(photos: Path, tmp_path: Path) -> None:
 def test_nothing_but_rejects_is_not_published(photos: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_text("no image")
     output = Output(tmp_path / "r.csv")
-    with pytest.raises(FercliError, match="None of the 1 photos and videos could be read"):
+    with pytest.raises(FercliError, match="None of the inputs could be read"):
         list(Run([tmp_path / "bad.jpg"], JOB, output))
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "x.txt").write_text("notes")

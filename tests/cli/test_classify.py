@@ -66,7 +66,7 @@ def test_nothing_readable_publishes_nothing(fercli: Run, tmp_path: Path) -> None
     (tmp_path / "x.jpg").write_text("no image")
     ran = fercli("classify", tmp_path / "x.jpg", "-o", tmp_path / "r.csv")
     assert ran.code == 1
-    assert "None of the 1 photos and videos could be read" in ran.talk
+    assert "None of the inputs could be read" in ran.talk
     (tmp_path / "empty").mkdir()
     ran = fercli("classify", tmp_path / "empty", "-o", tmp_path / "r.csv")
     assert ran.code == 1
