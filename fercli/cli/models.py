@@ -48,6 +48,8 @@ def _facts(entry: Model | Ensemble) -> dict[str, Any]:
     networks = [MODELS[name] for name in entry.members] if isinstance(entry, Ensemble) else [entry]
     measured = {} if isinstance(entry, Ensemble) else entry.measured
     parameters = [network.parameters for network in networks]
+    costs = [network.measured.get("multiply_adds") for network in networks]
+    default = MODELS[DEFAULT_MODEL].measured.get("multiply_adds")
     files = [weights_path(network.name) for network in networks]
     return {
         "name": entry.name,
@@ -59,20 +61,22 @@ def _facts(entry: Model | Ensemble) -> dict[str, Any]:
         "shipped": all(network.sha256 for network in networks),
         "parameters": None if None in parameters else sum(filter(None, parameters)),
         "bytes": sum(file.stat().st_size for file in files) if all(file.is_file() for file in files) else None,
-        **{key: measured.get(key) for key in ("accuracy", "leak_free_accuracy", "mean_over_shifts", "multiply_adds")},
+        "multiply_adds": None if None in costs else sum(filter(None, costs)),
+        "cost": None if None in (*costs, default) else sum(filter(None, costs)) / default,
+        **{key: measured.get(key) for key in ("accuracy", "leak_free_accuracy", "mean_over_shifts")},
         "published": {item.source: item.test / 100 for item in entry.published},
     }
 
 
 def _show_all(entries: list[dict[str, Any]]) -> None:
     shifts = any(facts["mean_over_shifts"] is not None for facts in entries)
-    columns = ["name", "parameters", "MB", "accuracy,\n%", "leak-free,\n%", *["shifted,\n%"] * shifts, "published,\n%"]
+    columns = ["name", "MB", "cost", "accuracy,\n%", "leak-free,\n%", *["shifted,\n%"] * shifts, "published,\n%"]
     table = console.table("Models, measured on PrivateTest", columns)
     for facts in entries:
         table.add_row(
             facts["name"] + " *" * bool(facts["default_of"]),
-            console.NOTHING if facts["parameters"] is None else f"{facts['parameters']:,}",
             console.NOTHING if facts["bytes"] is None else f"{facts['bytes'] / 1e6:.1f}",
+            console.NOTHING if facts["cost"] is None else f"{facts['cost']:.1f}",
             *(console.percent(facts[key]) for key in ("accuracy", "leak_free_accuracy", *["mean_over_shifts"] * shifts)),
             " / ".join(f"{100 * share:.1f}" for share in facts["published"].values()) or console.NOTHING,
         )
@@ -82,6 +86,7 @@ def _show_all(entries: list[dict[str, Any]]) -> None:
         if facts["members"]:
             name = facts["name"]
             console.say_result(f"{name}: the mean of {', '.join(facts['members'])}; see fercli evaluate --model {name}")
+    console.say_result(f"Cost: multiply-adds for a face, those of {DEFAULT_MODEL} being 1.")
     console.say_result("Leak-free: without the images that are also in the training set.")
     if shifts:
         console.say_result("Shifted: the mean over changes of the images, such as noise, blur and JPEG.")

@@ -12,7 +12,8 @@ def test_every_entry_stands_on_standard_output(fercli: Callable[..., Ran]) -> No
     assert ran.code == 0
     for model in MODELS.values():
         (line,) = [line for line in ran.stdout.splitlines() if line.split()[:1] == [model.name] and "." in line]
-        assert (f"{model.parameters:,}" if model.parameters else "–") in line
+        cost = model.measured["multiply_adds"] / MODELS[DEFAULT_MODEL].measured["multiply_adds"]
+        assert f" {cost:.1f} " in line
         assert f"{weights_path(model.name).stat().st_size / 1e6:.1f}" in line
         assert f"{100 * model.measured['accuracy']:.1f}" in line
         assert f"{100 * model.measured['leak_free_accuracy']:.1f}" in line
@@ -29,6 +30,7 @@ def test_json_has_shares_and_bytes(fercli: Callable[..., Ran]) -> None:
         assert all(0 < share < 1 for share in entry["published"].values())
         assert entry["bytes"] == weights_path(model.name).stat().st_size
     for ensemble in ENSEMBLES.values():
+        assert entries[ensemble.name]["cost"] == pytest.approx(sum(entries[name]["cost"] for name in ensemble.members))
         assert entries[ensemble.name]["bytes"] == sum(entries[name]["bytes"] for name in ensemble.members)
     assert json.loads(fercli("models", "deep", "--json").stdout) == entries["deep"]
 
