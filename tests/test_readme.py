@@ -64,6 +64,14 @@ def test_commands() -> None:
     assert described == commands
 
 
+def test_pictures_and_links_lead_somewhere() -> None:
+    headings = re.findall(r"^#+ (.*)$", README, re.M)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    links = re.findall(r"\]\(([^)]+)\)", README)
+    assert {link[1:] for link in links if link.startswith("#")} <= anchors
+    assert all((ROOT / link).is_file() for link in links if not link.startswith(("#", "https://")))
+
+
 def test_promises() -> None:
     """Each promise stands in the table with exactly the files whose tests are named after it."""
     tests = Path(__file__).parent
