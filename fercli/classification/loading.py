@@ -29,7 +29,7 @@ from fercli.remote import RemotePath
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 WORK_SIDE = 2560  # longer side in pixels that pictures are held at: a face found at 1/4 of it still has the 48 that a network sees
-AHEAD = 16  # pictures read, or searched, before they are asked for
+AHEAD = 8  # pictures read, or searched, before they are asked for
 _PATIENCE = 0.5  # seconds that threads get to end when a run is stopped
 _REMOTE_READERS = 16  # threads for remote photos, which mostly wait for their servers
 
