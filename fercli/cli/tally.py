@@ -101,10 +101,9 @@ def _say_skipped(walk: Walk) -> None:
 @contextlib.contextmanager
 def counted(walk: Walk, every: float, on_total: Callable[[int], None]) -> Iterator[None]:
     """Count the pictures while the block works, for the time left; `on_total` receives how many there are."""
+    from fercli.classification.loading import expected  # not in the thread: a stop may break off an import that both are at
 
     def count(ended: threading.Event) -> None:
-        from fercli.classification.loading import expected
-
         total = 0
         for path in walk:
             total += expected(path, every)
