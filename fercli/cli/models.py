@@ -1,6 +1,7 @@
 """`fercli models`."""
 
 import json
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -47,8 +48,7 @@ def _facts(entry: Model | Ensemble) -> dict[str, Any]:
     """Return what is known of an entry without computing anything, as JSON values; None where nothing is known."""
     networks = [MODELS[name] for name in entry.members] if isinstance(entry, Ensemble) else [entry]
     measured = {} if isinstance(entry, Ensemble) else entry.measured
-    parameters = [network.parameters for network in networks]
-    costs = [network.measured.get("multiply_adds") for network in networks]
+    multiply_adds = _sum(network.measured.get("multiply_adds") for network in networks)
     default = MODELS[DEFAULT_MODEL].measured.get("multiply_adds")
     files = [weights_path(network.name) for network in networks]
     return {
@@ -59,13 +59,19 @@ def _facts(entry: Model | Ensemble) -> dict[str, Any]:
             command for command, chosen in {"classify": DEFAULT_MODEL, "train": DEFAULT_TO_TRAIN}.items() if chosen == entry.name
         ],
         "shipped": all(network.sha256 for network in networks),
-        "parameters": None if None in parameters else sum(filter(None, parameters)),
+        "parameters": _sum(network.parameters for network in networks),
         "bytes": sum(file.stat().st_size for file in files) if all(file.is_file() for file in files) else None,
-        "multiply_adds": None if None in costs else sum(filter(None, costs)),
-        "cost": None if None in (*costs, default) else sum(filter(None, costs)) / default,
+        "multiply_adds": multiply_adds,
+        "cost": multiply_adds / default if multiply_adds and default else None,
         **{key: measured.get(key) for key in ("accuracy", "leak_free_accuracy", "mean_over_shifts")},
         "published": {item.source: item.test / 100 for item in entry.published},
     }
+
+
+def _sum(values: Iterable[int | None]) -> int | None:
+    """Return the sum of the values; None if one is unknown."""
+    known = list(values)
+    return None if None in known else sum(filter(None, known))
 
 
 def _show_all(entries: list[dict[str, Any]]) -> None:

@@ -8,23 +8,17 @@ other with 1 or 2 and one line of error, and no temporary file or journal of a r
 """
 
 import random
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from fercli.dataset import write_dataset
-from fercli.preparation.prepare import prepare
-from tests.conftest import csv_text, synthetic_faces
+from tests.bench.stops import CLASSIFY, fercli, make_inputs
 
 COMMANDS = {
-    "classify": ["classify", "../photos", "-o", "r.csv", "--annotate", "copies", "--report", "page.html", "--detector", "none"],
+    "classify": CLASSIFY,
     "prepare": ["prepare", "../small.csv", "-o", "d.npz"],
     "evaluate": ["evaluate", "--model", "compact", "--data", "../d.npz", "--predictions", "p.csv"],
     "train": ["train", "--model", "compact", "--votes", "0", "--data", "../d.npz", "--out", "run", "--epochs", "1"],
@@ -32,18 +26,12 @@ COMMANDS = {
 }
 
 
-def run(folder: Path, arguments: list[str]) -> subprocess.Popen[str]:
-    """Begin a command in a folder."""
-    command = [sys.executable, "-m", "fercli", *arguments]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-
-
 def pair(folder: Path, arguments: list[str], delay: float) -> str:
     """Start both, wait for them, and return what is wrong, or nothing."""
     folder.mkdir()
-    first = run(folder, arguments)
+    first = fercli(folder, arguments)
     time.sleep(delay)
-    second = run(folder, arguments)
+    second = fercli(folder, arguments)
     codes, talks = [], []
     for child in (first, second):
         talks.append(child.communicate()[1])
@@ -64,13 +52,9 @@ def main() -> None:
     faults = 0
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        (root / "photos").mkdir()
-        for index, face in enumerate(synthetic_faces(100)[0]):
-            Image.fromarray(np.kron(face, np.ones((4, 4), np.uint8))).save(root / "photos" / f"{index:03}.png")
-        (root / "small.csv").write_text(csv_text())
-        write_dataset(prepare(root / "small.csv", hog=False).dataset, root / "d.npz")
+        make_inputs(root, photos=100)
         (root / "whole").mkdir()
-        with run(root / "whole", ["classify", "../photos", "-o", "../r.csv", "--detector", "none"]) as child:
+        with fercli(root / "whole", ["classify", "../photos", "-o", "../r.csv", "--detector", "none"]) as child:
             child.communicate()
         for command, arguments in COMMANDS.items():
             for index in range(number if command == "classify" else max(2, number // 10)):

@@ -37,6 +37,15 @@ def fercli(folder: Path, arguments: list[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
+def make_inputs(root: Path, photos: int) -> None:
+    """Write a folder `photos` of so many, a small FER2013 as `small.csv`, and it prepared as `d.npz`."""
+    (root / "photos").mkdir()
+    for index, face in enumerate(synthetic_faces(photos)[0]):
+        Image.fromarray(np.kron(face, np.ones((4, 4), np.uint8))).save(root / "photos" / f"{index:03}.png")
+    (root / "small.csv").write_text(csv_text())
+    write_dataset(prepare(root / "small.csv", hog=False).dataset, root / "d.npz")
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     """Return every file by name, without the seconds that training took."""
     found = {}
@@ -107,12 +116,8 @@ def main() -> None:
     faults = 0
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
-        (root / "photos").mkdir()
-        for index, face in enumerate(synthetic_faces(300)[0]):
-            Image.fromarray(np.kron(face, np.ones((4, 4), np.uint8))).save(root / "photos" / f"{index:03}.png")
+        make_inputs(root, photos=300)
         (root / "photos" / "a.jpg").write_bytes((PHOTOS / "astronaut.jpg").read_bytes())
-        (root / "small.csv").write_text(csv_text())
-        write_dataset(prepare(root / "small.csv", hog=False).dataset, root / "d.npz")
         for arguments, count in ((CLASSIFY, number), (TRAIN, max(2, number // 10))):
             expected, seconds = whole(root / f"{arguments[0]}-whole", arguments)
             for index in range(count):
