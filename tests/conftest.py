@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
+from fercli.classification.job import Job
 from fercli.cli import app
 from fercli.dataset import Dataset, read_dataset, write_dataset
 from fercli.errors import FercliError
@@ -175,6 +177,17 @@ class FakeLabeller:
         probabilities = np.full((len(pixels), len(LABELS)), 0.05, np.float32)
         probabilities[np.arange(len(pixels)), classes] = 0.7
         return probabilities
+
+
+@dataclass(frozen=True)
+class FakeJob(Job):
+    """Labels by brightness, with what `make` gives for a labeller."""
+
+    detector: str = "none"
+    make: Callable[[], FakeLabeller] = FakeLabeller
+
+    def labeller(self) -> Any:
+        return self.make()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""Photos and videos labelled by the workers of a Ray cluster: the only module that imports Ray.
+"""Photos and videos labelled by the workers of a Ray cluster.
 
 Ray Data holds what is to do as blocks, hands them to a pool of actors that each load the model once, gives a block to another actor
-if one is lost, and keeps the order. What an actor does with a block is `pipeline.classify`, as on one machine.
+if one is lost, and keeps the order. What an actor does with a block is in `worker`.
 """
 
 import contextlib
@@ -11,32 +11,26 @@ import math
 import os
 import signal
 import socket
-from collections import Counter
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fercli.classification.job import Job, Workers
-from fercli.classification.pipeline import classify
-from fercli.classification.records import Outcome, Reject, decoded, encoded
+from fercli.classification.records import Outcome, decoded, encoded
 from fercli.classification.stretches import End, Known, Stretch, cut, joined
+from fercli.classification.worker import Attempts, Worker, block_of, rows_of
 from fercli.errors import FercliError, IntegrityError, Interrupted, UsageError
-from fercli.models.inference import Labels
-from fercli.photos.faces import Detector, detector
-from fercli.remote import RemotePath, place
+from fercli.remote import place
 from fercli.version import __version__
 
 if TYPE_CHECKING:
     import pyarrow
 
 BLOCK = 256  # photos at most, or a stretch of a video: what a lost worker costs
-_TRIES = 2  # of a block, and then of each of its sources alone: one that ends every worker must not be retried for ever
 _CONNECT_SECONDS = 10
 _GROW_SECONDS = 600
-
-_Source = tuple[bytes, str | None]  # a path with None for a photo, or the text of a stretch
 
 
 def refuse_missing_ray() -> None:
@@ -58,7 +52,7 @@ def classify_on_ray(
 
     The cluster is the one at `address` or in RAY_ADDRESS, or else one on this machine that lasts as long as this run. Every worker
     must find the inputs and the user's weights at the same place; `sha256` is the digest that those weights must have. All paths
-    are listed before the first photo is read. A file that ends its worker `_TRIES` times, alone, is rejected.
+    are listed before the first photo is read. A file that ends its worker twice, alone, is rejected.
 
     Raises UsageError if there is no room for the workers, FercliError if the cluster cannot be reached or fails, and IntegrityError
     if a worker has other weights or another version of fercli.
@@ -78,7 +72,7 @@ def classify_on_ray(
         size = _pool_size(workers, fitting, len(blocks), grows=address not in {None, "local"})
         with DataContext.current(_context(grows=not fitting)):
             outcomes = ray.data.from_arrow_refs(blocks).map_batches(
-                _Worker,
+                Worker,
                 batch_size=None,  # a block as it is
                 batch_format="pyarrow",
                 compute=ActorPoolStrategy(size=size),
@@ -104,32 +98,11 @@ def _context(*, grows: bool) -> Any:
 
 def _results(batches: Iterable["pyarrow.Table"]) -> Iterator[Outcome | End]:
     for batch in batches:
-        for path, text in _rows(batch):
+        for path, text in rows_of(batch):
             if path is None:
                 raise _refusal(*json.loads(text))
             here = place(os.fsdecode(path))
             yield End(here, int(text)) if text.isdecimal() else decoded(here, text)
-
-
-class _Attempts:
-    """An actor that counts how often work was begun, and keeps the results of single sources, while workers come and go."""
-
-    def __init__(self) -> None:
-        self._begun: Counter[tuple[str, _Source]] = Counter()
-        self._done: dict[_Source, list[str]] = {}
-
-    def begin(self, key: tuple[str, _Source]) -> int:
-        """Count another beginning of some work, and return how many there have been."""
-        self._begun[key] += 1
-        return self._begun[key]
-
-    def keep(self, source: _Source, texts: list[str]) -> None:
-        """Keep the results of a source."""
-        self._done[source] = texts
-
-    def kept(self) -> dict[_Source, list[str]]:
-        """Return what was kept."""
-        return self._done
 
 
 def _attempts() -> Any:
@@ -138,78 +111,7 @@ def _attempts() -> Any:
 
     # On this machine, without which the run ends anyway. A soft affinity would not do: Ray places actors without cores at random.
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    return ray.remote(_Attempts).options(num_cpus=0, scheduling_strategy=here).remote()
-
-
-class _Worker:
-    """Labels what is in a block; the network is loaded with the first one.
-
-    A row is a path and the text of a known outcome, of a stretch, or none, for a photo. A known outcome is passed on; in place of
-    the others come rows with the texts of their outcomes and, for a stretch, of the number that follows it.
-
-    If fercli refuses, one row without a path holds its exit code and message, since Ray does not keep the types of exceptions.
-    """
-
-    def __init__(self, job: Job, folder: Path, sha256: str, version: str, threads: int, attempts: Any) -> None:
-        self._job, self._folder, self._sha256, self._version, self._threads = job, folder, sha256, version, threads
-        self._attempts = attempts
-        self._tools: tuple[Labels, Detector] | None = None
-        os.environ["OMP_NUM_THREADS"] = str(threads)  # see `sessions.cores`; each worker would take every core
-
-    def __call__(self, block: "pyarrow.Table") -> "pyarrow.Table":
-        sources = _rows(block)
-        todo = [(path, text) for path, text in sources if text is None or text.startswith("[")]
-        try:
-            new = dict(zip(todo, self._labelled(todo), strict=True)) if todo else {}
-        except FercliError as error:
-            return _block([(None, json.dumps([error.exit_code, str(error)]))])
-        return _block([(path, result) for path, text in sources for result in new.get((path, text), [text])])
-
-    def _labelled(self, sources: list[_Source]) -> list[list[str]]:
-        import ray
-
-        if ray.get(self._attempts.begin.remote(("block", sources[0]))) <= _TRIES:
-            return self._label(sources)
-        kept = ray.get(self._attempts.kept.remote())
-        return [kept.get(source) or self._labelled_alone(source) for source in sources]
-
-    def _labelled_alone(self, source: _Source) -> list[str]:
-        import ray
-
-        if ray.get(self._attempts.begin.remote(("alone", source))) > _TRIES:
-            texts = [encoded(Outcome(Path(), reject=Reject("fatal", f"it ended its worker {_TRIES} times")))]
-        else:
-            (texts,) = self._label([source])
-        ray.get(self._attempts.keep.remote(source, texts))
-        return texts
-
-    def _label(self, sources: list[_Source]) -> list[list[str]]:
-        labeller, finder = self._loaded()
-        places = [self._place(path) for path, _ in sources]
-        # Two names may lead to one place, such as a missing file by its relative and its absolute path.
-        distinct = dict.fromkeys((path, text) for path, (_, text) in zip(places, sources, strict=True))
-        work = [path if text is None else Stretch.of(path, text) for path, text in distinct]
-        texts: dict[Path, list[str]] = {path: [] for path in places}
-        for outcome in classify(work, labeller, finder, self._job.options, threads=self._threads):
-            texts[outcome.path].append(encoded(outcome))
-        for source in work:
-            if isinstance(source, Stretch):
-                texts[source.path].append(str(source.following))
-        return [texts[path] for path in places]
-
-    def _place(self, path: bytes) -> Path:
-        there = place(os.fsdecode(path))
-        return there if isinstance(there, RemotePath) else self._folder / there
-
-    def _loaded(self) -> tuple[Labels, Detector]:
-        if self._tools is None:
-            if self._version != __version__:
-                raise IntegrityError(f"A worker has fercli {__version__}, not {self._version}; install the same on every machine.")
-            labeller = self._job.labeller()
-            if labeller.sha256 != self._sha256:
-                raise IntegrityError("A worker has other weights; put the same at the same place on every machine.")
-            self._tools = labeller, detector(self._job.detector)
-        return self._tools
+    return ray.remote(Attempts).options(num_cpus=0, scheduling_strategy=here).remote()
 
 
 def _blocks(sources: Iterable[Outcome | Path | Stretch]) -> Iterator["pyarrow.Table"]:
@@ -222,27 +124,16 @@ def _blocks(sources: Iterable[Outcome | Path | Stretch]) -> Iterator["pyarrow.Ta
     for source in sources:
         if isinstance(source, Stretch):
             if rows:
-                yield _block(rows)
-            yield _block([(os.fsencode(source.path), source.text())])
+                yield block_of(rows)
+            yield block_of([(os.fsencode(source.path), source.text())])
             rows = []
             continue
         rows.append((os.fsencode(source), None) if isinstance(source, Path) else (os.fsencode(source.path), encoded(source)))
         if len(rows) >= size:
-            yield _block(rows)
+            yield block_of(rows)
             rows, size = [], min(BLOCK, size + 4)
     if rows:
-        yield _block(rows)
-
-
-def _block(rows: Sequence[tuple[bytes | None, str | None]]) -> "pyarrow.Table":
-    import pyarrow
-
-    paths, texts = zip(*rows, strict=True)
-    return pyarrow.table({"path": pyarrow.array(paths, pyarrow.binary()), "text": pyarrow.array(texts, pyarrow.string())})
-
-
-def _rows(block: "pyarrow.Table") -> list[tuple[Any, Any]]:
-    return list(zip(block["path"].to_pylist(), block["text"].to_pylist(), strict=True))
+        yield block_of(rows)
 
 
 def _fitting(workers: Workers) -> int:

@@ -5,26 +5,24 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from fercli.classification.cluster import _Worker, classify_on_ray, refuse_missing_ray
-from fercli.classification.job import Job, Options, Workers
+from fercli.classification.cluster import classify_on_ray, refuse_missing_ray
+from fercli.classification.job import Options, Workers
 from fercli.classification.pipeline import classify
-from fercli.classification.records import Outcome, Reject, decoded
+from fercli.classification.records import Outcome, Reject
 from fercli.errors import FercliError, IntegrityError, Interrupted, UsageError
 from fercli.photos.faces import detector
 from fercli.photos.walk import Walk
-from fercli.version import __version__
 from tests import hostile
 from tests.clips import gray_steps, write_clip
-from tests.conftest import FakeLabeller, Ran, synthetic_faces
+from tests.conftest import FakeJob, FakeLabeller, Ran, synthetic_faces
 
 ray = pytest.importorskip("ray")
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(600)]
@@ -57,17 +55,6 @@ class Slow(FakeLabeller):
         (self.marks / f"{os.getpid()}").touch()
         time.sleep(1)
         return super().label(pixels, hog)
-
-
-@dataclass(frozen=True)
-class FakeJob(Job):
-    """Labels by brightness, with what `make` gives for a labeller."""
-
-    detector: str = "none"
-    make: Callable[[], FakeLabeller] = FakeLabeller
-
-    def labeller(self) -> Any:
-        return self.make()
 
 
 @pytest.fixture(scope="module")
@@ -137,13 +124,6 @@ def test_workers_share_a_long_video(photos: Path, monkeypatch: pytest.MonkeyPatc
     known = {photos / "known.mp4": [outcome for outcome in expected if outcome.path.name == "known.mp4"][:4]}
     found = classify_on_ray(Walk([photos]), FakeJob(options=options), "0", known=lambda path: known.get(path, []))
     assert list(found) == expected
-
-
-def test_two_names_of_one_missing_file_have_a_row_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")  # so that what the worker sets is taken back
-    worker = _Worker(FakeJob(), tmp_path, "0", __version__, 1, None)
-    found = worker._label([(b"gone.png", None), (os.fsencode(tmp_path / "gone.png"), None)])
-    assert [[decoded(Path("x"), text).status for text in texts] for texts in found] == [["rejected"]] * 2
 
 
 @pytest.fixture
