@@ -3,9 +3,13 @@
 import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import keras
+
+_PROCESSOR = Path("/proc/cpuinfo")
+_BFLOAT16 = {"avx512_bf16", "amx_bf16", "avx_ne_convert", "bf16"}  # what Linux calls them, the last one on Arm
 
 
 def device_names() -> list[str]:
@@ -41,6 +45,19 @@ class Devices:
     def description(self) -> str:
         """The devices, for people, such as `cpu, 2 cores` or `gpu:0, gpu:1`."""
         return f"cpu, {os.cpu_count()} cores" if self.names[0].startswith("cpu") else ", ".join(self.names)
+
+    @property
+    def emulates_bfloat16(self) -> bool:
+        """Whether this is a processor without instructions for bfloat16; False where Linux does not tell.
+
+        A step of `compact` took 2.8 s with bfloat16 and 0.87 s with float32 on such a processor (Intel Xeon, two cores).
+        """
+        try:
+            told = _PROCESSOR.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return False
+        features = [line for line in told.splitlines() if line.startswith(("flags", "Features"))]
+        return self.names[0].startswith("cpu") and bool(features) and _BFLOAT16.isdisjoint(features[0].split())
 
     def together(self) -> AbstractContextManager[Any]:
         """Return the context to build and train in."""

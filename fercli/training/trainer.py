@@ -150,6 +150,11 @@ class Trainer:
         return self._devices.description
 
     @property
+    def emulates_bfloat16(self) -> bool:
+        """Whether this run computes with bfloat16 on a processor that has no instructions for it."""
+        return self.recipe.precision == "mixed_bfloat16" and self._devices.emulates_bfloat16
+
+    @property
     def best(self) -> Epoch:
         """The epoch whose weights are kept; see `best_of`."""
         return best_of(self.history)

@@ -112,7 +112,11 @@ def test_votes_can_be_left_out(fercli: Run, folder: Path, dataset: Dataset, monk
     ran = fercli(*options)
     assert ran.code == 2
     assert "--votes 0" in ran.talk
-    assert fercli(*options, "--votes", "0").code == 0
+    monkeypatch.setattr("fercli.training.devices._PROCESSOR", folder / "cpuinfo")
+    (folder / "cpuinfo").write_text("flags : fpu avx2\n")  # no bfloat16, which compact's recipe asks for
+    ran = fercli(*options, "--votes", "0")
+    assert ran.code == 0
+    assert "--precision float32" in ran.talk
     evaluated = fercli("evaluate", "--weights", "runs/compact", "--data", "plain.npz", "--card", "cards")
     assert evaluated.code == 0
     card = (folder / "cards" / "compact-card.md").read_text()

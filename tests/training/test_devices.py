@@ -114,3 +114,21 @@ def test_a_batch_goes_to_as_many_devices_as_divide_it(monkeypatch: pytest.Monkey
     assert Devices(128).description == "gpu:0, gpu:1, gpu:2, gpu:3"
     monkeypatch.setattr("keras.backend.backend", lambda: "torch")
     assert Devices(128).number == 1
+
+
+def test_a_processor_without_bfloat16(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    processor = tmp_path / "cpuinfo"
+    monkeypatch.setattr("fercli.training.devices._PROCESSOR", processor)
+    assert not Devices(1).emulates_bfloat16  # not Linux: nobody knows
+    for told, emulated in {
+        "flags\t\t: fpu avx512f avx512_vnni": True,
+        "flags\t\t: fpu avx512f avx512_bf16": False,
+        "Features\t: fp asimd bf16 sve": False,
+        "Features\t: fp asimd": True,
+        "isa\t: rv64imafdc": False,
+    }.items():
+        processor.write_text(f"processor\t: 0\n{told}\n")
+        assert Devices(1).emulates_bfloat16 == emulated
+    processor.write_text("flags\t\t: fpu avx512f\n")
+    monkeypatch.setattr("fercli.training.devices.device_names", lambda: ["gpu:0"])
+    assert not Devices(1).emulates_bfloat16
