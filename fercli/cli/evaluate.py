@@ -23,7 +23,7 @@ from fercli.cli.options import (
 from fercli.errors import FercliError, UsageError
 from fercli.files import exclusive, refuse_existing, refuse_filled
 from fercli.interface import DATA, EvaluationSplit, Prior
-from fercli.models.registry import ENSEMBLES, find_entry, name_from_flags
+from fercli.models.registry import find_entry, name_from_flags
 
 if TYPE_CHECKING:
     from fercli.dataset import Dataset
@@ -71,8 +71,6 @@ def evaluate(
     name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog)
     if card and prior is Prior.even:
         raise UsageError("--card describes a network as it was trained; drop --prior.")
-    if card and name in ENSEMBLES:
-        raise UsageError(f"--card describes a single network; name one of {', '.join(ENSEMBLES[name].members)}.")
     for file in filter(None, (json_file, predictions)):
         refuse_existing(file, overwrite=overwrite, inputs=[data])
     folders = list(dict.fromkeys(filter(None, (plots, card))))

@@ -1,7 +1,6 @@
 """`fercli models`."""
 
 import json
-from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -47,8 +46,8 @@ def models(
 def _facts(entry: Model | Ensemble) -> dict[str, Any]:
     """Return what is known of an entry without computing anything, as JSON values; None where nothing is known."""
     networks = [MODELS[name] for name in entry.members] if isinstance(entry, Ensemble) else [entry]
-    measured = {} if isinstance(entry, Ensemble) else entry.measured
-    multiply_adds = _sum(network.measured.get("multiply_adds") for network in networks)
+    measured = entry.measured
+    multiply_adds = measured.get("multiply_adds")
     default = MODELS[DEFAULT_MODEL].measured.get("multiply_adds")
     files = [weights_path(network.name) for network in networks]
     return {
@@ -59,19 +58,13 @@ def _facts(entry: Model | Ensemble) -> dict[str, Any]:
             command for command, chosen in {"classify": DEFAULT_MODEL, "train": DEFAULT_TO_TRAIN}.items() if chosen == entry.name
         ],
         "shipped": all(network.sha256 for network in networks),
-        "parameters": _sum(network.parameters for network in networks),
+        "parameters": entry.parameters,
         "bytes": sum(file.stat().st_size for file in files) if all(file.is_file() for file in files) else None,
         "multiply_adds": multiply_adds,
         "cost": multiply_adds / default if multiply_adds and default else None,
         **{key: measured.get(key) for key in ("accuracy", "leak_free_accuracy", "mean_over_shifts")},
         "published": {item.source: item.test / 100 for item in entry.published},
     }
-
-
-def _sum(values: Iterable[int | None]) -> int | None:
-    """Return the sum of the values; None if one is unknown."""
-    known = list(values)
-    return None if None in known else sum(filter(None, known))
 
 
 def _show_all(entries: list[dict[str, Any]]) -> None:
@@ -90,8 +83,7 @@ def _show_all(entries: list[dict[str, Any]]) -> None:
     console.say_result(f"* {DEFAULT_MODEL} is the default of classify, {DEFAULT_TO_TRAIN} that of train.")
     for facts in entries:
         if facts["members"]:
-            name = facts["name"]
-            console.say_result(f"{name}: the mean of {', '.join(facts['members'])}; see fercli evaluate --model {name}")
+            console.say_result(f"{facts['name']}: the mean of {', '.join(facts['members'])}.")
     console.say_result(f"Cost: multiply-adds for a face, those of {DEFAULT_MODEL} being 1.")
     console.say_result("Leak-free: without the images that are also in the training set.")
     if shifts:
@@ -106,15 +98,16 @@ def _show_all(entries: list[dict[str, Any]]) -> None:
 
 def _show_one(entry: Model | Ensemble) -> None:
     if isinstance(entry, Ensemble):
-        console.say_result(f"{entry.name}: {entry.summary}, the mean of {', '.join(entry.members)}.")
-        console.say_result("Each of them has a card: fercli models NAME")
-        return
-    table = console.table(f"Recipe of {entry.name}", ["setting", "value"])
-    for name, value in settings(entry.recipe).items():
-        table.add_row(name, value)
-    console.show_result(table)
-    if entry.sha256:
-        _show_layers(entry)
+        console.say_result(
+            f"{entry.name}: {entry.summary}, the mean of {', '.join(entry.members)}; see fercli models NAME for each.\n"
+        )
+    else:
+        table = console.table(f"Recipe of {entry.name}", ["setting", "value"])
+        for name, value in settings(entry.recipe).items():
+            table.add_row(name, value)
+        console.show_result(table)
+        if entry.sha256:
+            _show_layers(entry)
     card = card_path(entry.name, "card.md")
     if card.is_file():
         from fercli.evaluation.cards import without_front_matter

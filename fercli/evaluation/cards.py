@@ -11,7 +11,7 @@ from fercli.evaluation.measures import Evaluation, Measures, wilson_interval
 from fercli.evaluation.provenance import training
 from fercli.labels import LABELS
 from fercli.models.history import Choice, Epoch, Portraits, Repetition
-from fercli.models.registry import MODELS, Model
+from fercli.models.registry import Ensemble, Model, card_path, find_entry
 
 _PURPOSE = f"""\
 It labels the expression of a face as one of {", ".join(LABELS[:-1])} and {LABELS[-1]}, with a probability for each: to compare
@@ -41,22 +41,39 @@ def model_card(
 ) -> str:
     """Return the card of one model as Markdown, with a front matter as Hugging Face reads it.
 
-    `evaluations` are of the same weights, one a split, on the data set called `data`; `augmented` the same with test-time
-    augmentation, or none; `metadata` is stored with the weights; `figures` maps captions to files. Of the `choices` those of the
-    same layers are quoted, of the `repetitions` those of the same model and number of epochs, of the `portraits` those that this
-    model labelled. `trained_on_data` says whether the weights were trained on this data set. `own_weights` names the file or run
-    of weights that are not shipped.
+    `evaluations` are of the same weights, or of an ensemble, one a split, on the data set called `data`; `augmented` the same with
+    test-time augmentation, or none; `metadata` is stored with the weights; `figures` maps captions to files. Of the `choices` those
+    of the same layers are quoted, of the `repetitions` those of the same model and number of epochs, of the `portraits` those that
+    this model labelled. `trained_on_data` says whether the weights were trained on this data set. `own_weights` names the file or
+    run of weights that are not shipped.
     """
-    model = MODELS[evaluations[0].model]
+    entry = find_entry(evaluations[0].model)
     trained_on = data if trained_on_data else ""
-    lines = [*_front_matter(evaluations, data, licensed=not own_weights), "", f"# {model.name}", "", *_introduction(evaluations[0])]
-    lines += [*_use(model, own_weights), "## How good it is", "", *_quality(evaluations, augmented, data)]
-    for item in model.published:
+    lines = [
+        *_front_matter(evaluations, data, licensed=not own_weights),
+        "",
+        f"# {entry.name}",
+        "",
+        *_introduction(entry, evaluations[0]),
+    ]
+    lines += [*_use(entry, own_weights), "## How good it is", "", *_quality(evaluations, augmented, data)]
+    for item in entry.published:
         lines += [f"Published for this network, {item.source}: {item.validation:g} % validation, {item.test:g} % test.", ""]
     lines += [line for caption, file in figures.items() for line in (f"![{caption}]({file})", "")]
-    lines += _for_whom([item for item in portraits if item.model == model.name])
-    lines += ["## How it was trained", "", *training(model, metadata, history, trained_on, choices, repetitions)]
+    lines += _for_whom([item for item in portraits if item.model == entry.name])
+    if isinstance(entry, Ensemble):
+        lines += _members(entry)
+    else:
+        lines += ["## How it was trained", "", *training(entry, metadata, history, trained_on, choices, repetitions)]
     return "\n".join([*lines, "## What it is not for", "", _LIMITS, ""])
+
+
+def _members(ensemble: Ensemble) -> list[str]:
+    """Return where an ensemble's labels come from."""
+    members = [f"[{name}]({card_path(name, 'card.md').name})" for name in ensemble.members]
+    told = f"The probabilities are the mean of those of {', '.join(members[:-1])} and {members[-1]}, each trained by itself. "
+    told += f"A temperature of {ensemble.temperature:g}, fitted on validation, calibrates that mean."
+    return ["## Where it comes from", "", told, ""]
 
 
 def without_front_matter(card: str) -> str:
@@ -88,15 +105,15 @@ def _front_matter(evaluations: Sequence[Evaluation], data: str, *, licensed: boo
     return [*lines, "---"]
 
 
-def _introduction(result: Evaluation) -> list[str]:
-    model = MODELS[result.model]
+def _introduction(entry: Model | Ensemble, result: Evaluation) -> list[str]:
     work = f"{result.parameters:,} parameters, {result.multiply_adds / 1e6:,.0f} million multiply-adds a face"
-    purpose = f"{_PURPOSE}{', and its HOG features' if model.uses_hog else ''}; fercli finds and crops faces itself."
-    return [f"{model.summary[0].upper()}{model.summary[1:]}; {work}.", "", "## What it is for", "", purpose, ""]
+    features = ", and its HOG features" if isinstance(entry, Model) and entry.uses_hog else ""
+    purpose = f"{_PURPOSE}{features}; fercli finds and crops faces itself."
+    return [f"{entry.summary[0].upper()}{entry.summary[1:]}; {work}.", "", "## What it is for", "", purpose, ""]
 
 
-def _use(model: Model, own_weights: str) -> list[str]:
-    option, argument = f"--model {model.name}", f'model="{model.name}"'
+def _use(entry: Model | Ensemble, own_weights: str) -> list[str]:
+    option, argument = f"--model {entry.name}", f'model="{entry.name}"'
     if own_weights:
         option, argument = f"--weights {own_weights}", f'weights="{own_weights}"'
     return [

@@ -21,7 +21,7 @@ from fercli.models.calibration import reliability
 from fercli.models.history import Choice, Epoch, Portraits, Repetition, read_lines, write_lines
 from fercli.models.inference import Labels, lineage
 from fercli.models.recipes import known_recipe
-from fercli.models.registry import Published
+from fercli.models.registry import ENSEMBLES, MODELS, Published
 from fercli.plots import plot_confusion, plot_curves, plot_per_class, plot_reliability
 
 _CARD_SPLITS = ("test", "validation")
@@ -119,9 +119,9 @@ def write_card(
     def result_of(labels: Labels, split: str, *, shifts: bool) -> Evaluation:
         return known.get((labels.title, split)) or evaluate(labels, dataset, split, shifts=shifts)
 
-    for run in lineage(labeller.metadata):
-        known_recipe(run, labeller.title)  # refuses before minutes of measuring what the card could not tell
     name = labeller.name
+    for run in lineage(labeller.metadata) if name in MODELS else []:
+        known_recipe(run, labeller.title)  # refuses before minutes of measuring what the card could not tell
     results = [replace(result_of(labeller, split, shifts=shifts), title=name) for split in _CARD_SPLITS]
     augmented = [result_of(labeller.augmented(), split, shifts=False).measures for split in _CARD_SPLITS] if tta else []
     test = results[0]
@@ -131,13 +131,14 @@ def write_card(
     history = read_lines(Epoch, labeller.history) if labeller.history else []
     if _is_curve(history):
         plot_curves({name: history}, folder / f"{name}-curves.png")
-    write_lines(Epoch, history, folder / f"{name}-history.csv")
+    if labeller.history:
+        write_lines(Epoch, history, folder / f"{name}-history.csv")
     metrics = {
         "splits": [result.summary() for result in results],
         "test_time_augmentation": [asdict(measures) for measures in augmented],
         "weights": labeller.metadata,
         "data": {"name": dataset.name, "digest": dataset.meta["digest"]},
-        "own_weights": "" if labeller.sha256 in SHIPPED else labeller.title,
+        "own_weights": "" if labeller.sha256 in SHIPPED or name in ENSEMBLES else labeller.title,
     }
     write_json(folder / f"{name}-metrics.json", metrics)
     write_card_text(folder, name)
@@ -153,7 +154,7 @@ def card_text(folder: Path, name: str) -> str:
     metrics = json.loads((folder / f"{name}-metrics.json").read_bytes())
     history = read_lines(Epoch, folder / f"{name}-history.csv")
     figures = {caption: f"{name}-{part}.png" for caption, part in _FIGURES.items() if part != "curves" or _is_curve(history)}
-    data = metrics.get("data", {"name": FER2013, "digest": metrics["weights"]["dataset"]})  # version 0.2 wrote none
+    data = metrics.get("data", {"name": FER2013, "digest": metrics["weights"].get("dataset")})  # version 0.2 wrote none
     return model_card(
         [Evaluation.from_summary(values) for values in metrics["splits"]],
         [Measures(**values) for values in metrics["test_time_augmentation"]],

@@ -37,11 +37,29 @@ class Published:
 
 
 @dataclass(frozen=True)
-class Model:
-    """One entry: architecture, training recipe, shipped weights, and the published results to compare with."""
+class Entry:
+    """What the registry has under a name."""
 
     name: str
     summary: str
+
+    @property
+    def measured(self) -> dict[str, Any]:
+        """Figures of the shipped weights on PrivateTest from their card, named as in `Evaluation.summary`; empty without a card."""
+        metrics = card_path(self.name, "metrics.json")
+        splits = json.loads(metrics.read_bytes())["splits"] if metrics.is_file() else []
+        return next((split for split in splits if split["split"] == "test"), {})
+
+    @property
+    def parameters(self) -> int | None:
+        """How many parameters the shipped weights have, according to their card; None without a card."""
+        return self.measured.get("parameters")
+
+
+@dataclass(frozen=True)
+class Model(Entry):
+    """A network: architecture, training recipe, shipped weights, and the published results to compare with."""
+
     network: Network
     recipe: Recipe
     uses_hog: bool = False
@@ -56,18 +74,6 @@ class Model:
         pixels = ["uint8", self.input_size, self.input_size]
         return {"pixels": pixels, "hog": self.uses_hog, "standardized": self.network.standardize}
 
-    @property
-    def measured(self) -> dict[str, Any]:
-        """Figures of the shipped weights on PrivateTest from their card, named as in `Evaluation.summary`; empty without a card."""
-        metrics = card_path(self.name, "metrics.json")
-        splits = json.loads(metrics.read_bytes())["splits"] if metrics.is_file() else []
-        return next((split for split in splits if split["split"] == "test"), {})
-
-    @property
-    def parameters(self) -> int | None:
-        """How many parameters the shipped weights have, according to their card; None without a card."""
-        return self.measured.get("parameters")
-
     def as_trained(self, metadata: dict[str, Any]) -> "Model":
         """Return the entry with the network as weights with this metadata were trained: not standardised unless they say so."""
         told = metadata.get("input")
@@ -75,15 +81,13 @@ class Model:
 
 
 @dataclass(frozen=True)
-class Ensemble:
+class Ensemble(Entry):
     """Models that label together, by the mean of their probabilities; they are trained one by one.
 
     The mean of calibrated members is less sure than it could be, because they err on different images; `temperature`, fitted on
     PublicTest with the shipped weights, makes up for that.
     """
 
-    name: str
-    summary: str
     members: tuple[str, ...]
     temperature: float = 1.0
     published: tuple[Published, ...] = ()

@@ -85,11 +85,15 @@ def test_a_broken_run_does_not_hide_the_others(fercli: Run, data: Path, tmp_path
 
 
 @pytest.mark.usefixtures("fake_shipped")
-def test_an_ensemble_has_no_card(fercli: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fercli.models.ensembles.EnsembleLabeller", FakeLabeller)
+def test_an_ensemble_has_a_card(fercli: Run, data: Path, tmp_path: Path) -> None:
+    """Without runs, layers and curves of its own: those are in its members' cards."""
     ran = fercli("evaluate", "--data", data, "--model", "ensemble", "--card", tmp_path / "cards")
-    assert ran.code == 2
-    assert "name one of compact, deep, deep-hog" in ran.talk
+    assert ran.code == 0
+    card = (tmp_path / "cards" / "ensemble-card.md").read_text()
+    assert "the mean of those of [compact](compact-card.md), [deep](deep-card.md) and [deep-hog](deep-hog-card.md)" in card
+    assert "fercli classify ./photos -o results.csv --model ensemble" in card
+    assert "How it was trained" not in card
+    assert not (tmp_path / "cards" / "ensemble-history.csv").exists()
 
 
 def test_a_card_is_of_one_model(fercli: Run, data: Path, tmp_path: Path) -> None:

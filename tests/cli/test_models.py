@@ -30,6 +30,8 @@ def test_json_has_shares_and_bytes(fercli: Callable[..., Ran]) -> None:
         assert all(0 < share < 1 for share in entry["published"].values())
         assert entry["bytes"] == weights_path(model.name).stat().st_size
     for ensemble in ENSEMBLES.values():
+        members = [entries[name]["accuracy"] for name in ensemble.members]
+        assert max(members) - 0.01 < entries[ensemble.name]["accuracy"] < 1
         assert entries[ensemble.name]["cost"] == pytest.approx(sum(entries[name]["cost"] for name in ensemble.members))
         assert entries[ensemble.name]["bytes"] == sum(entries[name]["bytes"] for name in ensemble.members)
     assert json.loads(fercli("models", "deep", "--json").stdout) == entries["deep"]
@@ -47,7 +49,8 @@ def test_one_model_has_its_recipe_its_layers_and_its_card(fercli: Callable[..., 
     assert f"# {name}" in ran.stdout
 
 
-def test_an_ensemble_names_its_members(fercli: Callable[..., Ran]) -> None:
+def test_an_ensemble_names_its_members_and_has_its_card(fercli: Callable[..., Ran]) -> None:
     ran = fercli("models", "ensemble")
     assert ran.code == 0
     assert all(name in ran.stdout for name in ENSEMBLES["ensemble"].members)
+    assert "# ensemble" in ran.stdout
