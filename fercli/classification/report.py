@@ -195,7 +195,10 @@ class Report:
         if not best:
             return []
         each = ", one a person in a video" if self._videos else ""
-        some = f", the {len(best)} most confident of {self.counts[label]:,}{each}" if self.counts[label] > len(best) else ""
+        some = ""
+        if self.counts[label] > len(best):
+            shown = "" if len(best) == 1 else f"{len(best)} "
+            some = f", the {shown}most confident of {self.counts[label]:,}{each}"
         figures = [_figure(spot, pictures[spot], f"{confidence:.2f}") for confidence, _, spot, _ in best]
         return [f"<h2>{label}{some}</h2>", '<div class="faces">', *figures, "</div>"]
 

@@ -3,6 +3,7 @@ import io
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from fercli.classification.records import Face, Outcome, Reject
 from fercli.classification.report import FACES_SHOWN, FOLDERS_SHOWN, Report
 from fercli.files import Identity
 from fercli.labels import LABELS
-from fercli.photos.geometry import Box
+from fercli.photos.geometry import Box, Moment
 from tests.conftest import PHOTOS
 
 SETTINGS = {"model": "deep", "detector": "<auto>"}
@@ -90,6 +91,15 @@ def test_the_most_confident_come_first_and_memory_is_bounded(tmp_path: Path) -> 
     assert doubtful[0] == ("0.30", "0")
     assert [name for _, name in doubtful] == [str(number) for number in range(FACES_SHOWN)]
     assert f"the {FACES_SHOWN} most confident of 500" in (tmp_path / "r.html").read_text()
+
+
+def test_one_person_of_a_video_is_shown_once(tmp_path: Path) -> None:
+    report = Report()
+    for second in range(3):
+        faces = (replace(face("fear", 0.5 + second / 10), person=1),)
+        report.add(Outcome(tmp_path / "clip.mp4", faces, moment=Moment(float(second), second)))
+    page = written(report, tmp_path / "r.html")
+    assert "fear, the most confident of 3, one a person in a video" in page
 
 
 def test_the_page_says_whose_faces_by_whom_from_when_and_where(tmp_path: Path) -> None:
