@@ -23,7 +23,7 @@ _FOUND, _SURE = 0.4, 0.7  # scores that pass the third network, and the last loo
 _CLOSER, _WIDER = 0.85, 1.18  # sides of the frames in which the last look sees a face, too
 _MOST = 1500  # best places that a network passes on: a picture of nothing but faces must not take all memory
 _TOGETHER = 8  # places that a network sees in one go; fewer or more take longer
-_COMPARED = 128  # places compared with all others in one go, so that memory is bounded
+_COMPARED = 64  # places compared with all others in one go, so that memory is bounded
 _TILE = 256  # rows and columns of a photo that the first network sees in one go, so that memory is bounded
 
 
@@ -67,6 +67,8 @@ class Cascade:
         for top, left, tile in _tiles(level):
             box, score = self._proposal.run(["box", "score"], {"pixels": tile[None, None].astype(np.float32)})
             rows, columns = np.nonzero(score[0, 0] > passing)
+            if not len(rows):
+                continue
             corners = np.stack([columns * _STRIDE + left, rows * _STRIDE + top], axis=1)
             boxes.append((np.concatenate([corners, corners + _CELL], axis=1) + _CELL * box[0, :, rows, columns]) / scale)
             scores.append(score[0, 0, rows, columns])
@@ -141,18 +143,18 @@ def _best(boxes: Floats, scores: Floats, most: float, of_smaller: bool = False) 
     order = np.argsort(-scores, kind="stable")[:_MOST]
     if len(order) < 2:  # as in most sizes of most photos
         return order
-    boxes = boxes[order]
-    areas = np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)
-    low, high = boxes[:, :2].T, boxes[:, 2:].T
-    numbers, beaten = np.arange(len(boxes)), np.zeros(len(boxes), bool)
-    for start in range(0, len(boxes), _COMPARED):
-        some = slice(start, start + _COMPARED)
+    left, top, right, bottom = np.ascontiguousarray(boxes[order].T)
+    areas = (right - left) * (bottom - top)
+    numbers, beaten = np.arange(len(order)), np.zeros(len(order), bool)
+    for start in range(0, len(order), _COMPARED):
+        some, others = slice(start, start + _COMPARED), slice(start, None)  # no box is beaten by those after it
         width, height = (
-            np.maximum(np.minimum.outer(b[some], b) - np.maximum.outer(a[some], a), 0) for a, b in zip(low, high, strict=True)
+            np.maximum(np.minimum(b[some, None], b[others]) - np.maximum(a[some, None], a[others]), 0)
+            for a, b in ((left, right), (top, bottom))
         )
         shared = width * height
-        whole = np.minimum(areas[some, None], areas) if of_smaller else areas[some, None] + areas - shared
-        better = numbers[some, None] < numbers
-        beaten |= (better & (shared > most * whole)).any(axis=0)
+        whole = np.minimum(areas[some, None], areas[others]) if of_smaller else areas[some, None] + areas[others] - shared
+        better = numbers[some, None] < numbers[others]
+        beaten[others] |= (better & (shared > most * whole)).any(axis=0)
     kept: NDArray[np.intp] = order[~beaten]
     return kept

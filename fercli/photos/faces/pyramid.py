@@ -52,10 +52,14 @@ class Pyramid:
         x, y, length = (squares[:, :3] * self.scales[level, None]).T[..., None, None]
         along = ((np.arange(side, dtype=np.float32) + 0.5) / side - 0.5) * length
         right, down = along, along.transpose(0, 2, 1)
-        cosine, sine = np.cos(squares[:, 3, None, None]), np.sin(squares[:, 3, None, None])
+        if squares[:, 3].any():
+            cosine, sine = np.cos(squares[:, 3, None, None]), np.sin(squares[:, 3, None, None])
+            x, y = x + right * cosine - down * sine, y + right * sine + down * cosine
+        else:  # a pixel's x is that of its column and its y that of its row, so that there is much less to compute
+            x, y = x + right, y + down
         height, width = self._shapes[level].T[..., None, None]
-        left, beyond, across = _neighbours(x + right * cosine - down * sine - 0.5, width)
-        above, below, deep = _neighbours(y + right * sine + down * cosine - 0.5, height)
+        left, beyond, across = _neighbours(x - 0.5, width)
+        above, below, deep = _neighbours(y - 0.5, height)
         start = self._starts[level, None, None]
         upper, lower = (self._row(start + row * width, left, beyond, across) for row in (above, below))
         result: Floats = (upper + (lower - upper) * deep)[:, None]
