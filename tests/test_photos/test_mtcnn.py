@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fercli.photos.faces import Found, detector
+from fercli.photos.faces.cascade import _best
 from fercli.photos.faces.mtcnn import Mtcnn
 from fercli.photos.faces.pyramid import Pyramid
 from fercli.photos.images import read_gray
@@ -65,3 +66,27 @@ def test_squares_are_cut_out_from_the_size_with_enough_detail_and_turned() -> No
     assert np.abs(aside - wanted[::-1, None]).max() < 1
     beyond = pyramid.patches(np.array([(0, 0, 40, 0)], np.float32), 24)[0, 0]
     assert (beyond[:, :11] == beyond[:, :1]).all()
+
+
+def test_a_square_has_the_same_pixels_beside_turned_ones() -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (90, 120), np.uint8)
+    pyramid = Pyramid(photo, 20, math.inf, 12)
+    squares = np.array([(40, 30, 25, 0), (118, 88, 51, 0), (60, 45, 70, 1)], np.float32)
+    assert np.array_equal(pyramid.patches(squares[:2], 24), pyramid.patches(squares, 24)[:2])
+
+
+@pytest.mark.parametrize("of_smaller", [False, True])
+def test_no_place_that_passes_overlaps_a_better_one_however_many_there_are(of_smaller: bool) -> None:
+    generator = np.random.default_rng(0)
+    corners, sides = generator.uniform(0, 300, (200, 2)), generator.uniform(20, 90, (200, 1))
+    boxes, scores = np.concatenate([corners, corners + sides], axis=1).astype(np.float32), generator.random(200, np.float32)
+
+    def beats(better: int, other: int) -> bool:
+        low, high = np.maximum(boxes[better, :2], boxes[other, :2]), np.minimum(boxes[better, 2:], boxes[other, 2:])
+        shared = np.prod(np.maximum(high - low, 0))
+        areas = [np.prod(boxes[place, 2:] - boxes[place, :2]) for place in (better, other)]
+        return bool(shared > 0.5 * (min(areas) if of_smaller else sum(areas) - shared))
+
+    order = np.argsort(-scores)
+    wanted = [place for rank, place in enumerate(order) if not any(beats(better, place) for better in order[:rank])]
+    assert _best(boxes, scores, 0.5, of_smaller).tolist() == wanted
