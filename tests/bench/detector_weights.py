@@ -24,6 +24,7 @@ POOLED = {"pnet": (2, 0, 0), "rnet": (3, 3, 0), "onet": (3, 3, 2, 0)}
 # What the heads give, in the package's order of weights.
 HEADS = {"pnet": ("box", "score"), "rnet": ("box", "score"), "onet": ("box", "landmarks", "score")}
 _ABOUT_ONE = 1.02
+_BLOCK = 16  # channels that processors compute together; ONNX Runtime pools other numbers of them more slowly
 NAMES = {"pnet": "proposal", "rnet": "refinement", "onet": "output"}
 
 
@@ -41,25 +42,39 @@ class Graph:
         self.nodes.append(helper.make_node(kind, [self.end, *operands], [output], **attributes))
         self.end = output
 
-    def activate(self, name: str, slopes: NDArray[np.float32]) -> None:
-        """Multiply what is negative by the slopes, which are up to 1; one of 1.012 becomes 1."""
-        before = self.end  # the larger of x and slope * x is the same in half of PRelu's time
+    def activate(self, name: str, slopes: NDArray[np.float32], **pooling: Any) -> None:
+        """Multiply what is negative by the slopes, which are up to 1 (one of 1.012 becomes 1), then pool, if told how.
+
+        The larger of x and slope * x is the same in half of PRelu's time. Both are pooled before they are compared: the largest of
+        the larger ones is the larger of the largest ones, and of those there are fewer.
+        """
+        plain = self.end
         self.add("Mul", self.store(name, np.minimum(slopes, 1)))
-        self.add("Max", before)
+        if pooling:
+            self.add("MaxPool", **pooling)
+            steep, self.end = self.end, plain
+            self.add("MaxPool", **pooling)
+            plain, self.end = self.end, steep
+        self.add("Max", plain)
 
     def choose(self, falling: int, rising: int) -> None:
         """Go on with the larger of each channel and its double, the smaller for the last `rising` channels, which PRelu would be.
 
         A channel's double is itself times its slope. PRelu takes twice as long.
         """
-        sizes = numpy_helper.from_array(np.array([falling, rising] * 2, np.int64), "sizes")
-        self.stored.append(sizes)
-        parts = ("channels", "steep", "doubles", "steep.doubles")
-        self.nodes.append(helper.make_node("Split", [self.end, sizes.name], parts, axis=1))
+        rest = -2 * (falling + rising) % _BLOCK
+        self.split({"channels": falling, "steep": rising, "doubles": falling, "steep.doubles": rising, "rest": rest})
         self.nodes.append(helper.make_node("Max", ["channels", "doubles"], ["larger"]))
         self.nodes.append(helper.make_node("Min", ["steep", "steep.doubles"], ["smaller"]))
         self.end = "larger"
         self.add("Concat", "smaller", axis=1)
+
+    def split(self, parts: dict[str, int]) -> None:
+        """Cut into parts with so many channels each, by name, and go on with the first."""
+        sizes = numpy_helper.from_array(np.array(list(parts.values()), np.int64), "sizes")
+        self.stored.append(sizes)
+        self.nodes.append(helper.make_node("Split", [self.end, sizes.name], list(parts), axis=1))
+        self.end = next(iter(parts))
 
     def store(self, name: str, values: NDArray[np.float32]) -> str:
         """Keep weights in half precision; return the name of what they are at work, single precision."""
@@ -89,13 +104,17 @@ def converted(name: str, weights: list[NDArray[np.float32]]) -> onnx.ModelProto:
         if rising:
             order = np.argsort(slopes > _ABOUT_ONE, kind="stable")
             kernel, bias = (np.concatenate([v, (v.T * slopes).T])[[*order, *(channels + order)]] for v in (kernel, bias))
+        rest = -len(kernel) % _BLOCK if window else 0
+        kernel, bias, slopes = (np.pad(v, [(0, rest)] + [(0, 0)] * (v.ndim - 1)) for v in (kernel, bias, slopes))
         graph.add("Conv", graph.store(f"kernel{number}", kernel), graph.store(f"bias{number}", bias))
-        if not rising:
-            graph.activate(f"slope{number}", slopes.reshape(-1, 1, 1))
-        if window:
-            graph.add("MaxPool", kernel_shape=[window] * 2, strides=[2, 2], ceil_mode=int(not (window == 3 and number == 2)))
+        pooling = {"kernel_shape": [window] * 2, "strides": [2, 2], "ceil_mode": int(not (window == 3 and number == 2))}
         if rising:
+            graph.add("MaxPool", **pooling)
             graph.choose(channels - rising, rising)  # which is the same after pooling, of fewer pixels
+        else:
+            graph.activate(f"slope{number}", slopes.reshape(-1, 1, 1), **(pooling if window else {}))
+            if rest:
+                graph.split({"kept": channels, "rest": rest})
     if name != "pnet":
         kernel = next(remaining)
         side = round((len(kernel) / channels) ** 0.5)
