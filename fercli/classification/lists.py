@@ -9,17 +9,19 @@ from fercli.errors import FercliError, UsageError
 from fercli.files import refuse_missing
 from fercli.remote import place
 
+_ADVICE = "give a table with a column path, or a text file with a name a line"
+
 
 def read_list(path: Path | None) -> list[Path]:
     """Return the names in a file, or in standard input if `path` is None, in their order, each once.
 
     If the content has a NUL (`find -print0`), NULs end the names, otherwise line ends do; empty names are left out. A file with the
-    suffix of results has the names in its column `path`. Raises UsageError for a missing file and an empty list, FercliError for a
-    file that cannot be read.
+    suffix of results has the names in its column `path`; its other columns are ignored. Raises UsageError for a missing file and an
+    empty list, FercliError for a file that cannot be read.
     """
     shown = "standard input" if path is None else str(path)
     if path and path.suffix.lower() in READERS:
-        names = dict.fromkeys(os.fsencode(row["path"]) for row in read_results(path) if row["path"])
+        names = dict.fromkeys(os.fsencode(row["path"]) for row in read_results(path, ["path"], _ADVICE) if row["path"])
     else:
         content = _content(path)
         if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # whose zeros would end names, after each letter

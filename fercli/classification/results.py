@@ -1,57 +1,66 @@
 """Results read back row by row: as `writers` wrote them, or as changed by others who kept the names of the columns."""
 
+import contextlib
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
 from fercli.errors import FercliError, UsageError
 from fercli.files import Kind, kind_of, refuse_missing
+from fercli.labels import LABELS
 
 Row = dict[str, Any]
+COLUMNS_NEEDED = ("path", "face", "status", *LABELS)  # of results
+RESULTS_ADVICE = "give the results that fercli classify wrote"
 _TOGETHER = 10_000  # rows of a Parquet file
 
 
-def read_results(path: Path) -> Iterator[Row]:
+def read_results(path: Path, columns: Sequence[str] = COLUMNS_NEEDED, advice: str = RESULTS_ADVICE) -> Iterator[Row]:
     """Yield the rows of a file of results, or of a folder of parts, in their order and in bounded memory.
 
-    Empty cells are None; numbers may be text, as in a CSV. Raises UsageError for what is missing or has another format, FercliError
-    for what is broken or has no column `path`.
+    Empty cells are None; numbers may be text, as in a CSV. Other tables that have the `columns`, `path` among them, are read in the
+    same way, if they have a suffix of `READERS`; `advice` says what to give instead of what cannot be read. Raises UsageError for
+    what is missing or has another format, FercliError for what is broken or lacks a column.
     """
-    refuse_missing([path], "give the results that fercli classify wrote")
+    refuse_missing([path], advice)
     if kind_of(path) is Kind.FOLDER:
         parts = sorted(part for part in path.iterdir() if part.name.startswith("part-") and part.suffix in READERS)
         if not parts:
-            raise UsageError(f"{path} has no parts of results; give the file or the folder that fercli classify wrote.")
+            raise UsageError(f"{path} has no parts of results; {advice}.")
     else:
         parts = [path]
     for part in parts:
-        yield from _rows_of(part)
+        yield from _rows_of(part, columns, advice)
 
 
-def _rows_of(path: Path) -> Iterator[Row]:
+def _rows_of(path: Path, columns: Sequence[str], advice: str) -> Iterator[Row]:
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         *others, last = READERS
-        raise UsageError(f"{path} is not of a format that is read back; give results in {', '.join(others)} or {last}.")
+        raise UsageError(f"{path} is in a format that cannot be read here; give a file in {', '.join(others)} or {last}.")
     number = 0
     try:
         for row in reader(path):
-            if "path" not in row:
-                raise FercliError(f"{path} has no column path; give the results that fercli classify wrote.")
+            if missing := [column for column in columns if column not in row]:
+                raise FercliError(f"{path} has no column {', '.join(missing)}; {advice}.")
             if not isinstance(row["path"], str | None):
                 raise ValueError(f"its path is {row['path']!r}")
             number += 1
             yield row
     except (OSError, ValueError, RecursionError, csv.Error) as error:  # ValueError: JSON, Unicode, and what pyarrow raises
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())
-        raise FercliError(f"{path} cannot be read after row {number} ({reason}); write it again with fercli classify.") from error
+        raise FercliError(f"{path} cannot be read after row {number} ({reason}); {advice}.") from error
 
 
 def _csv(path: Path) -> Iterator[Row]:
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as handle:  # spreadsheets save a byte order mark
-        lines = csv.reader(handle, strict=True)
+        first = handle.readline()
+        # Excel separates cells with semicolons where the language has a decimal comma, which then stands in numbers.
+        semicolons = first.count(";") > first.count(",")
+        lines = csv.reader(chain([first], handle), strict=True, delimiter=";" if semicolons else ",")
         header = next(lines, [])
         for cells in lines:
             if not cells:
@@ -59,6 +68,8 @@ def _csv(path: Path) -> Iterator[Row]:
             if len(cells) != len(header):
                 raise csv.Error(f"line {lines.line_num} has {len(cells)} cells, and the header {len(header)}")
             row: Row = {name: cell or None for name, cell in zip(header, cells, strict=True)}
+            if semicolons:
+                row |= {name: row[name].replace(",", ".") for name in LABELS if row.get(name)}
             if row.get("path"):
                 row["path"] = with_formula(row["path"])
             yield row
@@ -90,4 +101,31 @@ def _parquet(path: Path) -> Iterator[Row]:
             yield from batch.to_pylist()
 
 
-READERS: dict[str, Callable[[Path], Iterator[Row]]] = {".csv": _csv, ".jsonl": _json_lines, ".parquet": _parquet}
+def _excel(path: Path) -> Iterator[Row]:
+    try:
+        import openpyxl  # an extra
+    except ImportError:
+        raise UsageError("Excel needs openpyxl; install it with: pip install 'fercli[xlsx]'") from None
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)  # row by row, and values in place of formulas
+        with contextlib.closing(book):
+            first: tuple[Any, ...] | None = None
+            for sheet in book.worksheets:
+                rows = sheet.values
+                header = next(rows, ())
+                first = first or header
+                if header != first:  # a sheet of the user's own; results go on in a second one after a million rows
+                    continue
+                for cells in rows:
+                    if any(cell is not None for cell in cells):
+                        yield {name: cell for name, cell in zip_longest(header, cells) if name is not None}
+    except Exception as error:  # openpyxl raises what zipfile, zlib and the XML parser raise, and KeyErrors of its own
+        raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
+    ".csv": _csv,
+    ".jsonl": _json_lines,
+    ".parquet": _parquet,
+    ".xlsx": _excel,
+}

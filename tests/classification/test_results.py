@@ -1,18 +1,19 @@
 import io
 from pathlib import Path
 
+import openpyxl
 import pytest
 from pyarrow import Table, parquet
 
 from fercli.classification.records import Outcome
-from fercli.classification.results import read_results
+from fercli.classification.results import COLUMNS_NEEDED, read_results
 from fercli.classification.summary import summarise
-from fercli.classification.writers import CsvWriter, JsonLinesWriter, Writer
+from fercli.classification.writers import WRITERS, CsvWriter, ExcelWriter, Writer
 from fercli.errors import FercliError
 from tests.classification.test_summary import STUDY, face, table
 
 
-@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl", ".parquet", ".xlsx"])
 def test_every_format_gives_the_same_summary(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"r{suffix}"
     outcomes = [Outcome(Path("=odd/x.jpg"), (face(0.5),)), *STUDY]
@@ -20,9 +21,10 @@ def test_every_format_gives_the_same_summary(tmp_path: Path, suffix: str) -> Non
         parquet.write_table(Table.from_pylist(list(table(outcomes))), path)
     else:
         data = io.BytesIO()
-        writer: Writer = CsvWriter(data) if suffix == ".csv" else JsonLinesWriter(data)
+        writer: Writer = WRITERS[suffix](data)
         for row in table(outcomes):
             writer.write(row)
+        writer.close()
         path.write_bytes(data.getvalue())
     assert list(summarise(read_results(path)).table()) == list(summarise(table(outcomes)).table())
     folder = tmp_path / f"r{suffix}.d"
@@ -32,33 +34,60 @@ def test_every_format_gives_the_same_summary(tmp_path: Path, suffix: str) -> Non
 
 
 def test_broken_results_are_refused_by_name(tmp_path: Path) -> None:
-    path = tmp_path / "r.csv"
+    path, header = tmp_path / "r.csv", ",".join(COLUMNS_NEEDED)
     for text, message in (
         ("a,b\n1,2\n", "has no column path"),
-        ("path,face\nx,1\ny\n", "after row 1 .line 3 has 1 cells"),
-        ('path,face\n"x,1\n', "cannot be read after row 0"),
+        ("path,label,happy\nx,happy,1\n", "has no column face, status, angry, .*; give the results that fercli classify wrote"),
+        (f"{header}\nx,1{',' * 8}\ny\n", "after row 1 .line 3 has 1 cells"),
+        (f'{header}\n"x,1\n', "cannot be read after row 0"),
     ):
         path.write_text(text)
         with pytest.raises(FercliError, match=message):
             list(read_results(path))
-    (tmp_path / "r.jsonl").write_text('{"path": "x"}\n{"pa')
-    with pytest.raises(FercliError, match="after row 1"):
-        list(read_results(tmp_path / "r.jsonl"))
-    (tmp_path / "r.jsonl").write_text('{"path": "x"}\n{"path": 3}')
-    with pytest.raises(FercliError, match=r"after row 1 .its path is 3"):
-        list(read_results(tmp_path / "r.jsonl"))
+    for text, message in (('{"path": "x"}\n{"pa', "after row 1"), ('{"path": "x"}\n{"path": 3}', "after row 1 .its path is 3")):
+        (tmp_path / "r.jsonl").write_text(text)
+        with pytest.raises(FercliError, match=message):
+            list(read_results(tmp_path / "r.jsonl", ["path"]))
     for text in ('{"path": 5}', '{"path": ["x"]}', '{"path": "\\ud800"}', '{"path": "x", "label": "\\uD800"}', "[" * 100_000, "5"):
         (tmp_path / "r.jsonl").write_text(text)
         with pytest.raises(FercliError, match="cannot be read after row 0"):
-            list(read_results(tmp_path / "r.jsonl"))
+            list(read_results(tmp_path / "r.jsonl", ["path"]))
     (tmp_path / "r.parquet").write_text("no")
+    (tmp_path / "r.xlsx").write_text("no")
     (tmp_path / "r.txt").write_text("no")
     (tmp_path / "r").mkdir()
     for name, message in (
         ("r.parquet", "after row 0"),
-        ("r.txt", "not of a format"),
+        ("r.xlsx", "r.xlsx cannot be read after row 0"),
+        ("r.txt", "is in a format that cannot be read here"),
         ("r", "no parts"),
         ("no.csv", "does not exist"),
     ):
         with pytest.raises(FercliError, match=message):
             list(read_results(tmp_path / name))
+
+
+def test_csv_as_excel_saves_it_where_the_language_has_a_decimal_comma(tmp_path: Path) -> None:
+    data = io.BytesIO()
+    writer = CsvWriter(data)
+    for row in table():
+        writer.write(row)
+    text = data.getvalue().decode().replace(",", ";").replace("0.", "0,").replace("b.jpg", "b, again.jpg")
+    (tmp_path / "r.csv").write_text(f"\ufeff{text}")
+    rows = list(read_results(tmp_path / "r.csv"))
+    assert rows[3]["path"] == "p2/w1/b, again.jpg"
+    assert list(summarise(rows).table()) == list(summarise(table()).table())
+
+
+def test_excel_s_sheets_go_on_in_the_next_and_others_are_the_user_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ExcelWriter, "_ROWS", 4)
+    data = io.BytesIO()
+    writer = ExcelWriter(data)
+    for row in table():
+        writer.write(row)
+    writer.close()
+    (tmp_path / "r.xlsx").write_bytes(data.getvalue())
+    book = openpyxl.load_workbook(tmp_path / "r.xlsx")
+    book.create_sheet("notes").append(["what I thought"])
+    book.save(tmp_path / "r.xlsx")
+    assert [row["path"] for row in read_results(tmp_path / "r.xlsx")] == [row["path"] for row in table()]
