@@ -6,7 +6,7 @@ from itertools import compress
 from fercli.cli import console
 from fercli.cli.console import NOTHING, percent
 from fercli.evaluation.comparisons import Comparison
-from fercli.evaluation.measures import Evaluation
+from fercli.evaluation.measures import Evaluation, Measures
 from fercli.interface import EvaluationSplit
 from fercli.labels import LABELS
 from fercli.models.calibration import CONFIDENCES
@@ -37,8 +37,9 @@ def show_tables(
 ) -> None:
     """Show what was measured of each model on the split, beside what the sources published, the summary last."""
     for result in results:
-        _show_classes(result)
-        _show_confusion(result)
+        measures = result.measures
+        show_classes(measures, result.headline, "true", "predicted")
+        show_confusion(measures.confusion, f"Confusion matrix, {result.headline}", "true \\ predicted")
     title = f"What a confidence is worth, {split}: % of faces with at least this / % of these labelled right"
     _show_columns(title, ["confidence", *map(str, CONFIDENCES)], _kept(results))
     shifts = next((list(result.shifts) for result in results), [])
@@ -132,22 +133,23 @@ def _show_hog(comparison: Comparison, split: str) -> None:
     console.show_result(table)
 
 
-def _show_classes(result: Evaluation) -> None:
-    measures = result.measures
-    counts = {"true": measures.true, "predicted": measures.predicted}
+def show_classes(measures: Measures, headline: str, true: str, predicted: str) -> None:
+    """Show recall, precision and F1 of each class; `true` and `predicted` are what to call the two sides that are compared."""
+    counts = {true: measures.true, predicted: measures.predicted}
     if measures.crowd:
         counts["by the crowd"] = measures.crowd
     shares = {"recall": measures.per_class, "precision": measures.precision, "F1": measures.f1}
-    table = console.table(f"Each class, {result.headline} (in %, and numbers of images)", ["expression", *shares, *counts])
+    table = console.table(f"Each class, {headline} (in %, and numbers of images)", ["expression", *shares, *counts])
     for label, name in enumerate(LABELS):
         cells = [percent(column[label]) for column in shares.values()] + [f"{column[label]:,}" for column in counts.values()]
         table.add_row(name, *cells)
     console.show_result(table)
 
 
-def _show_confusion(result: Evaluation) -> None:
-    table = console.table(f"Confusion matrix, {result.headline} (images, share of the true class)", ["true \\ predicted", *LABELS])
-    for expression, counts in zip(LABELS, result.measures.confusion, strict=True):
+def show_confusion(confusion: Sequence[Sequence[int]], title: str, corner: str) -> None:
+    """Show a confusion matrix, the true class by row, the predicted one by column."""
+    table = console.table(f"{title} (images, share of the row)", [corner, *LABELS])
+    for expression, counts in zip(LABELS, confusion, strict=True):
         shares = [count / (sum(counts) or 1) for count in counts]
         cells = [console.shaded(f"{count}\n{share:.0%}", share) for count, share in zip(counts, shares, strict=True)]
         table.add_row(expression, *cells)

@@ -211,6 +211,17 @@ def agreement_with_crowd(predicted: NDArray[np.int64], votes: NDArray[np.uint8] 
     return int(sure.sum()), float((predicted == votes.argmax(axis=1))[sure].mean()) if sure.any() else None
 
 
+def cohens_kappa(confusion: Sequence[Sequence[int]]) -> float | None:
+    """Return Cohen's kappa of a confusion matrix: agreement beyond chance, 1 if there is no other (Cohen 1960).
+
+    It is None where chance alone would give full agreement, because both sides only ever say the same one word.
+    """
+    counts = np.array(confusion)
+    total = counts.sum()
+    agreed, chance = float(counts.trace() / total), float(counts.sum(axis=0) @ counts.sum(axis=1) / total**2)
+    return (agreed - chance) / (1 - chance) if chance < 1 else None
+
+
 def wilson_interval(successes: int, trials: int) -> tuple[float, float]:
     """Return Wilson's 95 % score interval for a share, 0 to 1 (Wilson 1927); `trials` is at least 1."""
     from scipy.stats import binomtest  # takes a second to import

@@ -9,6 +9,7 @@ from fercli.evaluation.measures import (
     Evaluation,
     agreement_with_crowd,
     area_under_curve,
+    cohens_kappa,
     evaluate,
     majorities,
     measure,
@@ -59,6 +60,12 @@ def test_all_leaked_has_no_leak_free_accuracy() -> None:
 def test_wilsons_interval_as_published(successes: int, trials: int, low: float, high: float) -> None:
     """Newcombe 1998, Table I, method 3."""
     assert np.allclose(wilson_interval(successes, trials), (low, high), atol=2e-4)
+
+
+def test_cohens_kappa_by_hand() -> None:
+    assert cohens_kappa([[20, 5], [10, 15]]) == pytest.approx(0.4)
+    assert cohens_kappa([[3, 0], [0, 2]]) == 1
+    assert cohens_kappa([[3, 0], [0, 0]]) is None
 
 
 def test_the_area_under_the_curve_counts_pairs() -> None:
