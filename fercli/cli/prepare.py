@@ -37,7 +37,7 @@ def prepare(
         Path,
         typer.Argument(
             metavar="SOURCE",
-            help="FER2013's CSV, or one like it, plain or in .gz, .xz, .zip, .tar.gz; or a folder or .zip of face images in "
+            help="FER2013's CSV, or one like it, plain or in .gz, .xz, .zip, .tar.gz; or a folder or .zip of face crops in "
             "folders named after expressions, which may be inside or around folders train, validation and test.",
             show_default=False,
         ),
@@ -92,7 +92,7 @@ def prepare(
     strict: StrictOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:
-    """Turn FER2013, or your own face images, into one file for training and evaluation."""
+    """Turn FER2013, or your own face crops, into one file for training and evaluation."""
     started = time.monotonic()
     with console.progress("rows") as meter:
 
@@ -125,6 +125,7 @@ def prepare(
 def _report(result: "Preparation", output: Path, seconds: float) -> None:
     """Print what was found and made, the command that goes on from there, and a closing line."""
     from fercli.dataset import PUBLISHED
+    from fercli.photos.faces import CROP_SIDE
 
     _show_counts(result.counts)
     _say_findings(result)
@@ -136,6 +137,12 @@ def _report(result: "Preparation", output: Path, seconds: float) -> None:
     missing = [name for name, count in zip(LABELS, result.counts["train"], strict=True) if not count]
     if missing and sums["train"]:
         console.warn(f"warning: there is no training image of {', '.join(missing)}; a network cannot learn that from this set")
+    if result.large:
+        console.warn(
+            f"warning: {result.large:,} images have more than {CROP_SIDE} pixels a side, and each was taken whole: prepare takes "
+            "face crops. Cut photos to the face first; to compare labels of whole photos, use fercli classify and then fercli "
+            "summary --truth."
+        )
     size = output.stat().st_size / 1e6
     hog = "with HOG" if dataset.train.hog is not None else "without HOG"
     console.say(f"Next: {_next(dataset, sums['train'])} --data {shlex.quote(str(output))}")

@@ -41,7 +41,8 @@ class Faces:
 
     `pixels` (N,48,48) uint8, `labels` (N,) uint8, `splits` (N,) names, `rows` (N,) positions among all rows of the source, good or
     bad, `persons` (N,) any text that tells persons apart, or empty, `votes` (N, len(VOTES)) uint8 or None. `names` are the files
-    behind all rows, if these are images; `left_out` counts the rows of classes left out, by their texts.
+    behind all rows, if these are images; `left_out` counts the rows of classes left out, by their texts, `large` the images that
+    are larger than crops of faces mostly are.
     """
 
     pixels: NDArray[np.uint8]
@@ -52,6 +53,7 @@ class Faces:
     rejected: list[RejectedRow] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
+    large: int = 0
     votes: NDArray[np.uint8] | None = None
 
     @property

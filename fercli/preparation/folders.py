@@ -10,6 +10,7 @@ from fercli.errors import FercliError, ImageRejected, UsageError
 from fercli.files import readable, shown_name
 from fercli.labels import LABELS
 from fercli.models.registry import SIDE
+from fercli.photos.faces import CROP_SIDE
 from fercli.photos.images import crop, read_gray, square_around
 from fercli.preparation.classes import Classes
 from fercli.preparation.faces import NO_SPLIT, Collector, Faces, Row
@@ -56,7 +57,7 @@ def read_images(
     names = [readable(Path(place)) for place, _ in images]
     meanings = _meanings(source, [place.parent.parts for place, _ in images], classes)
     persons = _persons(names, meanings, person)
-    collector = Collector()
+    collector, large = Collector(), 0
     for number, ((_, path), name, meaning) in enumerate(zip(images, names, meanings, strict=True)):
         on_row(number)
         if meaning.expression is None:
@@ -66,6 +67,7 @@ def read_images(
         else:
             try:
                 pixels = read_gray(path)
+                large += max(pixels.shape) > CROP_SIDE
                 face = crop(pixels, square_around(pixels), SIDE)
                 collector.add_image(face, Row(number, meaning.label, meaning.split, persons[number]))
             except ImageRejected as error:
@@ -74,7 +76,7 @@ def read_images(
         collector.reject(len(names), shown_name(Path(place)), reason, "unreadable")
     on_row(len(names))
     faces = collector.faces()
-    faces.names = names
+    faces.names, faces.large = names, large
     return faces
 
 

@@ -56,7 +56,7 @@ class Preparation:
     """The data set and what was found on the way.
 
     `counts` are images by split and label, without flips; `dropped` is how many leaked training images were dropped; `left_out`
-    counts the rows of classes left out, by their texts.
+    counts the rows of classes left out, by their texts; `large` counts the images over `CROP_SIDE`, which may be whole photos.
     """
 
     dataset: Dataset
@@ -66,6 +66,7 @@ class Preparation:
     dropped: int = 0
     drawn: Drawn | None = None
     left_out: dict[str, int] = field(default_factory=dict)
+    large: int = 0
 
 
 def prepare(
@@ -134,7 +135,7 @@ def prepare(
         "versions": {"fercli": __version__} | {package: version(package) for package in ("numpy", "scikit-image", "pillow")},
     }
     dataset = Dataset(**splits, mean=mean, meta=meta)
-    return Preparation(dataset, counts, faces.rejected, duplicates, dropped, drawn, dict(faces.left_out))
+    return Preparation(dataset, counts, faces.rejected, duplicates, dropped, drawn, dict(faces.left_out), faces.large)
 
 
 def _refuse_rejects(faces: Faces, source: Path, *, strict: bool) -> None:

@@ -128,5 +128,18 @@ def test_promise_18_a_reject_is_one_line(fercli: Run, tmp_path: Path) -> None:
     ]
 
 
+def test_whole_photos_among_the_crops_are_warned_of_once(fercli: Run, tmp_path: Path) -> None:
+    for number, face in enumerate(synthetic_faces(21)[0]):
+        path = tmp_path / "faces" / LABELS[number % 7] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(face).resize((129, 128) if number < 2 else (128, 128)).save(path)
+    ran = fercli("prepare", tmp_path / "faces", "-o", tmp_path / "d.npz", "--no-hog", "--split", "0/0/100")
+    assert ran.code == 0
+    assert ran.talk.count("warning: 2 images have more than 128 pixels a side") == 1
+    (tmp_path / "faces" / "angry" / "0.png").unlink()
+    (tmp_path / "faces" / "disgust" / "1.png").unlink()
+    assert "pixels a side" not in fercli("prepare", tmp_path / "faces", "-o", tmp_path / "e.npz", "--no-hog").talk
+
+
 def test_the_help_names_all_orders_of_classes() -> None:
     assert {"fer2013", *_OTHER_ORDERS} == set(ORDERS)
