@@ -142,13 +142,13 @@ def _measured(
 
 
 def _note(labeller: "Labels", dataset: "Dataset", data: Path) -> str:
-    """Say why it is not known which images of the data set a network has seen."""
+    """Say which images of the data set a network may have seen, as far as that is known."""
     if labeller.metadata.get("dataset") == dataset.meta["digest"]:
         return (
-            f"note: {labeller.title} was trained on {console.name(data)}, but started from weights trained on another data set, "
-            "which may hold images of this split"
+            f"note: {labeller.title} was trained on {console.name(data)}, but started from weights trained on another data set; if "
+            "that holds images of this split, its accuracy is too high"
         )
     return (
-        f"note: {labeller.title} was trained on another data set than {console.name(data)}, or on one prepared differently; it may "
-        "have seen images of this split"
+        f"note: {labeller.title} was trained on another data set than {console.name(data)}, or on one prepared differently; its "
+        "accuracy is too high only if it was trained on images of this split"
     )

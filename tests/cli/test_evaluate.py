@@ -77,6 +77,7 @@ def test_a_broken_run_does_not_hide_the_others(fercli: Run, data: Path, tmp_path
     assert ran.code == 3
     assert "reject: runs/bad: " in ran.talk
     assert "note: runs/good was trained on another data set" in ran.talk
+    assert "its accuracy is too high only if it was trained on images of this split" in ran.talk
     assert "Confusion matrix, runs/good" in ran.stdout
     assert fercli("evaluate", "--data", data, "--shallow").code == 1
     untold = fercli("evaluate", "--data", data, "--weights", "runs/good", "--card", "card")
