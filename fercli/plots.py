@@ -156,20 +156,22 @@ def plot_reliability(title: str, bins: Sequence[tuple[float, float, float]], pat
 
 @_plainly()
 def plot_means(groups: Mapping[str, Sequence[tuple[float, tuple[float, float] | None]]], labels: Sequence[str], path: Path) -> None:
-    """Draw mean probabilities, 0 to 1, with intervals: a panel for each label, a point for each group, in their order."""
+    """Draw mean probabilities, 0 to 1, with intervals: a panel for each label on one scale, a point for each group."""
     figure = Figure(figsize=(10, max(3.0, 1.2 + 0.28 * len(groups))), layout="constrained")
-    panels = figure.subplots(1, len(labels), sharey=True, squeeze=False)[0]
+    panels = figure.subplots(1, len(labels), sharex=True, sharey=True, squeeze=False)[0]
     for number, (panel, label) in enumerate(zip(panels, labels, strict=True)):
         for position, means in enumerate(groups.values()):
             mean, interval = means[number]
             if interval:
                 panel.plot([100 * bound for bound in interval], [position] * 2, color="C0", alpha=0.6)
-            panel.plot(100 * mean, position, "o", color="C0", markersize=5)
-        panel.set(title=label, xlim=(0, None))
+            panel.plot(100 * mean, position, "o", color="C0", markersize=5, clip_on=False)  # a dot at 0 is a whole one
+        panel.set(title=label)
         panel.grid(alpha=0.3)
+    panels[0].set_xlim(0, None)  # once all values are there, for it ends the search for a scale that fits them
     panels[0].set_yticks(range(len(groups)), [name[-40:] for name in groups])
     panels[0].invert_yaxis()
-    figure.supxlabel("mean probability (%), with its 95 % interval")
+    intervals = any(interval for means in groups.values() for _, interval in means)
+    figure.supxlabel(f"mean probability (%){', with its 95 % interval' if intervals else ''}")
     _save(figure, path)
 
 

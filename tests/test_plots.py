@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -112,6 +113,20 @@ def test_promise_18_any_name_in_a_figure(tmp_path: Path) -> None:
     plot_reliability("$x_{$", [(0.5, 0.4, 0.2)], tmp_path / "c.png")
     plot_confusion("$x_{$", np.eye(7, dtype=int).tolist(), LABELS, tmp_path / "d.png")
     plot_means({"w$x_{$y": [(0.5, (0.4, 0.6))] * 7}, LABELS, tmp_path / "e.png")
+
+
+def test_means_are_on_one_scale_and_intervals_are_spoken_of_only_where_there_are_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr("fercli.plots._save", lambda figure, _: drawn.append(figure))
+    plot_means({"one": [(0.01 * (number + 1), None) for number in range(7)]}, LABELS, tmp_path / "a.png")
+    plot_means({"one": [(0.5, (0.4, 0.6))] * 7}, LABELS, tmp_path / "b.png")
+    assert len({panel.get_xlim() for panel in drawn[0].axes}) == 1
+    assert drawn[0].axes[0].get_xlim()[0] == 0
+    assert drawn[0].axes[0].get_xlim()[1] >= 7  # of the last panel, in percent
+    assert ["interval" in figure.get_supxlabel() for figure in drawn] == [False, True]
+    assert not any(line.get_clip_on() for line in drawn[0].axes[0].lines)
 
 
 def test_a_figure_that_cannot_be_drawn_is_told(tmp_path: Path) -> None:
