@@ -5,7 +5,7 @@ import os
 import re
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
@@ -17,16 +17,18 @@ from fercli.files import readable
 from fercli.labels import LABELS
 
 LEVEL = 0.95  # of the intervals
-COUNTS = ("photos", "faces", "no_face", "rejected", "unlabelled")
+COUNTS = ("photos", "faces", "no_face", "rejected", "unlabelled", "units")
 _FIGURES = ("share", "mean", "low", "high")
+_OF_VIDEOS = ("person", "minute")
 
 Row = dict[str, Any]
-Part = Callable[[Row], str | None]  # of a group's name, by a row; None if the row has none
+Key = tuple[str, ...]  # the names of a group or of a unit
+Part = Callable[[Row], str | None]  # of a group's or a unit's name, by a row; None if the row has none
 
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over faces and its 95 % interval, which is None if it rests on a single photo or video."""
+    """A mean over units and its 95 % interval, which is None if it rests on a single unit."""
 
     value: float
     interval: tuple[float, float] | None
@@ -34,92 +36,84 @@ class Mean:
 
 @dataclass
 class Group:
-    """The figures of one group of rows. A photo or a video is one draw, however many faces it has.
+    """The figures of one group of rows, in which a unit, such as a photo, is one draw, however many faces it has.
 
-    `photos` counts both. `shares` of labels and `means` of probabilities are over faces, 0 to 1, in the order of `LABELS`.
+    `photos` counts videos, too; `units` counts those that have faces. `shares` of labels and `means` of probabilities are the means
+    over units of the means over the faces in each, from 0 to 1 in the order of `LABELS`; both are empty without faces.
     """
 
-    names: tuple[str, ...]
+    names: Key
     photos: int = 0
+    faces: int = 0
+    units: int = 0
     status: Counter[str] = field(default_factory=Counter)
-    labels: Counter[str] = field(default_factory=Counter)
-    _with_faces: int = 0
-    _faces: int = 0
-    _faces_squared: float = 0.0
-    _open_faces: int = 0  # of the photo whose rows are being read
+    unlabelled: int = 0
 
     def __post_init__(self) -> None:
-        self._sums, self._squares, self._products, self._open = ([0.0] * len(LABELS) for _ in range(4))
+        self._open: dict[Key, list[float]] = {}  # of each unit not yet closed, the sums of its figures and the number of its faces
+        self._sums, self._squares = np.zeros((2, 2 * len(LABELS)))
 
-    def add(self, status: str, label: str, probabilities: Sequence[float] | None) -> None:
-        """Add one row of the current photo; probabilities are None for a row without a face."""
+    def add(self, unit: Key, status: str, label: str, probabilities: Sequence[float] | None) -> None:
+        """Add one row of the unit; probabilities are None for a row without a face."""
         if not probabilities:
             self.status[status] += 1
             return
-        self.labels[label] += 1
-        self._open_faces += 1
+        self.faces += 1
+        self.unlabelled += not label
+        sums = self._open.setdefault(unit, [0.0] * (2 * len(LABELS) + 1))
         for position, value in enumerate(probabilities):
-            self._open[position] += value
+            sums[position] += value
+        if label in LABELS:
+            sums[len(LABELS) + LABELS.index(label)] += 1
+        sums[-1] += 1
 
-    def end_photo(self) -> None:
-        """Close the current photo, whose rows have all been added."""
-        self.photos += 1
-        count = self._open_faces
-        if not count:
-            return
-        self._with_faces += 1
-        self._faces += count
-        self._faces_squared += count * count
-        for position, value in enumerate(self._open):
-            self._sums[position] += value
-            self._squares[position] += value * value
-            self._products[position] += value * count
-        self._open, self._open_faces = [0.0] * len(LABELS), 0
-
-    @property
-    def faces(self) -> int:
-        """How many faces there are, with a label or without."""
-        return self._faces
+    def close(self) -> None:
+        """Close the open units, whose rows have all been added."""
+        for *sums, faces in self._open.values():
+            means = np.array(sums) / faces
+            self._sums += means
+            self._squares += means**2
+            self.units += 1
+        self._open.clear()
 
     @property
     def shares(self) -> list[float]:
-        """The share of the faces with each label; empty without faces."""
-        return [self.labels[label] / self.faces for label in LABELS] if self.faces else []
+        """The share of the faces with each label."""
+        return [float(total) / self.units for total in self._sums[len(LABELS) :]] if self.units else []
 
     @property
     def means(self) -> list[Mean]:
-        """The mean of each probability over the faces; empty without faces.
+        """The mean of each probability.
 
-        The interval is that of a ratio of sums over photos (Cochran, Sampling Techniques, 3rd ed., 6.4: linearised), with Student's
-        t for one degree of freedom less than there are photos: faces in one photo are alike, and count as one draw however many.
+        The interval is Wilson's, which cannot leave the range from 0 to 1, with the number of draws that would give a share the
+        variance found between units, and with Student's t for one degree of freedom less than there are units. (Franco, Little,
+        Louis and Slud, Comparative Study of Confidence Intervals for Proportions in Complex Sample Surveys, Journal of Survey
+        Statistics and Methodology 7, 2019.)
         """
-        if not self.faces:
+        if not self.units:
             return []
-        reach = self._reach()
-        means = []
-        for total, square, product in zip(self._sums, self._squares, self._products, strict=True):
-            mean = total / self.faces
-            if reach is None:
-                means.append(Mean(mean, None))
-                continue
-            spread = max(0.0, square - 2 * mean * product + mean * mean * self._faces_squared)
-            half = reach * math.sqrt(spread)
-            means.append(Mean(mean, (max(0.0, mean - half), min(1.0, mean + half))))
-        return means
-
-    def _reach(self) -> float | None:
-        """Return the factor from the root of the summed squared residuals to half an interval; None for fewer than two photos."""
-        count = self._with_faces
-        if count < 2:
-            return None
+        values = self._sums[: len(LABELS)] / self.units
+        if self.units < 2:
+            return [Mean(float(value), None) for value in values]
         from scipy.special import stdtrit
 
-        return float(stdtrit(count - 1, (1 + LEVEL) / 2)) * math.sqrt(count / (count - 1)) / self.faces
+        reach = float(stdtrit(self.units - 1, (1 + LEVEL) / 2)) ** 2 / (self.units - 1)
+        variances = self._squares[: len(LABELS)] / self.units - values**2
+        return [Mean(*_wilson(float(value), reach * float(variance))) for value, variance in zip(values, variances, strict=True)]
+
+
+def _wilson(mean: float, spread: float) -> tuple[float, tuple[float, float]]:
+    """Return a mean, 0 to 1, and its interval, where `spread` is its variance times the square of Student's t."""
+    if not 0 < mean < 1 or spread <= 0:  # all values are the same
+        return mean, (mean, mean)
+    ratio = spread / (mean * (1 - mean))  # the square of t by the number of draws
+    middle, half = (mean + ratio / 2) / (1 + ratio), math.sqrt(spread + ratio**2 / 4) / (1 + ratio)
+    return mean, (middle - half, middle + half)
 
 
 @dataclass
 class Summary:
-    """Groups by name; `unmatched` counts the photos whose path does not match the expressions, which are in no group."""
+    """Groups by name; `unmatched` counts the photos that are in no group, or not with all of their rows, for want of a name."""
 
     columns: tuple[str, ...]
     groups: list[Group]
@@ -136,60 +130,66 @@ class Summary:
         for group in self.groups:
             row: dict[str, object] = dict.fromkeys(self.table_columns)
             row |= dict(zip(self.columns, group.names, strict=True))
-            counts = (group.photos, group.faces, group.status["no_face"], group.status["rejected"], group.labels[""])
-            row |= dict(zip(COUNTS, counts, strict=True))
+            row |= {name: group.status[name] if name in ("no_face", "rejected") else getattr(group, name) for name in COUNTS}
             for label, share, mean in zip(LABELS, group.shares, group.means, strict=False):  # or none
                 figures = (share, mean.value, *(mean.interval or (None, None)))
                 row |= {f"{figure}_{label}": _rounded(value) for figure, value in zip(_FIGURES, figures, strict=True)}
             yield row
 
 
-def summarise(rows: Iterable[Row], by: Sequence[str] = ("folder",)) -> Summary:
-    """Return the groups that `by` makes of the rows, in natural order (2 before 10); memory holds the groups and 8 bytes a photo.
+def summarise(rows: Iterable[Row], by: Sequence[str] = ("folder",), unit: str | None = None) -> Summary:
+    """Return the groups that `by` makes of the rows, in natural order (2 before 10); memory holds them, and 8 bytes a photo.
 
     Each of `by` is `folder`, `person` or `minute` (of a video), the name of a column, or a regular expression to search for in the
     path. The named groups of an expression become columns; without any, its groups, or else its whole match, become one column.
-    Raises UsageError if `by` makes no group, and FercliError if the rows are not results, or a photo's rows are not adjacent.
+    `unit`, of the same kind, tells which faces are one draw, such as those of a participant, whose sums memory then holds, too; by
+    default, those of a photo or a video are. Photos that have no unit are in no group and do not count in `everything`. Raises
+    UsageError if `by` makes no group, and FercliError if the rows are not results, or a photo's rows are not adjacent.
     """
     rows = iter(rows)
     first = next(rows, None)
     if first is None:
         raise FercliError("There are no rows to sum up; give the results that fercli classify wrote.")
-    parts = {name: part for text in by for name, part in _parts_of(text, first).items()}
+    parts = _parts_of_all(by, first)
+    units = _parts_of("--unit", unit, first) if unit else {"path": _column("path")}
     summary = Summary(tuple(parts), [], Group(()))
-    groups: dict[tuple[str, ...], Group] = {}
-    at_hand: dict[tuple[str, ...], Group] = {}  # groups of the current photo's rows
+    groups: dict[Key, Group] = {}
+    at_hand: dict[Key, Group] = {}  # groups of the current photo's rows, by their names
     seen, path, matched = array("q"), None, True
+
+    def end_photo() -> None:
+        summary.unmatched += not matched
+        for group in at_hand.values():
+            group.photos += 1
+            if not unit:
+                group.close()
+
     for number, row in enumerate(chain([first], rows), start=1):
         status, label, probabilities = _read(row, number)
-        names = _names(row, number, parts.values())
+        names, whose = _names(row, number, parts), _names(row, number, units)
         if row["path"] != path:
-            _end_photo(at_hand, summary, matched)
+            end_photo()
             path, at_hand, matched = row["path"], {}, True
             seen.append(hash(path))
-        summary.everything.add(status, label, probabilities)
-        if None in names:
-            matched = False
+        matched = matched and None not in (names, whose)
+        if whose is None:
             continue
-        key = tuple(readable(str(name)) for name in names)
-        group = at_hand[key] = groups.setdefault(key, Group(key))
-        group.add(status, label, probabilities)
-    _end_photo(at_hand, summary, matched)
+        at_hand[()] = summary.everything
+        summary.everything.add(whose, status, label, probabilities)
+        if names is not None:
+            at_hand[names] = groups.setdefault(names, Group(names))
+            at_hand[names].add(whose, status, label, probabilities)
+    end_photo()
     if not groups:
-        raise UsageError(f"--by {' --by '.join(by)} matches no path, such as {first['path']}; {_choices(first)}")
+        asked = " ".join([*(f"--by {text}" for text in by), *([f"--unit {unit}"] if unit else [])])
+        raise UsageError(f"{asked} makes no group of these photos, such as {readable(first['path'])}; {_choices(first)}")
     photos = np.sort(np.frombuffer(seen, np.int64))
     if (photos[1:] == photos[:-1]).any():
         raise FercliError("The rows of a photo do not stand together; sort them by the column path.")
+    for group in (*groups.values(), summary.everything):
+        group.close()
     summary.groups = sorted(groups.values(), key=lambda group: [_natural(name) for name in group.names])
     return summary
-
-
-def _end_photo(at_hand: dict[tuple[str, ...], Group], summary: Summary, matched: bool) -> None:
-    if at_hand or not matched:
-        summary.everything.end_photo()
-    summary.unmatched += not matched
-    for group in at_hand.values():
-        group.end_photo()
 
 
 def _read(row: Row, number: int) -> tuple[str, str, Sequence[float] | None]:
@@ -199,30 +199,45 @@ def _read(row: Row, number: int) -> tuple[str, str, Sequence[float] | None]:
         if row["face"] in (None, ""):
             return str(row["status"]), "", None
         probabilities = [float(row[label]) for label in LABELS]
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
+        raise FercliError(f"Row {number} has no column {error.args[0]}; give what fercli classify wrote.") from error
+    except (TypeError, ValueError) as error:
         raise _not_results(number, error) from error
     if not all(0 <= value <= 1 for value in probabilities):
         raise FercliError(f"Row {number} has a probability outside 0 to 1; give what fercli classify wrote.")
     return str(row.get("status")), str(row.get("label") or ""), probabilities
 
 
-def _names(row: Row, number: int, parts: Iterable[Part]) -> tuple[str | None, ...]:
+def _names(row: Row, number: int, parts: Mapping[str, Part]) -> Key | None:
+    """Return the names that the parts have for a row, None if one of them has none."""
     try:
-        return tuple(part(row) for part in parts)
+        names = [part(row) for part in parts.values()]
     except (TypeError, ValueError, OverflowError) as error:
         raise _not_results(number, error) from error
+    known = tuple(readable(name) for name in names if name is not None)
+    return known if len(known) == len(names) else None
 
 
 def _not_results(number: int, error: Exception) -> FercliError:
     return FercliError(f"Row {number} is no row of results ({error}); give what fercli classify wrote.")
 
 
-def _parts_of(text: str, row: Row) -> dict[str, Part]:
-    if text in ("person", "minute"):
+def _parts_of_all(by: Sequence[str], row: Row) -> dict[str, Part]:
+    parts: dict[str, Part] = {}
+    for text in dict.fromkeys(by):
+        for name, part in _parts_of("--by", text, row).items():
+            if (name in parts and name != "path") or name in COUNTS:
+                raise UsageError(f"--by {text} makes a second column {name}; name the group otherwise, as in '(?P<week>[0-9]+)'.")
+            parts[name] = part
+    return parts
+
+
+def _parts_of(option: str, text: str, row: Row) -> dict[str, Part]:
+    if text in _OF_VIDEOS:
         source = "time" if text == "minute" else text
         if source not in row:
-            raise UsageError(f"--by {text} needs the column {source}, which these results do not have; {_choices(row)}")
-        return {"path": _column("path"), text: _minute if text == "minute" else _column("person")}
+            raise UsageError(f"{option} {text} needs the column {source}, which these results do not have; {_choices(row)}")
+        return {"path": _column("path"), text: _of_video(_minute if text == "minute" else _column("person"))}
     if text == "folder":
         return {text: lambda row: os.path.dirname(row["path"]) or "."}  # noqa: PTH120 (pathlib remembers every name)
     if text in row:
@@ -230,7 +245,7 @@ def _parts_of(text: str, row: Row) -> dict[str, Part]:
     try:
         pattern = re.compile(text)
     except re.error as error:
-        raise UsageError(f"--by {text} is neither a column nor a regular expression ({error}); {_choices(row)}") from error
+        raise UsageError(f"{option} {text} is neither a column nor a regular expression ({error}); {_choices(row)}") from error
     if pattern.groupindex:
         return {name: _found(pattern, [name]) for name in pattern.groupindex}
     return {"group": _found(pattern, list(range(1, pattern.groups + 1)) or [0])}
@@ -240,8 +255,12 @@ def _column(name: str) -> Part:
     return lambda row: "" if row.get(name) is None else str(row[name])
 
 
+def _of_video(part: Part) -> Part:
+    return lambda row: None if row.get("time") in {None, ""} else part(row)
+
+
 def _minute(row: Row) -> str:
-    return "" if row.get("time") in (None, "") else str(int(float(row["time"]) // 60))
+    return str(int(float(row["time"]) // 60))
 
 
 def _found(pattern: re.Pattern[str], groups: Sequence[str | int]) -> Part:
@@ -253,7 +272,7 @@ def _found(pattern: re.Pattern[str], groups: Sequence[str | int]) -> Part:
 
 
 def _choices(row: Row) -> str:
-    return f"give folder, person, minute, a regular expression for the path, or a column: {', '.join(row)}."
+    return f"give folder, person or minute (of videos), a regular expression for the path, or a column: {', '.join(row)}."
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:

@@ -1,7 +1,7 @@
 """`fercli summary`."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,15 +15,18 @@ from fercli.labels import LABELS
 from fercli.remote import place
 
 if TYPE_CHECKING:
-    from fercli.classification.summary import Group, Summary
+    from fercli.classification.summary import Mean, Summary
 
 _GROUPS_SHOWN = 50
 _NAME_WIDTH = 17  # characters; with it the wider table has 80
+_COUNTS = ("photos", "no face", "rejected", "faces", "no label")
+_NONE = [console.NOTHING] * len(LABELS)
 FORMATS = (".csv", ".jsonl", ".xlsx")
 
 EXAMPLES = (
     "fercli summary results.csv",
     "fercli summary results.csv --by folder --by minute -o summary.csv --plot summary.png",
+    "fercli summary results.csv --truth by-hand.csv",
 )
 
 
@@ -37,14 +40,32 @@ def summary(
         typer.Option(
             "--by",
             metavar="folder|person|minute|COLUMN|REGEX",
-            help="What to group by; may be repeated. A regular expression is searched for in the path, and its named groups become "
-            "columns.",
+            help="What to group by: folders; of videos, minutes or persons (numbered anew in each video); a column; or what a "
+            "regular expression finds in the path, such as participants: 'p(?P<participant>[0-9]+)/'. Its named groups become "
+            "columns. May be repeated.",
             show_default="folder",
+        ),
+    ] = None,
+    unit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN|REGEX",
+            help="What counts as one draw, such as a participant with several photos: values are averaged within each unit first, "
+            "then over units, and intervals are between units. Named as for --by.",
+            show_default="the photo or video",
+        ),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Compare the results with labels by hand instead: a table of photos with the columns path and label.",
+            show_default=False,
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        output_option("--output", "-o", metavar="FILE", help=f"Write every figure to a file ending in {', '.join(FORMATS)}."),
+        output_option("--output", "-o", metavar="FILE", help=f"Write all numbers to a file ending in {', '.join(FORMATS)}."),
     ] = None,
     plot: Annotated[
         Path | None,
@@ -53,26 +74,26 @@ def summary(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Summarise results by group: counts, shares of the labels, and mean probabilities with 95 % intervals."""
+    if truth and (by or unit or plot):
+        raise UsageError("--truth compares photo by photo, without groups; drop --by, --unit and --plot.")
     for path, suffixes in ((output, FORMATS), (plot, (".png",))):
         if path and path.suffix.lower() not in suffixes:
             known = " or ".join(filter(None, [", ".join(suffixes[:-1]), suffixes[-1]]))
             raise UsageError(f"{path} has no suffix that can be written here; end the name in {known}.")
         if path:
-            refuse_existing(path, overwrite=overwrite, inputs=[results])
+            refuse_existing(path, overwrite=overwrite, inputs=[results, *filter(None, [truth])])
     from fercli.classification.outputs import refuse_missing_extra
     from fercli.classification.results import read_results
     from fercli.classification.summary import summarise
-    from fercli.classification.writers import WRITERS
 
     if output:
         refuse_missing_extra(output.suffix.lower())
-    found = summarise(read_results(results), by or ["folder"])
+    if truth:
+        _compare(results, truth, output, overwrite=overwrite)
+        return
+    found = summarise(read_results(results), by or ["folder"], unit)
     if output:
-        with atomic_write(output, overwrite=overwrite) as handle:
-            writer = WRITERS[output.suffix.lower()](handle, found.table_columns)
-            for row in found.table():
-                writer.write(row)
-            writer.close()
+        _write(output, found.table_columns, found.table(), overwrite=overwrite)
     if plot:
         from fercli.plots import plot_means
 
@@ -80,47 +101,78 @@ def summary(
         plot_means(
             {name: [(mean.value, mean.interval) for mean in values] for name, values in means.items() if values}, LABELS, plot
         )
-    _show(found)
+    _show(found, unit)
     for path in (output, plot):
         if path:
             console.say(f"written: {console.name(path)}")
 
 
-def _show(found: "Summary") -> None:
+def _compare(results: Path, truth: Path, output: Path | None, *, overwrite: bool) -> None:
+    from fercli.classification.results import read_results
+    from fercli.classification.truth import COLUMNS_COMPARED, compare, read_truth
+    from fercli.cli import agreement
+
+    compared = compare(read_truth(truth), read_results(results, COLUMNS_COMPARED))
+    if output:
+        _write(output, agreement.COLUMNS, agreement.table(compared), overwrite=overwrite)
+    agreement.show(compared)
+    if output:
+        console.say(f"written: {console.name(output)}")
+
+
+def _write(path: Path, columns: Sequence[str], rows: Iterable[dict[str, object]], *, overwrite: bool) -> None:
+    from fercli.classification.writers import WRITERS
+
+    with atomic_write(path, overwrite=overwrite) as handle:
+        writer = WRITERS[path.suffix.lower()](handle, columns)
+        for row in rows:
+            writer.write(row)
+        writer.close()
+
+
+def _show(found: "Summary", unit: str | None) -> None:
     heading = ", ".join(found.columns)
     shown = found.groups[:_GROUPS_SHOWN]
+    names = _short([group.names for group in shown])
     if len(found.groups) > 1:
-        shown = [*shown, found.everything]
-    counts = console.table("Photos and faces", [heading, "photos", "faces", "no face", "rejected"])
-    means = console.table("Mean probability, %, and half its 95 % interval", [heading, *LABELS])
-    names = _short([" ".join(group.names) for group in found.groups])[:_GROUPS_SHOWN]
-    for name, group in zip([*names, "all"], shown, strict=False):
-        numbers = (group.photos, group.faces, group.status["no_face"], group.status["rejected"])
+        shown, names = [*shown, found.everything], [*names, "all"]
+    counts = console.table("Photos, of which some have no face or are rejected, and faces", [heading, *_COUNTS])
+    whose = f"units ({unit})" if unit else "photos or videos"
+    means = console.table(f"Mean probability and its 95 % interval, %; n: {whose} with faces", [heading, "n", *LABELS])
+    shares = console.table("Share of each label, %", [heading, *LABELS])
+    for name, group in zip(names, shown, strict=True):
+        numbers = (group.photos, group.status["no_face"], group.status["rejected"], group.faces, group.unlabelled)
         counts.add_row(name, *(f"{number:,}" for number in numbers))
-        means.add_row(name, *_cells(group))
-    console.show_result(counts)
-    console.show_result(means)
+        means.add_row(name, f"{group.units:,}", *(map(_cell, group.means) if group.means else _NONE))
+        shares.add_row(name, *(map(console.percent, group.shares) if group.shares else _NONE))
+    for table in (counts, means, shares):
+        console.show_result(table)
     if len(found.groups) > _GROUPS_SHOWN:
         console.say_result(f"These are the first {_GROUPS_SHOWN} of {len(found.groups):,} groups; -o summary.csv writes all.")
     if found.unmatched:
-        console.say_result(f"photos in no group, because --by does not match their paths: {found.unmatched:,}")
+        console.say_result(f"photos that --by or --unit does not fit, left out of the groups: {found.unmatched:,}")
 
 
-def _cells(group: "Group") -> list[str]:
-    if not group.means:
-        return [console.NOTHING] * len(LABELS)
-    cells = []
-    for mean in group.means:
-        half = f"±{100 * max(abs(bound - mean.value) for bound in mean.interval):.0f}" if mean.interval else ""
-        cells.append(f"{100 * mean.value:.0f}{half}")
-    return cells
+def _cell(mean: "Mean") -> str:
+    interval = "\n{:.0f}–{:.0f}".format(*(100 * bound for bound in mean.interval)) if mean.interval else ""
+    return f"{100 * mean.value:.0f}{interval}"
 
 
-def _short(names: Sequence[str]) -> list[str]:
-    """Return the names; if one is too long for a table, without what all begin with and without the middle of the longest."""
-    names = [console.safe(name).replace("\n", "\\n") for name in names]
-    if max(map(len, names)) > _NAME_WIDTH:
-        begin = max(0, len(os.path.commonprefix(names)) - 1)  # noqa: RUF071 (by characters: names need be no paths)
-        names = [f"…{name[begin:]}" if begin > 1 else name for name in names]
-    half = _NAME_WIDTH // 2
-    return [name if len(name) <= _NAME_WIDTH else f"{name[:half]}…{name[-half:]}" for name in names]
+def _short(names: Sequence[Sequence[str]]) -> list[str]:
+    """Return names for a table, each made of several parts, of which long ones are cut as far as they stay different."""
+    return [" ".join(parts) for parts in zip(*map(_shortened, zip(*names, strict=True)), strict=True)]
+
+
+def _shortened(parts: Sequence[str]) -> list[str]:
+    """Return the parts; if one is too long, without what all begin with and without the middle of the longest."""
+    parts = [console.safe(part).replace("\n", "\\n") for part in parts]
+    longest = max(map(len, parts))
+    common = os.path.commonprefix(parts) if len(set(parts)) > 1 else ""  # noqa: RUF071 (by characters: names need be no paths)
+    begin = max(0, len(common) - 1)
+    ends = [f"…{part[begin:]}" if begin > 1 else part for part in parts]
+    for width in range(_NAME_WIDTH, longest):
+        half = width // 2
+        short = [part if len(part) <= width else f"{part[:half]}…{part[-half:]}" for part in ends]
+        if len(set(short)) == len(set(parts)):
+            return short
+    return parts

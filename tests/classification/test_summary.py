@@ -40,29 +40,74 @@ def test_groups_count_photos_and_faces_and_what_has_none() -> None:
     ]
     assert counts == [("p2/w1", 2, 4, 0, 0, 1), ("p2/w2", 1, 0, 1, 0, 0), ("p10/w1", 2, 1, 0, 1, 1)]
     first, second, _ = summary.table()
-    assert (first["share_happy"], first["mean_happy"]) == (0.75, 0.7)
+    assert (first["share_happy"], first["mean_happy"], first["units"]) == (0.5, 0.5, 2)  # the photo is the unit, not the face
     assert second["share_happy"] is second["mean_happy"] is second["low_happy"] is None
     assert summary.everything.photos == 5
 
 
 def test_the_interval_takes_a_photo_for_one_draw_however_many_faces_it_has() -> None:
-    """Compared with the linearised ratio written out by its definition, over photos of 0 to 4 faces."""
+    """Over photos of 0 to 4 faces: Wilson's bounds are where the distance to the mean is t standard errors of a share."""
     generator = np.random.default_rng(1)
     photos = [[float(value) for value in generator.random(generator.integers(0, 5))] for _ in range(40)]
     outcomes = [Outcome(Path(f"{number}.jpg"), tuple(map(face, values))) for number, values in enumerate(photos)]
     (group,) = summarise(table(outcomes)).groups
     mean = group.means[LABELS.index("happy")]
     assert mean.interval
-    seen = [values for values in photos if values]
-    faces = sum(map(len, seen))
-    ratio = sum(map(sum, seen)) / faces
-    residuals = [sum(values) - ratio * len(values) for values in seen]
-    error = math.sqrt(len(seen) / (len(seen) - 1) * sum(residual**2 for residual in residuals)) / faces
+    seen = [np.mean(values) for values in photos if values]
+    average = np.mean(seen)
     from scipy import stats
 
-    assert mean.value == pytest.approx(ratio, abs=1e-4)
-    half = stats.t.ppf(0.975, len(seen) - 1) * error
-    assert mean.interval == pytest.approx((ratio - half, ratio + half), abs=2e-4)
+    assert mean.value == pytest.approx(average, abs=1e-4)
+    draws = average * (1 - average) / stats.sem(seen) ** 2
+    for bound in mean.interval:
+        reach = stats.t.ppf(0.975, len(seen) - 1) * math.sqrt(bound * (1 - bound) / draws)
+        assert abs(bound - average) == pytest.approx(reach, abs=2e-4)
+
+
+@pytest.mark.parametrize("values", [(0.0, 0.9), (0.0, 0.0, 0.01), (1.0, 1.0, 0.2), (0.0, 0.0), (0.3, 0.3)])
+def test_no_interval_leaves_the_range_from_0_to_1(values: tuple[float, ...]) -> None:
+    (group,) = summarise(table([Outcome(Path(f"{number}.jpg"), (face(value),)) for number, value in enumerate(values)])).groups
+    mean = group.means[LABELS.index("happy")]
+    assert mean.interval
+    assert 0 <= mean.interval[0] <= mean.value <= mean.interval[1] <= 1
+    assert (mean.interval[0] < mean.interval[1]) == (len(set(values)) > 1)
+
+
+def test_a_unit_is_averaged_first_and_intervals_are_between_units() -> None:
+    """Two participants, the first with 20 photos in two weeks, the second with one: as if each had one photo."""
+    photos = [Outcome(Path(f"p1/w{number % 2}/{number}.jpg"), (face(0.8),)) for number in range(20)]
+    photos += [Outcome(Path("p2/w1/x.jpg"), (face(0.1), face(0.5))), Outcome(Path("stray.jpg"), (face(0.9),))]
+    summary = summarise(table(photos), ["w(?P<week>[0-9])"], r"p(\d)")
+    everything, (first, second) = summary.everything, summary.groups
+    assert (everything.photos, everything.faces, everything.units, summary.unmatched) == (21, 22, 2, 1)
+    assert (first.photos, first.units, second.photos, second.units) == (10, 1, 11, 2)
+    assert first.means[3].interval is None
+    once = [Outcome(Path("1.jpg"), (face(0.8),)), Outcome(Path("2.jpg"), (face(0.3),))]
+    (twice,) = summarise(table(once)).groups
+    for group in (second, everything):
+        assert group.means[3].value == pytest.approx(0.55)
+        assert group.means[3].interval == pytest.approx(twice.means[3].interval, abs=1e-3)
+        assert group.shares[3] == 0.75
+    with pytest.raises(UsageError, match="--unit q makes no group of these photos, such as p1/"):
+        summarise(table(photos), ["folder"], "q")
+
+
+def test_photos_are_in_no_group_of_persons_or_minutes() -> None:
+    photo, *_ = table(STUDY[1:2])
+    frames = [photo | {"path": "v.mp4", "time": time, "person": 1} for time in (0, 70)]
+    for by, groups in (("person", [("v.mp4", "1")]), ("minute", [("v.mp4", "0"), ("v.mp4", "1")])):
+        summary = summarise([photo, *frames], [by])
+        assert [group.names for group in summary.groups] == groups
+        assert summary.unmatched == 1
+        with pytest.raises(UsageError, match=f"--by {by} makes no group .*person or minute .of videos."):
+            summarise([photo], [by])
+
+
+def test_two_columns_of_one_name_are_refused() -> None:
+    for by in (["p", "w"], ["folder", "(?P<folder>p)"], ["(?P<photos>p)"]):
+        with pytest.raises(UsageError, match="makes a second column"):
+            summarise(table(), by)
+    assert summarise(table(), ["folder", "folder"]).columns == ("folder",)
 
 
 def test_copies_of_a_face_within_photos_make_the_interval_no_narrower() -> None:
@@ -124,8 +169,8 @@ def test_by_columns_expressions_and_videos() -> None:
 @pytest.mark.parametrize(
     ("by", "message"),
     [
-        ("other", "matches no path"),
-        ("participant", "matches no path, such as p2/w1/a.jpg"),
+        ("other", "makes no group"),
+        ("participant", "--by participant makes no group of these photos, such as p2/w1/a.jpg"),
         ("p(", "neither a column nor a regular expression"),
     ],
 )
@@ -150,6 +195,8 @@ def test_rows_that_are_no_results_are_refused() -> None:
         with pytest.raises(FercliError, match="Row 1 "):
             summarise([row | change])
     (row,) = table(STUDY[1:2])
+    with pytest.raises(FercliError, match="Row 1 has no column sad"):
+        summarise([{name: value for name, value in row.items() if name != "sad"}])
     for time in ("soon", "nan", "inf", [1]):
         with pytest.raises(FercliError, match="Row 1 is no row of results"):
             summarise([row | {"time": time}], ["minute"])

@@ -1,4 +1,5 @@
 import csv
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import openpyxl
 import pytest
 from PIL import Image
 
+from fercli.cli.summary import _short
 from fercli.labels import LABELS
 from tests.conftest import Ran
 
@@ -52,7 +54,7 @@ def test_outputs_are_not_replaced_and_usage_is_told(fercli: Run, results: Path) 
         (("-o", "s.txt"), "end the name in .csv, .jsonl or .xlsx"),
         (("--plot", "s.csv"), "end the name in .png"),
         (("-o", results, "--overwrite"), "is also an input"),
-        (("--by", "nobody"), "matches no path"),
+        (("--by", "nobody"), "makes no group"),
     ):
         ran = fercli("summary", results, *arguments)
         assert ran.code == 2
@@ -63,6 +65,58 @@ def test_outputs_are_not_replaced_and_usage_is_told(fercli: Run, results: Path) 
 def test_photos_in_no_group_and_more_groups_than_shown_are_told(
     fercli: Run, results: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "photos in no group, because --by does not match their paths: 4" in fercli("summary", results, "--by", "ant-[01]").stdout
+    told = "photos that --by or --unit does not fit, left out of the groups: 4"
+    assert told in fercli("summary", results, "--by", "ant-[01]").stdout
     monkeypatch.setattr("fercli.cli.summary._GROUPS_SHOWN", 5)
     assert "the first 5 of 12 groups" in fercli("summary", results, "--by", "path").stdout
+
+
+def test_shares_and_faces_without_a_label_are_on_the_screen(fercli: Run, results: Path) -> None:
+    assert fercli("classify", "study", "-o", "sure.csv", "--detector", "none", "--min-confidence", "0.8").code == 0
+    ran = fercli("summary", "sure.csv", "--by", r"participant-(?P<participant>\d)")
+    counts, shares = ran.stdout.split("Mean probability")[0], ran.stdout.split("Share of each label, %")[1]
+    assert [line.split() for line in counts.splitlines() if "all" in line] == [["all", "12", "0", "0", "12", "12"]]
+    assert [line.split() for line in shares.splitlines() if "all" in line] == [["all", *["0.0"] * 7]]
+
+
+def test_intervals_on_the_screen_stay_within_0_and_100(fercli: Run, results: Path) -> None:
+    ran = fercli("summary", results, "--unit", r"participant-(\d)", "--by", "status")
+    assert r"n: units (participant-(\d)) with faces" in ran.stdout
+    (line,) = [line for line in ran.stdout.split("Mean probability")[1].split("Share")[0].splitlines() if "ok" in line]
+    assert line.split()[1] == "3"
+    bounds = [int(bound) for pair in re.findall(r"(\d+)–(\d+)", ran.stdout) for bound in pair]
+    assert len(bounds) == 14
+    assert all(0 <= bound <= 100 for bound in bounds)
+
+
+def test_names_are_cut_only_as_far_as_they_stay_different() -> None:
+    paths = [f"study/condition_{letter}/participant/week/img_01.jpg" for letter in "ab"]
+    assert len(set(_short([[path] for path in paths]))) == 2
+    assert _short([[".", "interview-with-a-long-name.mp4", "1"]])[0] == ". intervie…name.mp4 1"
+    assert _short([["a"], ["a\nb"]]) == ["a", "a\\nb"]
+
+
+def test_labels_by_hand_are_compared_with_the_results(fercli: Run, results: Path) -> None:
+    """The fake network says 0 to 1 is angry, 2 and 3 disgust, and so on, by brightness; one of twelve is told otherwise."""
+    with results.open(newline="") as handle:
+        found = {row["path"]: row["label"] for row in csv.DictReader(handle)}
+    truth = found | {"study/participant-0-with-a-long-name/0.png": "sad", "gone.png": "happy"}
+    Path("truth.csv").write_text("".join(f"{path},{label}\n" for path, label in {"path": "label", **truth}.items()))
+    ran = fercli("summary", results, "--truth", "truth.csv", "-o", "t.xlsx")
+    assert ran.code == 0
+    assert re.search(r"photos compared +12 *\n", ran.stdout)
+    assert re.search(r"same label, % +91\.7 *\n", ran.stdout)
+    assert "not in the results: 1 (gone.png)" in ran.stdout
+    assert "by hand \\ results" in ran.stdout
+    header, *lines = openpyxl.load_workbook("t.xlsx").active.values
+    rows = {line[0]: dict(zip(header, line, strict=True)) for line in lines}
+    assert [*rows] == [*LABELS, "all"]
+    assert (rows["sad"]["labelled_angry"], rows["sad"]["recall"], rows["angry"]["recall"]) == (1, 0.6667, 1)
+    assert (rows["all"]["by_hand"], rows["all"]["agreement"], rows["all"]["missing"]) == (12, 0.9167, 1)
+    assert rows["all"]["low"] < 0.9167 < rows["all"]["high"]
+    assert 0 < rows["all"]["kappa"] < 0.9167
+    for arguments in (("--by", "folder"), ("--unit", "folder"), ("--plot", "s.png")):
+        refused = fercli("summary", results, "--truth", "truth.csv", *arguments)
+        assert refused.code == 2
+        assert "drop --by, --unit and --plot" in refused.talk
+    assert "is also an input" in fercli("summary", results, "--truth", "truth.csv", "-o", "truth.csv", "--overwrite").talk
