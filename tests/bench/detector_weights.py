@@ -107,7 +107,8 @@ def converted(name: str, weights: list[NDArray[np.float32]]) -> onnx.ModelProto:
         rest = -len(kernel) % _BLOCK if window else 0
         kernel, bias, slopes = (np.pad(v, [(0, rest)] + [(0, 0)] * (v.ndim - 1)) for v in (kernel, bias, slopes))
         graph.add("Conv", graph.store(f"kernel{number}", kernel), graph.store(f"bias{number}", bias))
-        pooling = {"kernel_shape": [window] * 2, "strides": [2, 2], "ceil_mode": int(not (window == 3 and number == 2))}
+        upward = int(not (window == 3 and number == 2))
+        pooling: dict[str, Any] = {"kernel_shape": [window] * 2, "strides": [2, 2], "ceil_mode": upward}
         if rising:
             graph.add("MaxPool", **pooling)
             graph.choose(channels - rising, rising)  # which is the same after pooling, of fewer pixels
