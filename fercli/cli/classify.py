@@ -15,6 +15,7 @@ from fercli.classification.journal import finished_path
 from fercli.classification.outputs import Output
 from fercli.classification.writers import WRITERS
 from fercli.cli import console
+from fercli.cli.numbers import between
 from fercli.cli.options import (
     DeepOption,
     HogOption,
@@ -113,10 +114,14 @@ def classify(
     ] = DetectorName.auto,
     largest: Annotated[bool, _faces_option("--largest", help="Keep only the largest face of each photo.")] = False,
     min_face: Annotated[
-        int, _faces_option(min=0, metavar="PIXELS", help="Leave out faces smaller than this, in pixels of the photo.")
+        int,
+        _faces_option(
+            **between(0, whole=True), metavar="PIXELS", help="Leave out faces smaller than this, in pixels of the photo."
+        ),
     ] = 0,
     min_confidence: Annotated[
-        float, _faces_option(min=0, max=1, metavar="SHARE", help="Leave the label empty where its probability is lower than this.")
+        float,
+        _faces_option(**between(0, 1), metavar="SHARE", help="Leave the label empty where its probability is lower than this."),
     ] = 0.0,
     on_no_face: Annotated[
         OnNoFace,
@@ -132,10 +137,16 @@ def classify(
         Path | None, output_option(parser=place, metavar="FILE", help="Write an HTML page about the results, such as report.html.")
     ] = None,
     max_pixels: Annotated[
-        int, typer.Option(min=1, metavar="PIXELS", help="Reject photos with more pixels than this, and videos with such frames.")
+        int,
+        typer.Option(
+            **between(1, whole=True),
+            metavar="PIXELS",
+            help="Reject photos with more pixels than this, and videos with such frames.",
+        ),
     ] = MAX_PIXELS,
     every: Annotated[
-        float, typer.Option(min=0, metavar="SECONDS", help="Label a frame of a video every so many seconds; 0 labels every frame.")
+        float,
+        typer.Option(**between(0), metavar="SECONDS", help="Label a frame of a video every so many seconds; 0 labels every frame."),
     ] = 1.0,
     strict: StrictOption = False,
     resume: Annotated[
@@ -161,11 +172,15 @@ def classify(
     ] = None,
     workers: Annotated[
         int | None,
-        _cluster_option(min=1, metavar="COUNT", help="Number of Ray workers; without it, as many as fit.", show_default=False),
+        _cluster_option(
+            **between(1, whole=True), metavar="COUNT", help="Number of Ray workers; without it, as many as fit.", show_default=False
+        ),
     ] = None,
-    worker_cpus: Annotated[int, _cluster_option(min=1, metavar="CORES", help="CPU cores of each Ray worker.")] = 1,
+    worker_cpus: Annotated[
+        int, _cluster_option(**between(1, whole=True), metavar="CORES", help="CPU cores of each Ray worker.")
+    ] = 1,
     worker_gpus: Annotated[
-        float, _cluster_option(min=0, metavar="COUNT", help="GPUs of each Ray worker; a share, such as 0.5, is possible.")
+        float, _cluster_option(**between(0), metavar="COUNT", help="GPUs of each Ray worker; a share, such as 0.5, is possible.")
     ] = 0.0,
 ) -> None:
     """Find every face in photos and videos, and label its expression."""

@@ -11,6 +11,7 @@ import typer
 
 from fercli import interface
 from fercli.cli import console
+from fercli.cli.numbers import between
 from fercli.cli.options import OverwriteOption, StrictOption, output_option
 from fercli.interface import DATA
 from fercli.labels import LABELS
@@ -85,10 +86,10 @@ def prepare(
     validation_share: Annotated[
         float,
         _splits_option(
-            min=0.01, max=0.5, metavar="SHARE", help="Share of each class to take from train if only validation is missing."
+            **between(0.01, 0.5), metavar="SHARE", help="Share of each class to take from train if only validation is missing."
         ),
     ] = 0.1,
-    seed: Annotated[int, _splits_option(min=0, metavar="NUMBER", help="Random seed for drawing splits.")] = 0,
+    seed: Annotated[int, _splits_option(**between(0, whole=True), metavar="NUMBER", help="Random seed for drawing splits.")] = 0,
     strict: StrictOption = False,
     overwrite: OverwriteOption = False,
 ) -> None:

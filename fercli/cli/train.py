@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fercli.cli import console
+from fercli.cli.numbers import between
 from fercli.cli.options import DataOption, DeepOption, HogOption, ModelOption, OverwriteOption, ShallowOption, output_option
 from fercli.interface import DATA
 from fercli.models.registry import DEFAULT_TO_TRAIN, name_from_flags
@@ -62,17 +63,21 @@ def train(
             show_default="random weights",
         ),
     ] = None,
-    epochs: Annotated[int | None, _recipe_option(min=1, metavar="COUNT", help="Number of passes over the training images.")] = None,
-    batch_size: Annotated[int | None, _recipe_option(min=2, metavar="IMAGES", help="Images in a batch.")] = None,
-    learning_rate: Annotated[
-        float | None, _recipe_option(min=1e-8, metavar="RATE", help="Learning rate at the start, or after the warmup.")
+    epochs: Annotated[
+        int | None, _recipe_option(**between(1, whole=True), metavar="COUNT", help="Number of passes over the training images.")
     ] = None,
-    l2: Annotated[float | None, _recipe_option(min=0, metavar="WEIGHT", help="Weight of the L2 penalty (weight decay).")] = None,
-    seed: Annotated[int | None, _recipe_option(min=0, max=2**32 - 1, metavar="NUMBER", help="Random seed.")] = None,
+    batch_size: Annotated[int | None, _recipe_option(**between(2, whole=True), metavar="IMAGES", help="Images in a batch.")] = None,
+    learning_rate: Annotated[
+        float | None, _recipe_option(**between(1e-8), metavar="RATE", help="Learning rate at the start, or after the warmup.")
+    ] = None,
+    l2: Annotated[
+        float | None, _recipe_option(**between(0), metavar="WEIGHT", help="Weight of the L2 penalty (weight decay).")
+    ] = None,
+    seed: Annotated[int | None, _recipe_option(**between(0, 2**32 - 1, whole=True), metavar="NUMBER", help="Random seed.")] = None,
     votes: Annotated[
         float | None,
         _target_option(
-            min=0, max=1, metavar="SHARE", help="Soft labels: the share that the crowd's votes (FER+) have in the targets."
+            **between(0, 1), metavar="SHARE", help="Soft labels: the share that the crowd's votes (FER+) have in the targets."
         ),
     ] = None,
     balanced_votes: Annotated[
@@ -99,8 +104,7 @@ def train(
     teacher_share: Annotated[
         float | None,
         _target_option(
-            min=0,
-            max=1,
+            **between(0, 1),
             metavar="SHARE",
             help="The share that the teachers' predictions have in the targets.",
             show_default="0.5 with --teacher",
@@ -108,7 +112,7 @@ def train(
     ] = None,
     erasing: Annotated[
         float | None,
-        _recipe_option(min=0, max=1, metavar="SHARE", help="Random erasing: the share of the images that lose a rectangle."),
+        _recipe_option(**between(0, 1), metavar="SHARE", help="Random erasing: the share of the images that lose a rectangle."),
     ] = None,
     precision: Annotated[Precision | None, _recipe_option(help="Floating-point format of the computation.")] = None,
 ) -> None:
