@@ -7,9 +7,9 @@ from collections.abc import Iterable
 
 EXIT_CODES: dict[int, str] = {
     0: "all done",
-    1: "failed; nothing published, earlier outputs untouched",
+    1: "failed; nothing written, earlier outputs untouched",
     2: "usage: the command line asks for something that is not there or does not fit together",
-    3: "published, but some inputs were rejected; each is listed",
+    3: "written, but some inputs were rejected; each is listed",
     4: "refused for integrity: weights, data set or checkpoint are not what they should be",
     129: "stopped because its terminal was closed (SIGHUP)",
     130: "interrupted (Ctrl-C)",

@@ -1,7 +1,8 @@
 """How photos are labelled, as plain values, so that every process does it in the same way."""
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,48 @@ class Options:
     def __post_init__(self) -> None:
         if not 0 <= self.every < math.inf:
             raise UsageError(f"--every {self.every:g} is no step in seconds; give 0 for each frame, or a positive number.")
+
+
+_OTHER_DEFAULTS = {"detector": "auto", "min_confidence": 0.0, "tta": False, "prior": "trained", "on_no_face": "row"}
+
+
+def as_typed(options: Mapping[str, object]) -> list[str]:
+    """Return the options of `fercli classify` that differ from their defaults, as a user types them.
+
+    Names are those of `Options`, and others of `interface.classify`; whatever else there is counts for nothing.
+    """
+    defaults = {field.name: field.default for field in fields(Options)} | _OTHER_DEFAULTS
+    return [_typed(name, value) for name, value in options.items() if name in defaults and value not in {defaults[name], None}]
+
+
+def _typed(name: str, value: object) -> str:
+    if name == "whole":
+        return "--on-no-face whole"
+    option = f"--{name.replace('_', '-')}"
+    return option if value is True else f"{option} {value:g}" if isinstance(value, float) else f"{option} {value}"
+
+
+def difference(before: Mapping[str, object], now: Mapping[str, object]) -> str:
+    """Return how the settings of a run differ from those of this one, such as `without --largest (now with it)`; "" if they do not.
+
+    Settings are those of `Job.settings`. Those that are missing `before`, as in an older version, had their defaults.
+    """
+    parts = []
+    for name in now:
+        old, new = before.get(name), now[name]
+        if old == new:
+            continue
+        if name in {"model", "fercli"}:
+            parts.append(f"with {'the model' if name == 'model' else name} {old} (now {new})")
+        elif name == "weights":
+            parts.extend(["with other weights"] if before.get("model") == now.get("model") else [])
+        else:
+            given, gives = as_typed({name: old}), as_typed({name: new})
+            if given and gives:
+                parts.append(f"with {given[0]} (now with {gives[0]})")
+            elif given or gives:
+                parts.append(f"with {given[0]} (now without it)" if given else f"without {gives[0]} (now with it)")
+    return ", ".join(parts)
 
 
 @dataclass(frozen=True)

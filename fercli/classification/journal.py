@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fercli.classification.job import difference
 from fercli.classification.records import Outcome, decoded, encoded
 from fercli.errors import FercliError, IntegrityError
 from fercli.files import Kind, identity_of, kind_of, move, remove
@@ -51,7 +52,7 @@ def is_begun(path: Path) -> bool:
 
 
 class Journal:
-    """The outcomes of one run by path; see `open_journal`. `changed` lists the settings it was begun with that differ now."""
+    """The outcomes of one run by path; see `open_journal`. `changed` says how the settings it was begun with differ."""
 
     def __init__(self, path: Path, settings: dict[str, Any], *, resume: bool) -> None:
         self._path = path
@@ -136,18 +137,19 @@ class Journal:
             for statement in _TABLES.values():
                 self._database.execute(statement)
 
-    def _changed(self, settings: dict[str, Any]) -> list[str]:
+    def _changed(self, settings: dict[str, Any]) -> str:
         row = self._database.execute("SELECT settings FROM run").fetchone()
         if row is None:
             self._database.execute("INSERT INTO run VALUES (?)", (json.dumps(settings),))
-            return []
+            return ""
         try:
             before = json.loads(row[0])
         except (TypeError, RecursionError) as error:
             raise _no_journal(self._path, error) from error
         if not isinstance(before, dict):
             raise _no_journal(self._path, TypeError("no settings"))
-        return [f"{name} {before.get(name)}" for name in settings if settings[name] != before.get(name)]
+        differs = any(settings[name] != before.get(name) for name in settings)
+        return (difference(before, settings) or "with other options") if differs else ""
 
 
 @contextlib.contextmanager
@@ -201,9 +203,7 @@ def _opened(path: Path, settings: dict[str, Any], *, resume: bool, anew: bool) -
             return journal
         journal.close(keep=False)
         if not anew:
-            raise IntegrityError(
-                f"{path} is of a run with {', '.join(journal.changed)}; resume with the same, or begin anew with --overwrite."
-            )
+            raise IntegrityError(f"{path} is of a run {journal.changed}; resume with the same, or begin anew with --overwrite.")
     _remove(path)  # it cannot be resumed, and may be replaced
     return Journal(path, settings, resume=False)
 
@@ -221,7 +221,7 @@ def open_finished(path: Path, settings: dict[str, Any]) -> Iterator[Journal | st
         yield f"{path} cannot be read ({error})"
         return
     try:
-        yield f"the results were made with {', '.join(journal.changed)}" if journal.changed else journal
+        yield f"the results were made {journal.changed}" if journal.changed else journal
     finally:
         journal.close(keep=False)
 

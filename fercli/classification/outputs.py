@@ -54,9 +54,10 @@ def suffix_of(output: Output) -> str:
     if suffix not in WRITERS:
         if not (output.stream or output.parts):
             *others, last = WRITERS
+            given = f"as {suffix}" if suffix else "without an ending that tells the format"
             raise UsageError(
-                f"{output.path} has no suffix that fercli can write; end the name in {', '.join(others)} or {last}, "
-                "or in / for a folder of parts."
+                f"{output.path} cannot be written {given}; end the name in {', '.join(others)} or {last} (for Excel: .xlsx), or "
+                "in / for a folder of parts."
             )
         suffix = ".csv"
     refuse_missing_extra(suffix)

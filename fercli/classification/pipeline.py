@@ -11,7 +11,7 @@ from fercli.classification.loading import AHEAD, Picture, ahead, pictures
 from fercli.classification.records import Face, Outcome
 from fercli.classification.stretches import Known, Stretch
 from fercli.models.inference import BATCH, Labels
-from fercli.photos.faces import LARGE_CROP_SIDE, Detector, Found, WholeImage
+from fercli.photos.faces import LARGE_CROP_SIDE, Detector, Found, WholeImage, is_flat
 from fercli.photos.geometry import Frame
 from fercli.photos.images import Photo, crop
 
@@ -66,7 +66,8 @@ def _chosen(found: list[Found], photo: Photo, options: Options) -> list[Found]:
     chosen = [face for face in found if face.frame.side >= options.min_face * photo.scale and _is_inside(face.frame, photo)]
     if options.largest:
         chosen = sorted(chosen, key=lambda face: -face.frame.side)[:1]
-    return chosen or (WholeImage().find(photo.pixels) if options.whole else [])
+    # A label of a wall would be an invention, whatever the option.
+    return chosen or (WholeImage().find(photo.pixels) if options.whole and not is_flat(photo.pixels) else [])
 
 
 def _is_inside(frame: Frame, photo: Photo) -> bool:

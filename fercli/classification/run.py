@@ -4,7 +4,6 @@ import contextlib
 import os
 import sys
 import threading
-from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -30,10 +29,12 @@ from fercli.files import (
     shown_name,
     write_atomically,
 )
+from fercli.models.registry import find_entry
 from fercli.photos.walk import COPIES, Walk
 from fercli.remote import RemotePath
 
 if TYPE_CHECKING:
+    from fercli.classification.report import Report
     from fercli.models.inference import Labels
 
 
@@ -53,7 +54,7 @@ class Run:
     of the Ray cluster at `address` do the labelling, see `classify_on_ray`.
 
     Creating a run raises UsageError for missing inputs and for outputs that must not be written. Iterating raises FercliError if no
-    results are published because none of the photos could be read, or because one was rejected and `strict` is set. For the rest
+    results are written because none of the photos could be read, or because one was rejected and `strict` is set. For the rest
     see `labeller_for`, `open_journal` and `publishing`.
     """
 
@@ -78,7 +79,7 @@ class Run:
     def __post_init__(self) -> None:
         if self.output:
             suffix_of(self.output)  # refuses what cannot be written
-        refuse_missing(self.inputs, "give photos, videos or folders of them")
+        refuse_missing(self.inputs, "give photos, videos or folders of them, and put quotes around a path with spaces")
         self._refuse_outputs()
         self._replacing = bool(self.output and self.output.published)
         if self.output and self._replacing and self.resume and not (self.overwrite or self.update):
@@ -130,19 +131,19 @@ class Run:
                 yield outcome
                 if outcome.reject and self.strict:
                     raise FercliError(
-                        f"{shown_name(outcome.path)} was rejected and --strict allows none, so no results were published; "
+                        f"{shown_name(outcome.path)} was rejected and --strict allows none, so no results were written; "
                         "remove it or leave --strict out, and go on with --resume."
                     )
             if self.strict and self.walk.unreadable:
-                raise FercliError(f"{self._first_unreadable} and --strict allows no reject; no results were published.")
+                raise FercliError(f"{self._first_unreadable} and --strict allows no reject; no results were written.")
             if writer:
-                self._refuse_empty(report.pictures)
+                self._refuse_empty(report)
                 writer.close()
             if page:
                 with page() as handle:
-                    shown = settings | {"min_confidence": self.min_confidence}
-                    accuracy = self.labeller.metadata.get("validation_accuracy")
-                    report.write(handle, shown, self.job.options.max_pixels, accuracy)
+                    outputs = {path.resolve() for path in (self.output and self.output.path, self.report) if path}
+                    report.skipped = [path for path in self.walk.first_passed_over if path.resolve() not in outputs]
+                    report.write(handle, settings | self._other_options, self.job.options.max_pixels, self._measured)
 
     def _journal(self, settings: dict[str, Any]) -> AbstractContextManager[Journal | None]:
         if self.output is None or self.output.stream:
@@ -223,15 +224,57 @@ class Run:
         if self.output and self.output.stream:
             sys.stdout.buffer.flush()  # whoever reads the stream need not wait for a buffer to fill
 
-    def _refuse_empty(self, pictures: Counter[str]) -> None:
+    def _refuse_empty(self, report: "Report") -> None:
+        pictures = report.pictures
         if pictures["rejected"] and pictures.total() == pictures["rejected"]:
-            raise FercliError(f"None of the inputs could be read ({pictures.total()} rejected); no results were published.")
+            raise FercliError(f"{self._unread(report)}, so no results were written; give photos or videos that can be read.")
         if not pictures:
-            found = f"only {self.walk.passed_over} of other kinds" if self.walk.passed_over else "no files"
-            if self.walk.unreadable:
-                found = self._first_unreadable
             places = ", ".join(map(shown_name, self.inputs[:5]))
-            raise FercliError(f"There are no photos or videos in {places}: {found}; no results were published.")
+            raise FercliError(
+                f"There are no photos or videos in {places}{self._found_instead}, so no results were written; name the photos "
+                "themselves, or the folder that holds them."
+            )
+
+    @property
+    def _other_options(self) -> dict[str, Any]:
+        """The options that are no settings of the journal, which a report shows, too."""
+        return {
+            "min_confidence": self.min_confidence,
+            "tta": self.job.tta,
+            "prior": "even" if self.job.even else "trained",
+            "on_no_face": "skip" if self.skip_no_face else "row",
+        }
+
+    @property
+    def _measured(self) -> str:
+        """How often the network is right, as a sentence; "" if that is not known."""
+        if self.job.weights:
+            share, images = self.labeller.metadata.get("validation_accuracy"), "the validation images of its data set"
+        else:
+            share, images = find_entry(self.labeller.name).measured.get("accuracy"), "the images of FER2013's PrivateTest"
+        if share is None:
+            return ""
+        changes = [*(["--tta"] if self.job.tta else []), *(["--prior even"] if self.job.even else [])]
+        verb = "changes" if len(changes) == 1 else "change"
+        alone = f"Without {' and '.join(changes)}, which {verb} its labels, it" if changes else "It"
+        return f"{alone} is right on {100 * share:.1f} % of {images}; other photos may fare worse"
+
+    @property
+    def _found_instead(self) -> str:
+        if self.walk.unreadable:
+            return f" ({self._first_unreadable})"
+        if not self.walk.passed_over:
+            return ", where no file was found"
+        first = shown_name(self.walk.first_passed_over[0])
+        others = self.walk.passed_over - 1
+        return f", only files of other kinds: {first}{f' and {others:,} more' if others else ''}"
+
+    @staticmethod
+    def _unread(report: "Report") -> str:
+        path, reason = report.rejects[0]
+        if report.pictures.total() == 1:
+            return f"{shown_name(path)} could not be read ({reason})"
+        return f"None of the {report.pictures.total():,} inputs could be read (the first is {shown_name(path)}: {reason})"
 
     @property
     def _may_replace(self) -> bool:
@@ -264,7 +307,9 @@ class Run:
             else:
                 refuse_existing(path, overwrite=overwrite, inputs=self.inputs)
             if stopped and not overwrite:
-                raise UsageError(f"A run that was stopped has begun {path}; add --resume to go on, or --overwrite to begin anew.")
+                raise UsageError(
+                    f"An interrupted run of {path} exists; add --resume to go on with it, or --overwrite to start again."
+                )
         if self.annotate:
             self._refuse_copies(self.annotate)
         if self.report:

@@ -11,7 +11,7 @@ import typer
 
 from fercli import interface
 from fercli.classification.job import Workers
-from fercli.classification.journal import finished_path
+from fercli.classification.journal import finished_path, is_begun, journal_path
 from fercli.classification.outputs import Output
 from fercli.classification.writers import WRITERS
 from fercli.cli import console
@@ -126,7 +126,8 @@ def classify(
     on_no_face: Annotated[
         OnNoFace,
         _faces_option(
-            help="What to do with a photo without a face: write a row that says so, take the whole photo as a face, or skip it."
+            help="What to do with a photo without a face: write a row that says so; take the whole photo as a face, which is for "
+            "crops of faces only; or skip it."
         ),
     ] = OnNoFace.row,
     annotate: Annotated[
@@ -220,12 +221,13 @@ def classify(
             f"{console.name(output.path)} is complete, nothing is left to resume; to add photos that are new or changed: --update"
         )
         return
-    if not output.stream:
-        again = "the same command" if update else "the same command and --resume"
-        console.say_on_stop(f"Stopped; what is done is kept. To go on: {again}.")
+    again = "the same command" if update else "the same command and --resume"
+    farewell = None if output.stream else f"Stopped; what is done is kept. To go on: {again}."
+    if farewell and (resume or update) and is_begun(journal_path(output.path)):
+        console.say_on_stop(farewell)
     tally = Tally(min_confidence)
     title = run.labeller.title
-    _label(run, tally, None if quiet else every)
+    _label(run, tally, None if quiet else every, farewell)
     tally.say_end(run.walk, output.path, title)
     if run.kept:
         console.say(f"  of these, known from before: {run.kept:,}")
@@ -243,14 +245,19 @@ def _listed(inputs: Sequence[Path], from_file: Path | None) -> list[Path]:
     return listed + (read_list(from_file) if from_file else [])
 
 
-def _label(run: "Run", tally: Tally, every: float | None) -> None:
-    """Run to the end, with rejects as they come; without `every`, seconds, the pictures are not counted for the time left."""
+def _label(run: "Run", tally: Tally, every: float | None, farewell: str | None) -> None:
+    """Run to the end, with rejects as they come; without `every`, seconds, the pictures are not counted for the time left.
+
+    `farewell` is what to print on a stop once there is something to resume.
+    """
     with console.progress("pictures") as meter, contextlib.ExitStack() as stack:
         if every is not None:
             stack.enter_context(counted(run.new_walk(), every, meter.expect))
         for outcome in stack.enter_context(contextlib.closing(iter(run))):
             if run.redone and not tally.pictures:
                 console.say(f"Everything is labelled again: {run.redone}.")
+            if farewell and not outcome.reject:  # rejects are not kept
+                console.say_on_stop(farewell)
             tally.add(outcome)
             if outcome.reject:
                 console.warn(f"reject: {console.name(outcome.path)}: {outcome.reject.code}: {outcome.reject.reason}")
@@ -259,4 +266,7 @@ def _label(run: "Run", tally: Tally, every: float | None) -> None:
 
 def _say_kept(path: Path) -> None:
     size = path.stat().st_size / 1e6
-    console.say(f"kept for --update: {console.name(path)} ({size:,.1f} MB); delete it if no photos will be added or changed")
+    large = f" of {size:,.0f} MB" if size >= 1 else ""
+    console.say(
+        f"kept for --update, in a hidden file{large}: {console.name(path)}; delete it if no photos will be added or changed"
+    )

@@ -38,7 +38,9 @@ def _heic(source: io.BytesIO) -> ImageFile.ImageFile:
     try:
         from pillow_heif import HeifImageFile  # an extra
     except ImportError:
-        raise ImageRejected("unsupported", "it is HEIC, as phones write it; to read it: pip install 'fercli[heic]'") from None
+        raise ImageRejected(
+            "unsupported", "it is HEIC, as phones write it; to read it: pip install 'fercli[heic]', then label it with --update"
+        ) from None
     image: ImageFile.ImageFile = HeifImageFile(source)
     return image
 

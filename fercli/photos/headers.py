@@ -61,7 +61,9 @@ def read_header(data: bytes) -> Header:
                 raise ImageRejected("damaged", "its header is broken") from error
     if data[:4] in (b"II+\0", b"MM\0+"):
         raise ImageRejected("unsupported", "it is a BigTIFF, which is not read")
-    raise ImageRejected("not_an_image", "its content is not PNG, JPEG, BMP, WebP, GIF, TIFF, AVIF or HEIC")
+    if data.startswith((b"PK\3\4", b"Rar!", b"7z\xbc\xaf", b"\x1f\x8b")):  # Office's documents are zip files, too
+        raise ImageRejected("not_an_image", "it is an archive or a document, such as a zip file; unpack it first")
+    raise ImageRejected("not_an_image", "its content is not PNG, JPEG, BMP, WebP, GIF, TIFF, AVIF or HEIC, nor a video")
 
 
 def _png(data: bytes) -> Header:

@@ -15,6 +15,7 @@ IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".webp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2")
 )
 RAW_SUFFIXES = frozenset((".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".dng", ".pef", ".srw"))
+NAMES_KEPT = 1000  # of files passed over: there may be millions
 COPIES = ".fercli-copies"  # a file of this name marks a folder of annotated copies, which are not photos to label
 
 
@@ -23,15 +24,17 @@ class Walk:
     """Every photo and video under the given files and folders, in a fixed order, each real file once.
 
     A file that is an input itself is always taken for one. Of the files in a folder (and its subfolders, names sorted by their
-    bytes), those are taken that have the suffix or the first bytes of an image or a video; the others are counted in `passed_over`
-    (cameras' raw files also in `passed_over_raw`). Hidden files are ignored, and links are followed. Whatever else is left out is
-    recorded: `second_names` lists files and folders that came before under another name, `copies` the folders that are marked by
-    `COPIES` and are not inputs themselves, and `unreadable` what cannot be listed or looked into, with the reason. Iterating raises
-    nothing: a photo or video that cannot be read is for its reader to report.
+    bytes), those are taken that have the suffix or the first bytes of an image or a video; the others are counted in
+    `passed_over` (cameras' raw files also in `passed_over_raw`), and the first `NAMES_KEPT` named in `first_passed_over`.
+    Hidden files are ignored, and links are followed. Whatever else is left out is recorded: `second_names` lists files and
+    folders that came before under another name, `copies` the folders that are marked by `COPIES` and are not inputs themselves,
+    and `unreadable` what cannot be listed or looked into, with the reason. Iterating raises nothing: a photo or video that
+    cannot be read is for its reader to report.
     """
 
     inputs: Iterable[Path]
     passed_over: int = 0
+    first_passed_over: list[Path] = field(default_factory=list)
     passed_over_raw: int = 0
     second_names: list[Path] = field(default_factory=list)
     copies: list[Path] = field(default_factory=list)
@@ -108,6 +111,8 @@ class Walk:
                 self.unreadable.append((path, getattr(error, "strerror", None) or str(error)))
                 return False
         self.passed_over += 1
+        if len(self.first_passed_over) < NAMES_KEPT:
+            self.first_passed_over.append(path)
         self.passed_over_raw += path.suffix.lower() in RAW_SUFFIXES
         return False
 

@@ -152,7 +152,7 @@ def test_a_run_with_other_settings_is_refused(tmp_path: Path, photos: list[Path]
     path = journal_path(tmp_path / "r.csv")
     stopped(path, [Outcome(photos[0], (FACE,), identity=identity_of(photos[0]))])
     with (
-        pytest.raises(IntegrityError, match="is of a run with detector auto"),
+        pytest.raises(IntegrityError, match=r"is of a run without --detector haar \(now with it\)"),
         open_journal(path, SETTINGS | {"detector": "haar"}, resume=True),
     ):
         pass

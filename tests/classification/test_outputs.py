@@ -52,7 +52,9 @@ def test_what_a_text_stands_for() -> None:
     for text in ("./", "/"):
         with pytest.raises(UsageError, match="without a name of its own"):
             Output.parse(text)
-    with pytest.raises(UsageError, match=r"end the name in \.csv, \.jsonl, \.parquet or \.xlsx, or in / for a folder"):
+    with pytest.raises(
+        UsageError, match=r"end the name in \.csv, \.jsonl, \.parquet or \.xlsx \(for Excel: \.xlsx\), or in / for a folder"
+    ):
         suffix_of(Output.parse("x.txt"))
 
 

@@ -1,5 +1,6 @@
 import csv
 import gc
+import html
 import json
 import os
 import re
@@ -46,7 +47,7 @@ def test_a_folder_becomes_a_csv(fercli: Run, photos: Path, tmp_path: Path) -> No
         (str(photos / "sub" / "dark.png"), "ok", "angry"),
         (str(photos / "sub" / "nobody.png"), "no_face", ""),
     ]
-    assert "skipped, neither photos nor videos: 1" in ran.talk
+    assert f"skipped, neither photos nor videos: 1 ({photos / 'notes.txt'})" in ran.talk
     assert "3 photos, 2 faces, 1 photos without a face, 0 rejected" in ran.talk
 
 
@@ -66,12 +67,38 @@ def test_nothing_readable_publishes_nothing(fercli: Run, tmp_path: Path) -> None
     (tmp_path / "x.jpg").write_text("no image")
     ran = fercli("classify", tmp_path / "x.jpg", "-o", tmp_path / "r.csv")
     assert ran.code == 1
-    assert "None of the inputs could be read" in ran.talk
+    assert f"{tmp_path / 'x.jpg'} could not be read (not_an_image: its content is not PNG" in " ".join(ran.talk.split())
     (tmp_path / "empty").mkdir()
     ran = fercli("classify", tmp_path / "empty", "-o", tmp_path / "r.csv")
     assert ran.code == 1
-    assert "There are no photos or videos" in ran.talk
+    assert f"There are no photos or videos in {tmp_path / 'empty'}, where no file was found, so no results were written" in ran.talk
     assert not (tmp_path / "r.csv").exists()
+
+
+def test_an_archive_is_to_be_unpacked_and_files_of_other_kinds_are_named(fercli: Run, tmp_path: Path) -> None:
+    (tmp_path / "photos.zip").write_bytes(b"PK\3\4" + bytes(40))
+    ran = fercli("classify", tmp_path / "photos.zip", "-o", tmp_path / "r.csv")
+    assert "it is an archive or a document, such as a zip file; unpack it first" in " ".join(ran.talk.split())
+    for name in ("a.txt", "b.txt", "c.txt"):
+        (tmp_path / name).write_text("text")
+    ran = fercli("classify", tmp_path, "-o", tmp_path / "r.csv")
+    assert f"only files of other kinds: {tmp_path / 'a.txt'} and 3 more, so no results were written" in " ".join(ran.talk.split())
+
+
+def test_an_accuracy_is_that_of_the_network_and_says_so_where_an_option_changes_labels(
+    fercli: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeLabeller, "metadata", {"class_mix": [1 / 7] * 7})
+    monkeypatch.setattr("fercli.models.registry.Model.measured", {"accuracy": 0.7002})
+    page = tmp_path / "r.html"
+    for options, words in (
+        ((), "It is right on 70.0 % of the images of FER2013's PrivateTest"),
+        (("--prior", "even"), "Without --prior even, which changes its labels, it is right on 70.0 %"),
+        (("--prior", "even", "--tta"), "Without --tta and --prior even, which change its labels, it is right on 70.0 %"),
+    ):
+        assert fercli("classify", photos, "-o", tmp_path / "r.csv", "--report", page, "--overwrite", *options).code == 0
+        assert words in html.unescape(page.read_text())
+        assert "notes.txt" in page.read_text()
 
 
 def test_an_even_prior(fercli: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,13 +131,17 @@ def test_the_output_inside_the_input_is_not_read_back(fercli: Run, photos: Path)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-o", "r.ods"], "end the name in .csv, .jsonl, .parquet or .xlsx"),
+        (["-o", "r.ods"], "r.ods cannot be written as .ods; end the name in .csv, .jsonl, .parquet or .xlsx (for Excel: .xlsx)"),
+        (["-o", "r"], "r cannot be written without an ending that tells the format; end the name in .csv"),
         (["-o", "r.csv", "--model", "vgg"], "There is no model 'vgg'; choose one of"),
         (["-o", "r.csv", "--model", "deep", "--hog"], "--model already names the network"),
         (["-o", "r.csv", "--detector", "dlib"], "'dlib' is not one of"),
         ([], "Missing option"),
         (["-o", "r.csv", "--report", "./r.csv"], "cannot be both the results and the report"),
-        (["-o", "r.csv", "nowhere"], "nowhere does not exist"),
+        (
+            ["-o", "r.csv", "nowhere"],
+            "nowhere does not exist; give photos, videos or folders of them, and put quotes around a path",
+        ),
     ],
 )
 def test_usage_errors(
@@ -155,6 +186,8 @@ def test_which_faces_and_photos_count(fercli: Run, photos: Path, tmp_path: Path)
     assert faces() == [*crops, ("nobody.png", "no_face"), ("two.png", "ok"), ("two.png", "ok")]
     assert faces("--largest") == [*crops, ("nobody.png", "no_face"), ("two.png", "ok")]
     assert faces("--min-face", 60, "--on-no-face", "skip") == [("two.png", "ok")] * 2
+    assert faces("--on-no-face", "whole")[2] == ("nobody.png", "no_face")  # for it is flat, like a wall
+    Image.fromarray(np.repeat(np.uint8([[0], [200]]), 300, axis=1).repeat(100, axis=0)).save(photos / "sub" / "nobody.png")
     assert faces("--on-no-face", "whole")[2] == ("nobody.png", "ok")
     whole = read(tmp_path / "r.csv")[2]
     assert [whole[name] for name in ("x", "y", "width", "height")] == ["0", "-50", "300", "300"]
@@ -191,7 +224,7 @@ def test_quiet_says_nothing_but_rejects(fercli: Run, photos: Path, tmp_path: Pat
     (photos / "bad.jpg").write_text("no image")
     talk = fercli("classify", photos, "-o", tmp_path / "s.csv", "-q").talk
     assert talk.splitlines() == [
-        f"reject: {photos / 'bad.jpg'}: not_an_image: its content is not PNG, JPEG, BMP, WebP, GIF, TIFF, AVIF or HEIC"
+        f"reject: {photos / 'bad.jpg'}: not_an_image: its content is not PNG, JPEG, BMP, WebP, GIF, TIFF, AVIF or HEIC, nor a video"
     ]
 
 
@@ -224,16 +257,34 @@ def test_promises_11_and_20_a_stopped_run_goes_on_and_ends_alike(
     assert not output.exists()
     refused = fercli("classify", photos, "-o", output)
     assert refused.code == 2
-    assert "--resume" in refused.talk
+    assert f"An interrupted run of {output} exists; add --resume to go on with it" in " ".join(refused.talk.split())
     other = fercli("classify", photos, "-o", output, "--resume", "--largest")
     assert other.code == 4
-    assert "is of a run with largest False" in other.talk
+    assert "is of a run without --largest (now with it); resume" in " ".join(other.talk.split())
     crash_at, seen = 0, 0
     assert fercli("classify", photos, "-o", output, "--resume").code == 0
     assert 0 < seen < 42
     assert output.read_bytes() == (tmp_path / "unbroken.csv").read_bytes()
     kept = [".r.csv.fercli-finished", ".unbroken.csv.fercli-finished"]
     assert sorted(path.name for path in tmp_path.iterdir()) == [*kept, "photos", "r.csv", "unbroken.csv"]
+
+
+def test_a_stop_before_the_first_result_names_nothing_to_resume(
+    fercli: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr("fercli.cli.console.say_on_stop", said.append)
+
+    def label(*_: object) -> None:
+        raise Crash
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FakeLabeller, "label", label)
+        with pytest.raises(Crash):
+            fercli("classify", photos, "-o", tmp_path / "r.csv")
+    assert not said
+    assert fercli("classify", photos, "-o", tmp_path / "r.csv").code == 0  # no journal is in the way
+    assert said[0] == "Stopped; what is done is kept. To go on: the same command and --resume."
 
 
 def test_resume_without_anything_to_resume_and_on_standard_output(fercli: Run, photos: Path, tmp_path: Path) -> None:

@@ -7,14 +7,12 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.photos.faces import CROP_SIDE, LARGE_CROP_SIDE, Found, WholeImage, distinct
+from fercli.photos.faces import CROP_SIDE, LARGE_CROP_SIDE, Found, WholeImage, distinct, is_flat
 from fercli.photos.faces.cascade import QUICK, Cascade
 from fercli.photos.geometry import Frame
 from fercli.photos.images import shrunk, turned
 
 _LONG = 1.6  # no crop's sides are so unequal
-# Grey levels from the darkest to the brightest of an image's 8 x 8 parts: at least 40 in FER2013's faces, 25 in grass.
-_FLAT = 32
 _EMPTY = 8  # grey levels; a photo with no greater difference anywhere shows nothing at all
 # Faces are sought down to these parts of the longer side, one after the other.
 _LARGE, _MEDIUM, _SMALL = 1 / 10, 1 / 32, 1 / 100
@@ -45,8 +43,7 @@ class Auto:
             found = self._search(photo)
             if found or longer > LARGE_CROP_SIDE or longer >= _LONG * shorter:
                 return found
-        parts = shrunk(photo, 8)
-        return WholeImage().find(photo) if int(parts.max()) - int(parts.min()) >= _FLAT else []
+        return [] if is_flat(photo) else WholeImage().find(photo)
 
     def _search(self, photo: NDArray[np.uint8]) -> list[Found]:
         """Return the faces of the photo, seen in other views as well if nobody is found upright."""
