@@ -23,8 +23,9 @@ COLUMNS = (
 
 SEVERAL = "photos with several faces"
 WHOLE = "small images taken whole"
+LARGE_WHOLE = "larger pictures taken whole, whose labels mean something only if each is a crop of a face"
 SMALL_WITHOUT = "small images without a face"
-REMARKS = (SEVERAL, WHOLE, SMALL_WITHOUT)
+REMARKS = (SEVERAL, WHOLE, LARGE_WHOLE, SMALL_WITHOUT)
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,10 @@ class Outcome:
         """What a report counts about pictures like this, one of `REMARKS`, or None."""
         if len(self.faces) > 1:
             return None if self.moment else SEVERAL
-        if self.small and not self.reject and all(face.detection_score is None for face in self.faces):
-            return WHOLE if self.faces else SMALL_WITHOUT
+        if self.faces and self.faces[0].detection_score is None:
+            return WHOLE if self.small else LARGE_WHOLE
+        if self.small and not (self.reject or self.faces):
+            return SMALL_WITHOUT
         return None
 
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from fercli.classification.job import as_typed
 from fercli.classification.pictures import Spot, shown_time, thumbnails
 from fercli.classification.records import REMARKS, Face, Outcome
 from fercli.classification.timeline import STYLE, Timeline, legend
@@ -27,12 +28,15 @@ h1{font-size:1.6rem;margin:0 0 .3rem}h2{font-size:1.15rem;margin:2rem 0 .6rem;bo
 h3{font-size:1rem;margin:1rem 0 .3rem;overflow-wrap:anywhere}
 .facts{color:#555;margin:0 0 1rem}.bar{display:grid;grid-template-columns:6rem 1fr 9rem;gap:.6rem;align-items:center;margin:.2rem 0}
 .bar i{display:block;height:1.1rem;background:#3465a4;border-radius:2px}.bar b{font-weight:400;color:#555}
-.faces{display:flex;flex-wrap:wrap;gap:.6rem}figure{margin:0;width:96px;font-size:.72rem;color:#555;overflow-wrap:anywhere}
-figure img,figure span{display:block;width:96px;height:96px;object-fit:cover;border-radius:4px;background:#eee}
-.wide{overflow-x:auto}.wide td,.wide th{white-space:nowrap;text-align:right;padding:.1rem .5rem}
-.wide td:first-child,.wide th:first-child{text-align:left;white-space:normal;min-width:6rem}
+.faces{display:flex;flex-wrap:wrap;gap:.6rem}figure{margin:0;width:112px;font-size:.8rem;color:#555;overflow-wrap:anywhere}
+figure img,figure span{display:block;width:112px;height:112px;object-fit:cover;border-radius:4px;background:#eee}
+.wide{overflow-x:auto;background:linear-gradient(90deg,#fff 30%,#fff0) local,linear-gradient(270deg,#fff 30%,#fff0) right local,
+linear-gradient(90deg,#0003,#0000) scroll,linear-gradient(270deg,#0003,#0000) right scroll;
+background-size:3rem 100%,3rem 100%,1rem 100%,1rem 100%;background-repeat:no-repeat}
+.wide td,.wide th{white-space:nowrap;text-align:right;padding:.1rem .5rem}
+.wide th{white-space:normal}.wide td:first-child,.wide th:first-child{text-align:left;white-space:normal;min-width:9rem}
 td{padding:.1rem 1rem .1rem 0;vertical-align:top;overflow-wrap:anywhere}
-ul{columns:24rem;padding-left:1.2rem;overflow-wrap:anywhere}
+ul{padding-left:1.2rem;overflow-wrap:anywhere}
 """
 
 
@@ -50,12 +54,14 @@ class Report:
     pictures: Counter[str] = field(default_factory=Counter)
     frames: Counter[str] = field(default_factory=Counter)
     remarks: Counter[str] = field(default_factory=Counter)
+    in_frames: Counter[str] = field(default_factory=Counter)  # labels of the faces in videos, and "unsure"
     no_face: list[Path] = field(default_factory=list)
+    skipped: list[Path] = field(default_factory=list)
     rejects: list[tuple[Path, str]] = field(default_factory=list)
     _folders: dict[str, Counter[str]] = field(default_factory=dict)  # those that are shown
     _further: "array[int]" = field(default_factory=lambda: array("q"))  # hashes of the others' names, at each change of folder
     _changed: list[int] = field(default_factory=list)  # times of the oldest and the newest file, in nanoseconds
-    _doubtful: list[tuple[float, int, Spot, str]] = field(default_factory=list)
+    _doubtful: list[tuple[float, int, Spot, int | None, str]] = field(default_factory=list)
     _videos: int = 0
     _video: Path | None = None
     _timelines: dict[Path, Timeline] = field(default_factory=dict)
@@ -77,6 +83,8 @@ class Report:
             self.no_face.append(outcome.path)
         for face in outcome.faces:
             self._add_doubtful(face, Spot(outcome.path, face.box, outcome.moment))
+            if outcome.moment:
+                self.in_frames[face.sure_label(self.min_confidence) or "unsure"] += 1
             if face.sure_label(self.min_confidence) is None:
                 self.unsure += 1
                 continue
@@ -87,6 +95,7 @@ class Report:
         name = shown_name(outcome.path.parent)
         if name in self._folders or len(self._folders) < FOLDERS_SHOWN:
             counts = self._folders.setdefault(name, Counter())
+            counts["faces"] += len(outcome.faces)
             counts.update(["pictures", *(face.sure_label(self.min_confidence) or "unsure" for face in outcome.faces)])
         elif not self._further or self._further[-1] != hash(name):
             self._further.append(hash(name))
@@ -102,11 +111,17 @@ class Report:
             self._timelines[outcome.path].add(outcome, self.min_confidence)
 
     def _add_doubtful(self, face: Face, spot: Spot) -> None:
-        """Keep a face if it is among the least confident; of equals, the first."""
-        if len(self._doubtful) < FACES_SHOWN or face.confidence < self._doubtful[-1][0]:
-            self._doubtful.append((face.confidence, self.pictures.total(), spot, face.label))
-            self._doubtful.sort(key=lambda item: item[:2])
-            del self._doubtful[FACES_SHOWN:]
+        """Keep a face if it is among the least confident; of equals the first, and only one of a person in a video."""
+        if len(self._doubtful) == FACES_SHOWN and face.confidence >= self._doubtful[-1][0]:
+            return
+        item = (face.confidence, self.pictures.total(), spot, face.person, face.label)
+        same = next(
+            (other for other in self._doubtful if face.person and (other[2].path, other[3]) == (spot.path, face.person)), None
+        )
+        if same and face.confidence >= same[0]:
+            return
+        self._doubtful = sorted([*(other for other in self._doubtful if other is not same), item], key=lambda other: other[:2])
+        del self._doubtful[FACES_SHOWN:]
 
     def _add_best(self, face: Face, spot: Spot) -> None:
         """Keep a face if it is among the most confident of its label; of equals the first, and only one of a person in a video."""
@@ -120,20 +135,21 @@ class Report:
         if len(best) > FACES_SHOWN:
             best.remove(min(best, key=lambda other: other[:2]))
 
-    def write(self, handle: BinaryIO, settings: Mapping[str, object], max_pixels: int, accuracy: float | None = None) -> None:
-        """Write the page to an open file; `settings` are shown as they are. Faces are read again from their photos and videos.
+    def write(self, handle: BinaryIO, settings: Mapping[str, object], max_pixels: int, measured: str = "") -> None:
+        """Write the page to an open file. Faces are read again from their photos and videos.
 
-        `accuracy`, 0 to 1, is the network's on the validation images of its data set. The dates on the page are those of the files,
+        `settings` are those of `Job.settings` and others that `as_typed` knows; `measured` is a sentence on how good the network
+        is, without its full stop. The dates on the page are those of the files,
         in UTC, not that of the run, so that the same photos give the same page.
         """
-        handle.write("\n".join(self._page(settings, max_pixels, accuracy)).encode("utf-8", "replace"))
+        handle.write("\n".join(self._page(settings, max_pixels, measured)).encode("utf-8", "replace"))
 
-    def _page(self, settings: Mapping[str, object], max_pixels: int, accuracy: float | None) -> list[str]:
+    def _page(self, settings: Mapping[str, object], max_pixels: int, measured: str) -> list[str]:
         shown = [spot for best in self._best.values() for _, _, spot, _ in best]
-        shown += [spot for _, _, spot, _ in self._doubtful]
+        shown += [spot for _, _, spot, _, _ in self._doubtful]
         shown += [spot for timeline in self._timelines.values() for spot in timeline.spots()]
         pictures = thumbnails(shown, max_pixels)
-        lines = [*self._head(settings, accuracy), *self._overall(), *self._by_folder(), *self._over_time(pictures)]
+        lines = [*self._head(settings, measured), *self._overall(), *self._by_folder(), *self._over_time(pictures)]
         for label in LABELS:
             lines += self._contact_sheet(label, pictures)
         lines += self._to_check(pictures)
@@ -141,14 +157,14 @@ class Report:
         lines += _list("Photos without a face", [shown_name(path) for path in self.no_face], without)
         rejects = [f"{shown_name(path)}: {reason}" for path, reason in self.rejects]
         lines += _list("Rejected", rejects, self.pictures["rejected"])
-        rows = [f"<tr><td>{html.escape(name)}</td><td>{html.escape(str(value))}</td></tr>" for name, value in settings.items()]
-        return [*lines, "<h2>Model and options</h2>", f"<table>{''.join(rows)}</table>", "</body></html>", ""]
+        lines += _list("Skipped, neither photos nor videos", [shown_name(path) for path in self.skipped], len(self.skipped))
+        return [*lines, "<h2>Model and options</h2>", _options(settings), "</body></html>", ""]
 
     @property
     def _faces(self) -> int:
         return self.counts.total() + self.unsure
 
-    def _head(self, settings: Mapping[str, object], accuracy: float | None) -> list[str]:
+    def _head(self, settings: Mapping[str, object], measured: str) -> list[str]:
         photos = self.pictures.total() - self.frames.total()
         videos = "1 video" if self._videos == 1 else f"{self._videos:,} videos"
         facts = [f"{photos:,} photos"] if photos or not self._videos else []
@@ -156,28 +172,39 @@ class Report:
         unit = "pictures" if self._videos else "photos"
         facts += [f"{self._faces:,} faces", f"{self.pictures['no_face']:,} {unit} without a face"]
         remarks = "".join(f"; {remark}: {self.remarks[remark]:,}" for remark in filter(self.remarks.__getitem__, REMARKS))
+        among = " (counted among the photos)" if self.pictures["rejected"] else ""
         return [
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
             f"<title>Facial expressions</title><style>{_STYLE}{STYLE if self._videos else ''}</style></head><body>",
             "<h1>Facial expressions</h1>",
-            f'<p class="facts">{", ".join(facts)}, {self.pictures["rejected"]:,} rejected{remarks}</p>',
-            f'<p class="facts">{html.escape(self._origin(settings, accuracy))}</p>',
+            f'<p class="facts">{", ".join(facts)}, {self.pictures["rejected"]:,} rejected{among}{remarks}</p>',
+            f'<p class="facts">{html.escape(self._origin(settings, measured))}</p>',
             '<p class="facts">A label says which of seven words fits a picture. It says nothing of what anybody feels.</p>',
         ]
 
     def _overall(self) -> list[str]:
-        lines, most = ["<h2>Counts</h2>"], max(self.counts.values(), default=1)
+        """Return the counts; apart for photos and for frames, which are many of few people and would outweigh the photos."""
+        in_photos = self.counts - self.in_frames
+        in_photos["unsure"] = self.unsure - self.in_frames["unsure"]
+        if not self._videos:
+            lines = self._bars("Counts", in_photos)
+        elif self.pictures.total() == self.frames.total():
+            lines = self._bars("Counts in frames of videos", self.in_frames)
+        else:
+            lines = self._bars("Counts in photos", in_photos) + self._bars("Counts in frames of videos", self.in_frames)
+        return lines
+
+    def _bars(self, title: str, counts: Counter[str]) -> list[str]:
+        lines, faces, most = [f"<h2>{title}</h2>"], counts.total(), max((counts[label] for label in LABELS), default=0) or 1
         for label in LABELS:
-            count = self.counts[label]
-            share = f"{count:,} ({count / self._faces:.1%})" if self._faces else "0"
+            count = counts[label]
+            share = f"{count:,} ({count / faces:.1%})" if faces else "0"
             lines.append(
                 f'<div class="bar"><span>{label}</span><i style="width:{100 * count / most:.2f}%"></i><b>{share}</b></div>'
             )
-        if self.unsure:
-            lines.append(
-                f'<p class="facts">{self.unsure:,} faces have no label: their confidence is below {self.min_confidence:g}.</p>'
-            )
+        if unsure := counts["unsure"]:
+            lines.append(f'<p class="facts">{unsure:,} faces have no label: their confidence is below {self.min_confidence:g}.</p>')
         return lines
 
     def _over_time(self, pictures: Mapping[Spot, str]) -> list[str]:
@@ -194,42 +221,57 @@ class Report:
         best = sorted(self._best.get(label, []), key=lambda item: (-item[0], -item[1]))
         if not best:
             return []
-        each = ", one a person in a video" if self._videos else ""
         some = ""
         if self.counts[label] > len(best):
+            each = ", at most one for each person in a video" if self._videos else ""
             shown = "" if len(best) == 1 else f"{len(best)} "
-            some = f", the {shown}most confident of {self.counts[label]:,}{each}"
+            some = f": the {shown}most confident of {self.counts[label]:,}{each}"
         figures = [_figure(spot, pictures[spot], f"{confidence:.2f}") for confidence, _, spot, _ in best]
         return [f"<h2>{label}{some}</h2>", '<div class="faces">', *figures, "</div>"]
 
     def _to_check(self, pictures: Mapping[Spot, str]) -> list[str]:
         if self._faces <= FACES_SHOWN:  # all of them are shown above
             return []
-        figures = [_figure(spot, pictures[spot], f"{confidence:.2f} {label}?") for confidence, _, spot, label in self._doubtful]
-        title = f"To check by hand: the {len(figures)} least confident of {self._faces:,}"
+        figures = [_figure(spot, pictures[spot], f"{confidence:.2f} {label}?") for confidence, _, spot, _, label in self._doubtful]
+        each = ", at most one for each person in a video" if self._videos else ""
+        title = f"To check by hand: the {len(figures)} least confident of {self._faces:,}{each}"
         return [f"<h2>{title}</h2>", '<div class="faces">', *figures, "</div>"]
 
     def _by_folder(self) -> list[str]:
         if len(self._folders) < 2:
             return []
-        columns = ["pictures", *LABELS, *(["unsure"] if self.unsure else [])]
+        columns = ["pictures", "faces", *LABELS, *(["unsure"] if self.unsure else [])]
         total = len(self._folders) + len(set(self._further))
         some = f", the first {FOLDERS_SHOWN} of {total:,}" if self._further else ""
         lines = [f"<h2>Counts by folder{some}</h2>", '<div class="wide"><table>']
         lines.append(f"<tr><th>folder</th>{''.join(f'<th>{column}</th>' for column in columns)}</tr>")
+        lines[-1] = lines[-1].replace("pictures", "photos and frames" if self._videos else "photos")
         for name, counts in self._folders.items():
             cells = "".join(f"<td>{counts[column]:,}</td>" for column in columns)
-            lines.append(f"<tr><td>{html.escape(name)}</td>{cells}</tr>")
+            lines.append(f"<tr><td>{'(this folder)' if name == '.' else _breakable(name)}</td>{cells}</tr>")
         return [*lines, "</table></div>"]
 
-    def _origin(self, settings: Mapping[str, object], accuracy: float | None) -> str:
-        parts = [f"Labelled by {settings.get('model')} (fercli {settings.get('fercli')})"]
-        if accuracy is not None:
-            parts[0] += f", right on {100 * accuracy:.1f} % of its data set's validation images; other photos may fare worse"
+    def _origin(self, settings: Mapping[str, object], measured: str) -> str:
+        parts = [f"Labelled by {settings.get('model')} (fercli {settings.get('fercli')})", *filter(None, [measured])]
         if self._changed:
             days = dict.fromkeys(f"{datetime.fromtimestamp(time // 10**9, UTC):%Y-%m-%d}" for time in self._changed)
-            parts.append(f"Files of {' to '.join(days)}")
+            parts.append(f"The files were last changed {'between' if len(days) > 1 else 'on'} {' and '.join(days)}")
         return f"{'. '.join(parts)}."
+
+
+def _options(settings: Mapping[str, object]) -> str:
+    """Return a table of what a reader needs to do the same again; the digest of the weights is shortened."""
+    facts = {name: html.escape(str(settings[name])) for name in ("fercli", "model", "weights", "detector") if name in settings}
+    if digest := facts.get("weights"):
+        facts["weights"] = f'<span title="{digest}">{digest[:12]}…</span> (SHA-256)'
+    others = {name: value for name, value in settings.items() if name != "detector"}
+    facts["options"] = html.escape(" ".join(as_typed(others))) or "none but the defaults"
+    return f"<table>{''.join(f'<tr><td>{name}</td><td>{value}</td></tr>' for name, value in facts.items())}</table>"
+
+
+def _breakable(name: str) -> str:
+    """Return a path as HTML in which lines break between its parts rather than within words."""
+    return html.escape(name).replace("/", "/<wbr>")
 
 
 def _figure(spot: Spot, picture: str, caption: str) -> str:
@@ -237,11 +279,11 @@ def _figure(spot: Spot, picture: str, caption: str) -> str:
     name = shown_name(spot.path)
     short = name if len(name) <= _NAME_SHOWN else f"…{name[1 - _NAME_SHOWN :]}"
     at = f" {shown_time(spot.moment.time)}" if spot.moment else ""
-    return f'<figure title="{html.escape(name)}">{shown}<figcaption>{caption} {html.escape(short)}{at}</figcaption></figure>'
+    return f'<figure title="{html.escape(name)}">{shown}<figcaption>{caption} {_breakable(short)}{at}</figcaption></figure>'
 
 
 def _list(title: str, names: Sequence[str], total: int) -> list[str]:
     if not names:
         return []
     shown = f", the first {len(names):,} of {total:,}" if total > len(names) else f": {total:,}"
-    return [f"<h2>{title}{shown}</h2>", "<ul>", *(f"<li>{html.escape(name)}</li>" for name in names), "</ul>"]
+    return [f"<h2>{title}{shown}</h2>", "<ul>", *(f"<li>{_breakable(name)}</li>" for name in names), "</ul>"]

@@ -106,7 +106,9 @@ class Timeline:
         left = len(self._persons) - len(shown)
         width = f"{max(SMOOTHED, self._step):g} s"
         more = f" {left:,} more were seen for a shorter time." if left else ""
-        yield f'<p class="facts">Probabilities are means over {width}; a person is told by continuity, not recognised.{more}</p>'
+        who = "a person is followed from frame to frame, not recognised"
+        cut = "after a cut, somebody else in the same place keeps the number"
+        yield f'<p class="facts">Probabilities are means over {width}; {who}: {cut}.{more}</p>'
 
     def _drawing(self, person: _Person, count: int) -> str:
         """Return the stacked areas; each is drawn from the ground up, over the higher ones drawn before it."""

@@ -16,6 +16,7 @@ from fercli.labels import LABELS
 from fercli.photos.walk import COPIES, Walk
 
 UNSURE = "(unsure)"
+_NAMES_SHOWN = 5  # of files that were skipped; the report has more
 
 
 @dataclass
@@ -25,6 +26,7 @@ class Tally:
     min_confidence: float = 0.0
     status: Counter[str] = field(default_factory=Counter)
     expressions: Counter[str] = field(default_factory=Counter)
+    in_frames: Counter[str] = field(default_factory=Counter)  # of the expressions, those in videos
     frames: int = 0
     videos: int = 0
     remarks: Counter[str] = field(default_factory=Counter)
@@ -40,7 +42,9 @@ class Tally:
         if outcome.moment:
             self._add_frame(outcome.path, outcome.moment.time)
             self.frames += not outcome.reject
-        self.expressions.update(face.sure_label(self.min_confidence) or UNSURE for face in outcome.faces)
+        labels = [face.sure_label(self.min_confidence) or UNSURE for face in outcome.faces]
+        self.expressions.update(labels)
+        self.in_frames.update(labels if outcome.moment else ())
 
     def _add_frame(self, video: Path, time: float) -> None:
         if video != self._video:
@@ -70,17 +74,26 @@ class Tally:
         photos, unit = self.pictures - self.frames, "pictures" if self.videos else "photos"
         done = [f"{photos:,} photos"] if photos or not self.videos else []
         done += [f"{self.frames:,} frames of {self.videos:,} {'video' if self.videos == 1 else 'videos'}"] if self.videos else []
+        among = " (counted among the photos)" if self.status["rejected"] else ""
         console.say(
             f"{target}: {', '.join(done)}, {faces:,} faces, {self.status['no_face']:,} {unit} without a face, "
-            f"{self.status['rejected']:,} rejected, in {seconds:.1f} s ({self.pictures / seconds:.1f} {unit}/s)"
+            f"{self.status['rejected']:,} rejected{among}, in {seconds:.1f} s ({self.pictures / seconds:.1f} {unit}/s)"
         )
 
     def _show_expressions(self, model: str) -> None:
-        faces = self.expressions.total()
-        table = console.table(f"Expressions of {faces:,} faces, labelled by {model}", ["expression", "faces", "share"])
+        """Show the counts; with shares for photos and for frames apart, which are many of few people."""
+        faces, parts = self.expressions.total(), {"faces": self.expressions}
+        if self.videos and self.pictures > self.frames:
+            parts = {"faces in photos": self.expressions - self.in_frames, "in frames of videos": self.in_frames}
+        table = console.table(
+            f"Expressions of {faces:,} faces, labelled by {model}",
+            ["expression", *(heading for part in parts for heading in (part, "share"))],
+        )
         for label in (*LABELS, UNSURE) if self.expressions[UNSURE] else LABELS:
-            count = self.expressions[label]
-            table.add_row(label, f"{count:,}", f"{count / faces:.1%}" if faces else console.NOTHING)
+            cells = [
+                (f"{part[label]:,}", f"{part[label] / part.total():.1%}" if part else console.NOTHING) for part in parts.values()
+            ]
+            table.add_row(label, *(cell for pair in cells for cell in pair))
         console.show(table)
 
 
@@ -89,7 +102,9 @@ def _say_skipped(walk: Walk) -> None:
     for folder, reason in walk.unreadable:
         console.warn(f"reject: {console.name(folder)}: unreadable: {reason}")
     if walk.passed_over:
-        console.say(f"skipped, neither photos nor videos: {walk.passed_over:,}")
+        names = ", ".join(map(console.name, walk.first_passed_over[:_NAMES_SHOWN]))
+        more = ", …" if walk.passed_over > _NAMES_SHOWN else ""
+        console.say(f"skipped, neither photos nor videos: {walk.passed_over:,} ({names}{more})")
     if walk.passed_over_raw:
         console.say(f"  of these, raw files of cameras: {walk.passed_over_raw:,}; convert them to JPEG or TIFF first")
     for path in walk.second_names:

@@ -39,7 +39,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         if tag == "img":
             self.images.append(dict(attrs)["src"] or "")
-        elif tag != "meta":
+        elif tag not in {"meta", "wbr"}:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
@@ -52,7 +52,7 @@ class Page(HTMLParser):
 def written(report: Report, path: Path) -> str:
     with path.open("wb") as handle:
         report.write(handle, SETTINGS, 10**8)
-    return path.read_text("utf-8")
+    return path.read_text("utf-8").replace("<wbr>", "")
 
 
 def test_the_page_shows_faces_counts_and_what_was_left_out(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def test_the_page_shows_faces_counts_and_what_was_left_out(tmp_path: Path) -> No
     text = written(report, tmp_path / "r.html")
     page = Page(text)
     assert page.open == []
-    assert "4 photos, 3 faces, 1 photos without a face, 1 rejected" in page.text
+    assert "4 photos, 3 faces, 1 photos without a face, 1 rejected (counted among the photos)" in page.text
     assert "photos with several faces: 1" in page.text
     assert "2 (66.7%)" in page.text
     assert "no<b>body.jpg" in page.text
@@ -90,7 +90,7 @@ def test_the_most_confident_come_first_and_memory_is_bounded(tmp_path: Path) -> 
     doubtful = re.findall(r"<figcaption>([\d.]+) fear\? \S*/(\d+).jpg", page)
     assert doubtful[0] == ("0.30", "0")
     assert [name for _, name in doubtful] == [str(number) for number in range(FACES_SHOWN)]
-    assert f"the {FACES_SHOWN} most confident of 500" in (tmp_path / "r.html").read_text()
+    assert f"fear: the {FACES_SHOWN} most confident of 500" in page
 
 
 def test_one_person_of_a_video_is_shown_once(tmp_path: Path) -> None:
@@ -99,7 +99,50 @@ def test_one_person_of_a_video_is_shown_once(tmp_path: Path) -> None:
         faces = (replace(face("fear", 0.5 + second / 10), person=1),)
         report.add(Outcome(tmp_path / "clip.mp4", faces, moment=Moment(float(second), second)))
     page = written(report, tmp_path / "r.html")
-    assert "fear, the most confident of 3, one a person in a video" in page
+    assert "fear: the most confident of 3, at most one for each person in a video" in page
+
+
+def test_the_least_confident_of_a_person_in_a_video_is_to_be_checked_and_no_other(tmp_path: Path) -> None:
+    report = Report()
+    for second in range(FACES_SHOWN):
+        faces = (replace(face("fear", 0.5 - second / 100), person=1), replace(face("fear", 0.6 + second / 100), person=2))
+        report.add(Outcome(tmp_path / "clip.mp4", faces, moment=Moment(float(second), second)))
+    report.add(Outcome(tmp_path / "a.jpg", (face("happy", 0.7),)))
+    page = written(report, tmp_path / "r.html")
+    assert f"the 3 least confident of {2 * FACES_SHOWN + 1}, at most one for each person in a video" in page
+    assert re.findall(r"<figcaption>([\d.]+) \w+\?", page) == ["0.27", "0.60", "0.70"]
+
+
+def test_photos_and_frames_are_counted_apart_and_this_folder_has_a_name(tmp_path: Path) -> None:
+    report = Report(min_confidence=0.5)
+    for second in range(8):
+        report.add(Outcome(Path("clip.mp4"), (face("fear", 0.4 if second else 0.9),), moment=Moment(float(second), second)))
+    report.add(Outcome(Path("a.jpg"), (face("happy", 0.7), face("sad", 0.7))))
+    report.add(Outcome(Path("sub/b.jpg"), (face("happy", 0.7), face("sad", 0.3))))
+    report.skipped = [Path("sub/notes.docx")]
+    page = written(report, tmp_path / "r.html")
+    photos, frames = page.split("Counts in frames of videos")
+    assert "2 (50.0%)" in photos.split("Counts in photos")[1]
+    assert "1 faces have no label" in photos
+    assert "1 (12.5%)" in frames
+    assert "7 faces have no label" in frames
+    assert "<th>photos and frames</th><th>faces</th>" in page
+    assert "<tr><td>(this folder)</td><td>9</td><td>10</td>" in page
+    assert "<li>sub/notes.docx</li>" in page
+
+
+def test_options_are_shown_as_they_are_typed(tmp_path: Path) -> None:
+    settings = {"model": "compact+even", "weights": "0123456789abcdef" * 4, "detector": "auto", "fercli": "9.8"}
+    settings |= {"largest": True, "whole": True, "min_face": 0, "max_pixels": 10**8, "every": 1.0, "prior": "even"}  # type: ignore[dict-item]
+    with (tmp_path / "r.html").open("wb") as handle:
+        Report().write(handle, settings, 10**8)
+    page = Page((tmp_path / "r.html").read_text())
+    assert "options--largest --on-no-face whole --prior even" in page.text
+    assert "0123456789ab… (SHA-256)" in page.text
+    assert "max_pixels" not in page.text
+    with (tmp_path / "r.html").open("wb") as handle:
+        Report().write(handle, SETTINGS, 10**8)
+    assert "optionsnone but the defaults" in Page((tmp_path / "r.html").read_text()).text
 
 
 def test_the_page_says_whose_faces_by_whom_from_when_and_where(tmp_path: Path) -> None:
@@ -110,14 +153,20 @@ def test_the_page_says_whose_faces_by_whom_from_when_and_where(tmp_path: Path) -
         faces = (face("happy", 0.9), face("sad", 0.4))
         report.add(Outcome(path, faces, identity=Identity(1, 20_000 * day + number * day)))
     with (tmp_path / "r.html").open("wb") as handle:
-        report.write(handle, {"model": "deep", "fercli": "9.8"}, 10**8, 0.667)
-    page = Page((tmp_path / "r.html").read_text())
-    assert "Labelled by deep (fercli 9.8), right on 66.7 % of its data set's validation images" in page.text
-    assert "Files of 2024-10-04 to 2024-10-06." in page.text
+        report.write(handle, {"model": "deep", "fercli": "9.8"}, 10**8, "It is right on 66.7 %")
+    text = (tmp_path / "r.html").read_text().replace("<wbr>", "")
+    page = Page(text)
+    assert (
+        "Labelled by deep (fercli 9.8). It is right on 66.7 %. The files were last changed between 2024-10-04 and 2024-10-06."
+        in page.text
+    )
     assert "weeks/p1/2-xxxx" in page.text  # below the picture, not on hover alone
-    rows = re.findall(r"<tr><td>a-long-name[^<]*/(p\d)</td>((?:<td>\d+</td>)+)</tr>", (tmp_path / "r.html").read_text())
+    rows = re.findall(r"<tr><td>a-long-name[^<]*/(p\d)</td>((?:<td>\d+</td>)+)</tr>", text)
     counts = {name: re.findall(r"\d+", cells) for name, cells in rows}
-    assert counts == {"p1": ["2", "0", "0", "0", "2", "0", "0", "0", "2"], "p2": ["1", "0", "0", "0", "1", "0", "0", "0", "1"]}
+    assert counts == {
+        "p1": ["2", "4", "0", "0", "0", "2", "0", "0", "0", "2"],
+        "p2": ["1", "2", "0", "0", "0", "1", "0", "0", "0", "1"],
+    }
 
 
 def test_of_many_folders_the_first_are_shown_and_the_others_counted(tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ def test_groups_and_small_images_are_told_of_with_what_to_do(tmp_path: Path, cap
     said = capsys.readouterr().err
     assert "photos with several faces: 1\n" in said
     assert "small images taken whole: 1\n" in said
+    assert "larger pictures taken whole, whose labels mean something only if each is a crop of a face: 1\n" in said
+    assert "1 rejected (counted among the photos), in" in said
     assert "small images without a face: 1; to label them whole: --detector none\n" in said
 
 
@@ -85,3 +87,16 @@ def test_frames_and_the_time_of_videos_are_told() -> None:
     tally.add(Outcome(Path("c.png"), (FACE,)))
     assert tally.text() == "6 faces, 1 rejected, 1:01:15 of video"
     assert (tally.pictures, tally.frames, tally.videos) == (7, 5, 2)
+
+
+def test_shares_are_of_photos_and_of_frames_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tally = Tally()
+    for number in range(3):
+        tally.add(Outcome(Path("a.mp4"), (FACE,), moment=Moment(float(number), number)))
+    tally.add(Outcome(Path("b.png"), (FACE,)))
+    tally.add(Outcome(Path("c.png"), (Face(FACE.box, None, FACE.probabilities[::-1]),)))
+    tally.say_end(Walk([tmp_path]), Path("results.csv"), "compact")
+    said = " ".join(capsys.readouterr().err.split())
+    assert "expression faces in photos share in frames of videos share" in said
+    assert "angry 1 50.0% 3 100.0%" in said
+    assert "neutral 1 50.0% 0 0.0%" in said
