@@ -170,7 +170,7 @@ def test_the_command(fercli: Callable[..., Ran], inputs: Path, tmp_path: Path) -
 @pytest.mark.usefixtures("fake_labeller")
 def test_nothing_but_a_broken_video_is_not_published(inputs: Path, tmp_path: Path) -> None:
     (inputs / "b.mp4").write_bytes((inputs / "b.mp4").read_bytes()[:2000])
-    with pytest.raises(FercliError, match="b.mp4 could not be read .* so no results were written"):
+    with pytest.raises(FercliError, match=r"b.mp4 could not be read .* so no results were written"):
         list(Run([inputs / "b.mp4"], JOB, Output(tmp_path / "r.csv")))
 
 

@@ -124,7 +124,7 @@ def test_promise_18_a_reject_is_one_line(fercli: Run, tmp_path: Path) -> None:
     ran = fercli("prepare", tmp_path / "faces", "-o", tmp_path / "d.npz", "--no-hog")
     assert ran.code == 3
     assert [line for line in ran.talk.splitlines() if "two" in line] == [
-        "reject: sad/two\\nlines.png: not_an_image: its content is not PNG, JPEG, BMP, WebP, GIF, TIFF, AVIF or HEIC"
+        "reject: sad/two\\nlines.png: not_an_image: its content is not PNG, JPEG, BMP, WebP, GIF, TIFF, AVIF or HEIC, nor a video"
     ]
 
 
