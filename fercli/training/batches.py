@@ -8,56 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.dataset import Split
-from fercli.errors import UsageError
-from fercli.labels import LABELS
-
-
-def targets(split: Split, votes: float = 0.0, *, balanced: bool = False) -> NDArray[np.float32]:
-    """Return the target probabilities (N,7) of each image: its own label, of which a share `votes` goes to the crowd's votes.
-
-    Votes for anything but the seven labels do not count; an image without any other votes keeps its own label. If `balanced`, the
-    votes are weighted so that each class is as frequent among them as among the labels. UsageError if the split has no votes.
-    """
-    own = np.eye(len(LABELS), dtype=np.float32)[split.labels]
-    if not votes:
-        return own
-    if split.votes is None:
-        raise UsageError(
-            "The recipe uses the crowd's votes (FER+), and the data set has none; prepare it again with "
-            "--ferplus fer2013new.csv, or train without them: --votes 0."
-        )
-    crowd = _shares(split.votes[:, : len(LABELS)].astype(np.float32), own)
-    if balanced:
-        crowd = _shares(crowd * (own.mean(axis=0) / np.maximum(crowd.mean(axis=0), np.finfo(np.float32).tiny)), own)
-    return mixed(own, crowd, votes)
-
-
-def _shares(counts: NDArray[np.float32], otherwise: NDArray[np.float32]) -> NDArray[np.float32]:
-    total = counts.sum(axis=1, keepdims=True)
-    return np.where(total > 0, counts / np.where(total > 0, total, 1), otherwise)
-
-
-def mixed(first: NDArray[np.float32], second: NDArray[np.float32], share: float) -> NDArray[np.float32]:
-    """Return probabilities (N,7) of which `share`, 0 to 1, is `second`'s and the rest `first`'s."""
-    result: NDArray[np.float32] = (np.float32(1 - share) * first + np.float32(share) * second).astype(np.float32)
-    return result
-
-
-def balanced_weights(labels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return the weight (N,) of each image with which all classes that occur count alike; the mean weight is 1."""
-    counts = np.bincount(labels)
-    weights: NDArray[np.float32] = (len(labels) / (np.count_nonzero(counts) * counts[labels])).astype(np.float32)
-    return weights
-
-
-def class_mix(targets: NDArray[np.float32], smoothing: float, weights: NDArray[np.float32] | None = None) -> list[float]:
-    """Return the mean (7) of the targets (N,7) that a network is trained on, after label smoothing by the share `smoothing`.
-
-    `weights` (N,) are those of the images in the loss; without them, all count alike.
-    """
-    mean = np.average(targets.astype(np.float64), axis=0, weights=weights)
-    mix: list[float] = ((1 - smoothing) * mean + smoothing / len(mean)).round(6).tolist()
-    return mix
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]

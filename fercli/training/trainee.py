@@ -9,17 +9,15 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.errors import UsageError
-from fercli.models.checkpoints import assign, read_checkpoint, state_of, tensors_of, weights_of
+from fercli.models.checkpoints import assign, state_of, tensors_of, weights_of
 from fercli.models.graphs import Tensors
-from fercli.models.inference import refuse_odd
 from fercli.models.networks import build
 from fercli.models.networks.graphs import save_network
 from fercli.models.recipes import Augmentation, Recipe
 from fercli.models.registry import Model
-from fercli.models.weights import read_weights
 from fercli.training.augmentation import Augment
 from fercli.training.batches import Batches
+from fercli.training.checks import read_start
 from fercli.training.devices import Devices
 
 _ORIGIN = (  # metadata that are kept of weights that a run started from
@@ -90,16 +88,11 @@ class Trainee:
         variables, origins = weights_of(self.network), []
         sums: Tensors = {name: np.zeros(variable.shape) for name, variable in variables.items()}
         for path in paths:
-            checkpoint = read_checkpoint(path) if path.suffix == ".safetensors" else read_weights(path)
-            stored = checkpoint.metadata
-            refuse_odd(stored, path)
-            if stored.get("model") != self._model.name:
-                raise UsageError(
-                    f"{path} holds a {stored.get('model')} network, not {self._model.name}; name weights of {self._model.name}."
-                )
-            assign(variables, checkpoint.tensors, path)  # refuses what does not fit
-            sums = {name: total + checkpoint.tensors[name] for name, total in sums.items()}
-            origins.append({"sha256": checkpoint.sha256} | {name: stored[name] for name in _ORIGIN if name in stored})
+            stored = read_start(path, self._model)
+            assign(variables, stored.tensors, path)  # refuses what does not fit
+            sums = {name: total + stored.tensors[name] for name, total in sums.items()}
+            told = {name: stored.metadata[name] for name in _ORIGIN if name in stored.metadata}
+            origins.append({"sha256": stored.sha256} | told)
         assign(variables, {name: total / len(paths) for name, total in sums.items()}, paths[-1])
         return origins
 

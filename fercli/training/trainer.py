@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.dataset import Dataset
-from fercli.errors import IntegrityError, TrainingDiverged, UsageError
+from fercli.errors import IntegrityError, TrainingDiverged
 from fercli.files import exclusive
 from fercli.models.calibration import cross_entropy, fit_temperature
 from fercli.models.checkpoints import Checkpoint, write_checkpoint
@@ -22,10 +22,12 @@ from fercli.models.inference import CLASS_MIX, RUN_WEIGHTS, Labels, begun_with
 from fercli.models.networks import backend_name
 from fercli.models.recipes import Recipe
 from fercli.models.registry import Model
-from fercli.training.batches import Batches, balanced_weights, class_mix, mixed, targets
+from fercli.training.batches import Batches
+from fercli.training.checks import checked, origin
 from fercli.training.devices import Devices
-from fercli.training.run import CHECKPOINT, best_of, read_to_resume, refuse_other_run, stored_history, write_report
-from fercli.training.teachers import answers, check_teachers, credits_of
+from fercli.training.run import CHECKPOINT, best_of, refuse_other_run, stored_history, write_report
+from fercli.training.targets import balanced_weights, class_mix, mixed, targets
+from fercli.training.teachers import answers, credits_of
 from fercli.training.trainee import Trainee
 from fercli.version import __version__
 
@@ -95,20 +97,14 @@ class Trainer:
         self._temperature: float | None = None  # of the best epoch but the last; that of the last follows from the checkpoint
         self._validation_logits: NDArray[np.float32] | None = None  # of the last epoch, once it was trained here
         self._on_step = on_step
-        if recipe.augmentation and model.uses_hog:
-            raise UsageError(f"{model.name} takes HOG features, which augmentation would not change; drop --erasing.")
-        checkpoint = read_to_resume(folder) if resume else None
+        checkpoint = checked(model, recipe, dataset, folder, resume=resume, overwrite=overwrite, start=start, teachers=teachers)
         self._replaces = resume or overwrite
-        if not self._replaces:
-            refuse_other_run(folder)
         self._images = dataset.originals if recipe.augmentation else dataset.train
         self._targets = targets(self._images, recipe.votes, balanced=recipe.balanced_votes)
         self._weights = balanced_weights(self._images.labels) if recipe.class_weights else None
         self._answers: NDArray[np.float32] | None = None
         if checkpoint:
             self.model = model.as_trained(checkpoint.metadata)
-        else:
-            check_teachers(teachers, recipe.teacher_share, dataset)
         self._devices = Devices(recipe.batch_size)
         self._steps = math.ceil(self.images / recipe.batch_size)
         with self._devices.together():
@@ -161,7 +157,7 @@ class Trainer:
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         path, stored = self.folder / CHECKPOINT, checkpoint.metadata
-        history = stored_history(stored, self._metadata(), self.recipe, self.folder)
+        history = stored_history(stored, origin(self.model, self.recipe, self.dataset), self.recipe, self.folder)
         state = dict(checkpoint.tensors)
         if self.recipe.teacher_share:
             self._answers = state.pop(ANSWERS, None)
@@ -221,14 +217,12 @@ class Trainer:
 
     def _metadata(self) -> dict[str, Any]:
         return {
-            "model": self.model.name,
+            **origin(self.model, self.recipe, self.dataset),
             "labels": self.model.labels,
             "input": self.model.input,
             "mean": "mean/mean",
             "recipe": asdict(self.recipe),
             "dropout": self.model.network.dropout,
-            "dataset": self.dataset.meta["digest"],
-            "votes": self.dataset.meta["sha256"]["train_votes"] if self.recipe.votes else None,
             "teachers": self.teachers,
             CLASS_MIX: class_mix(self._targets, self.recipe.label_smoothing, self._weights),
             "start": self.start,

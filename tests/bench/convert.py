@@ -19,8 +19,8 @@ from fercli.models.inference import CLASS_MIX
 from fercli.models.networks.conversion import converted
 from fercli.models.recipes import known_recipe
 from fercli.models.weights import write_weights
-from fercli.training.batches import class_mix, mixed, targets
 from fercli.training.run import CHECKPOINT
+from fercli.training.targets import class_mix, mixed, targets
 from fercli.training.trainer import ANSWERS
 
 

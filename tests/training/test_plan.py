@@ -1,9 +1,14 @@
+import shutil
+import subprocess
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fercli.errors import UsageError
+from fercli.dataset import SPLITS, Dataset, write_dataset
+from fercli.errors import IntegrityError, UsageError
 from fercli.models.checkpoints import Checkpoint, write_checkpoint
 from fercli.models.registry import MODELS, weights_path
 from fercli.training.plan import TEACHER_SHARE, Plan
@@ -11,11 +16,28 @@ from fercli.training.run import CHECKPOINT
 from tests.conftest import FakeLabeller
 
 
-def test_the_recipe_is_the_registrys_with_changes_or_the_runs_own(data: Path, tmp_path: Path) -> None:
+def write_run(folder: Path, dataset: Dataset, **recipe: Any) -> None:
+    """Write a checkpoint of `deep`, as far as a plan looks at it."""
+    metadata = {
+        "model": "deep", "dataset": dataset.digest(), "votes": None, "history": [],
+        "recipe": asdict(replace(MODELS["deep"].recipe, **recipe)),
+    }  # fmt: skip
+    write_checkpoint(Checkpoint({}, metadata), folder / CHECKPOINT)
+
+
+class Teacher(FakeLabeller):
+    """Trained on whatever data set is named."""
+
+    def __init__(self, path: Path, dataset: Dataset) -> None:
+        super().__init__(path)
+        self.trained_on = frozenset({dataset.digest()})
+
+
+def test_the_recipe_is_the_registrys_with_changes_or_the_runs_own(data: Path, dataset: Dataset, tmp_path: Path) -> None:
     recipe = MODELS["deep"].recipe
     plan = Plan("deep", data, epochs=3, seed=None)
     assert (plan.recipe, plan.folder) == (replace(recipe, epochs=3), Path("runs/deep"))
-    write_checkpoint(Checkpoint({}, {"recipe": asdict(replace(recipe, epochs=9))}), tmp_path / CHECKPOINT)
+    write_run(tmp_path, dataset, epochs=9)
     assert Plan("deep", data, tmp_path, resume=True).recipe.epochs == 9
     with pytest.raises(TypeError, match="epoch"):
         Plan("deep", data, epoch=3)
@@ -28,11 +50,14 @@ def test_hog_is_read_where_the_model_takes_it(data: Path) -> None:
 
 def test_start_names_runs_or_shipped_models(data: Path, tmp_path: Path) -> None:
     assert Plan("deep", data, start=[Path("deep")]).start == [weights_path("deep")]
+    shutil.copy(weights_path("deep"), tmp_path / "model.onnx")
     assert Plan("deep", data, start=[tmp_path]).start[0].parent == tmp_path
 
 
-def test_teachers_have_half_of_the_targets_unless_told(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fercli.training.plan.teacher_from", FakeLabeller)
+def test_teachers_have_half_of_the_targets_unless_told(
+    data: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fercli.training.plan.teacher_from", lambda path: Teacher(path, dataset))
     assert Plan("deep", data, teachers=[tmp_path]).recipe.teacher_share == TEACHER_SHARE
     assert Plan("deep", data, teachers=[tmp_path], teacher_share=0.2).recipe.teacher_share == 0.2
     assert Plan("deep", data).recipe.teacher_share == 0
@@ -49,3 +74,38 @@ def test_what_does_not_go_together_is_refused(data: Path, tmp_path: Path) -> Non
         Plan("deep", data, tmp_path, resume=True)
     with pytest.raises(UsageError, match="is an ensemble"):
         Plan("ensemble", data)
+
+
+def test_what_a_training_would_refuse_is_refused_before_keras_loads(data: Path, dataset: Dataset, tmp_path: Path) -> None:
+    """The trainer makes the same checks, with Keras."""
+    run = tmp_path / "run"
+    run.mkdir()
+    write_run(run, dataset)
+    for options, told in (
+        ({}, "holds a run already"),
+        ({"resume": True, "epochs": 3}, "was trained with epochs 35"),
+        ({"overwrite": True, "start": [Path("shallow")]}, "holds a shallow network, not deep"),
+        ({"overwrite": True, "start": [tmp_path / "no.onnx"]}, "does not exist"),
+        ({"overwrite": True, "teachers": [Path("deep")]}, "was not trained on this data set alone"),
+        ({"overwrite": True, "teacher_share": 0.5}, "name one with --teacher"),
+    ):
+        with pytest.raises(UsageError, match=told):
+            Plan("deep", data, run, **options)
+    with pytest.raises(UsageError, match="drop --erasing"):
+        Plan("deep-hog", data, erasing=0.5)
+    with pytest.raises(IntegrityError, match="belongs to another model"):
+        Plan("shallow", data, run, resume=True)
+    without = replace(dataset, **{name: replace(dataset.split(name), votes=None) for name in SPLITS})
+    write_dataset(without, tmp_path / "plain.npz")
+    with pytest.raises(UsageError, match="--votes 0"):
+        Plan("compact", tmp_path / "plain.npz")
+
+
+def test_a_plan_loads_no_keras(data: Path, tmp_path: Path) -> None:
+    """Whether it is refused or not: another test may have loaded Keras into this process, a child has not."""
+    program = (
+        "import sys; from pathlib import Path; from fercli.training.plan import Plan; data = Path(sys.argv[1]);"
+        "Plan('compact', data, data.parent / 'run', start=[Path('compact')]);"
+        "assert not {'keras', 'tensorflow'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program, data], check=True, timeout=100)

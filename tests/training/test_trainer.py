@@ -18,8 +18,8 @@ from fercli.models.inference import Labeller, lineage, own_weights
 from fercli.models.recipes import with_options
 from fercli.models.registry import MODELS
 from fercli.models.weights import read_weights
-from fercli.training.batches import targets
 from fercli.training.run import stored_recipe
+from fercli.training.targets import targets
 from fercli.training.trainer import Step, Trainer
 
 # The entry's grammar with few filters: a test of the trainer, not of the paper's networks.
