@@ -5,6 +5,7 @@ includes it.
 """
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,7 @@ DEEP = PaperNetwork(
 SHALLOW_RECIPE = Recipe(optimizer="adam", learning_rate=0.001, l2=1e-6, epochs=35, batch_size=128)
 DEEP_RECIPE = Recipe(optimizer="adam", learning_rate=0.01, l2=1e-7, epochs=35, batch_size=128)
 
-# Neither source reports a model with HOG by itself, only that HOG changed neither depth by much.
+# Neither source reports a network with HOG by itself, only that HOG changed neither depth by much.
 SHALLOW_PUBLISHED = (
     Published("paper", "shallow", 55.0, 54.0, (41.0, 32.0, 54.0, 75.0, 32.0, 67.5, 39.9)),
     Published("re-implementation", "shallow", 53.02, 52.9, (33.47, 44.64, 36.06, 77.39, 53.92, 69.00, 32.94)),
@@ -175,7 +176,6 @@ MODELS: dict[str, Model] = {
             network=SHALLOW,
             uses_hog=True,
             recipe=SHALLOW_RECIPE,
-            published=SHALLOW_PUBLISHED,
             sha256="0043bc0085dbc7a0b00811a9fe01908947539b033ff89eb75d5429e59362ee3c",
         ),
         Model(
@@ -192,7 +192,6 @@ MODELS: dict[str, Model] = {
             network=DEEP,
             uses_hog=True,
             recipe=DEEP_RECIPE,
-            published=DEEP_PUBLISHED,
             sha256="068832845e344137196ced73e8ad317e420595ee160e2a47df69843a8d4c0938",
         ),
         Model(
@@ -217,31 +216,44 @@ def find_entry(name: str) -> Model | Ensemble:
     """Return the entry called `name`; UsageError names the known ones."""
     entry = MODELS.get(name) or ENSEMBLES.get(name)
     if entry is None:
-        known = [*MODELS, *ENSEMBLES]
-        raise UsageError(f"There is no model {name!r}; choose one of {', '.join(known)}.{nearest(name, known)}")
+        raise _unknown(name, [*MODELS, *ENSEMBLES])
     return entry
 
 
 def find_model(name: str) -> Model:
     """Return the network called `name`; UsageError for an ensemble, and for an unknown name."""
-    entry = find_entry(name)
-    if isinstance(entry, Ensemble):
-        raise UsageError(f"{name} is an ensemble, which has no weights of its own; name one of {', '.join(entry.members)}.")
-    return entry
+    if name in ENSEMBLES:
+        members = ", ".join(ENSEMBLES[name].members)
+        raise UsageError(f"{name} is an ensemble, which has no weights of its own; name one of {members}.")
+    if name not in MODELS:
+        raise _unknown(name, list(MODELS))
+    return MODELS[name]
 
 
-def name_from_flags(*, model: str | None, deep: bool, shallow: bool, hog: bool | None) -> str | None:
+def _unknown(name: str, known: Sequence[str]) -> UsageError:
+    return UsageError(f"There is no model {name!r}; choose one of {', '.join(known)}.{nearest(name, known)}")
+
+
+def name_from_flags(
+    *, model: str | None, deep: bool, shallow: bool, hog: bool | None, find: Callable[[str], Entry] = find_entry
+) -> str | None:
     """Return the name that `--model`, or `--deep` or `--shallow` with `--hog` or `--no-hog`, stands for; None if none is given.
 
-    `--hog` alone means the deep network with HOG. Raises UsageError for options that exclude each other, and an unknown name.
+    `--hog` alone means the deep network with HOG; `find` returns what `--model` names. Raises UsageError for options that exclude
+    each other, and an unknown name.
     """
     if deep and shallow:
         raise UsageError("--deep and --shallow exclude each other; give one of them.")
     chosen = deep or shallow or hog is not None
     if model is not None:
+        name = find(model).name
+        if hog and f"{name}-hog" in MODELS:
+            raise UsageError(f"--model already names the network; for the one with HOG features, give --model {name}-hog.")
+        if hog and not (name in MODELS and MODELS[name].uses_hog):
+            raise UsageError(f"{name} takes no HOG features; leave --hog out.")
         if chosen:
             raise UsageError("--model already names the network; leave --deep, --shallow, --hog and --no-hog out.")
-        return find_entry(model).name
+        return name
     return ("shallow" if shallow else "deep") + ("-hog" if hog else "") if chosen else None
 
 

@@ -72,5 +72,7 @@ def test_the_summary_names_what_is_there() -> None:
     assert "optimizer sgd, learning rate 0.1" in text
     assert "votes 0.4" in text
     assert "augmentation: flip True, rotation 15" in text
+    assert "momentum 0.9" in text
     assert "teacher share" not in text
+    assert "momentum" not in MODELS["deep"].recipe.summary  # Adam's
     assert summary({"l2": 0.0, "seed": 0, "votes": 0.0}) == "l2 0.0, seed 0"
