@@ -16,7 +16,10 @@ DeepOption = Annotated[bool, model_option("--deep", help="The paper's deep netwo
 ShallowOption = Annotated[bool, model_option("--shallow", help="The paper's shallow network.")]
 HogOption = Annotated[
     bool | None,
-    model_option("--hog/--no-hog", help="The network with or without HOG features; the deep one unless --shallow is given."),
+    model_option(
+        "--hog/--no-hog",
+        help="The network with or without HOG features (histograms of oriented gradients); the deep one unless --shallow is given.",
+    ),
 ]
 ModelOption = Annotated[str | None, model_option("--model", metavar="NAME", help="A model by name; `fercli models` lists them.")]
 WeightsOption = Annotated[

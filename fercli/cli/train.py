@@ -13,7 +13,7 @@ from fercli.cli import console
 from fercli.cli.numbers import between
 from fercli.cli.options import DataOption, DeepOption, HogOption, ModelOption, OverwriteOption, ShallowOption, output_option
 from fercli.interface import DATA
-from fercli.models.registry import DEFAULT_TO_TRAIN, name_from_flags
+from fercli.models.registry import DEFAULT_TO_TRAIN, find_model, name_from_flags
 
 if TYPE_CHECKING:
     from fercli.training.plan import Plan
@@ -39,8 +39,9 @@ EXAMPLES = (
 )
 
 
-_recipe_option = partial(typer.Option, rich_help_panel="Recipe", show_default="recipe")
-_target_option = partial(typer.Option, rich_help_panel="Targets", show_default="recipe")
+_DEFAULTS = "for the defaults see fercli models NAME"
+_recipe_option = partial(typer.Option, rich_help_panel=f"Recipe ({_DEFAULTS})", show_default=False)
+_target_option = partial(typer.Option, rich_help_panel=f"Targets ({_DEFAULTS})", show_default=False)
 
 
 def train(
@@ -52,7 +53,9 @@ def train(
     out: Annotated[
         Path | None, output_option("--out", metavar="FOLDER", help="Folder of the run.", show_default="runs/NAME")
     ] = None,
-    resume: Annotated[bool, output_option("--resume", help="Resume the run from its checkpoint, with its recipe.")] = False,
+    resume: Annotated[
+        bool, output_option("--resume", help="Resume the run from its checkpoint; its recipe and its data set stay as they were.")
+    ] = False,
     overwrite: OverwriteOption = False,
     start: Annotated[
         list[Path] | None,
@@ -116,8 +119,13 @@ def train(
     ] = None,
     precision: Annotated[Precision | None, _recipe_option(help="Floating-point format of the computation.")] = None,
 ) -> None:
-    """Train a network with its recipe from the registry; options change single values of it."""
-    name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog) or DEFAULT_TO_TRAIN
+    """Train a network, deep unless you name another, with its recipe from the registry; options change single values of it."""
+    name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog, find=find_model) or DEFAULT_TO_TRAIN
+    of_model = {f"--model {model}": model, "--deep": deep, "--shallow": shallow, "--hog": hog, "--no-hog": hog is False}
+    of_run = {f"--out {shlex.quote(str(out))}": out, f"--data {shlex.quote(str(data))}": data != DATA}
+    again = " ".join(["fercli train", *(option for option, given in (of_model | of_run).items() if given), "--resume"])
+    if resume:
+        console.say_on_stop(f"Stopped; the run is as it was. To go on with it: {again}")
     from fercli.training.plan import Plan
 
     plan = Plan(
@@ -156,9 +164,10 @@ def train(
                 note=f"epoch {step.epoch}/{recipe.epochs}, loss {step.loss:.4f}, accuracy {step.accuracy:.2%}",
             )
 
-        again = f"fercli train --model {name} {_of_run(plan, data, '--out')} --resume"
-        console.say_on_stop(f"Stopped. To go on after the last complete epoch: {again}")
+        go_on = f"Stopped. To go on after the last complete epoch: {again}"
+        console.say_on_stop(go_on if trainer.history else f"Stopped; no epoch is complete yet. To begin again: {again}")
         for epoch in trainer:
+            console.say_on_stop(go_on)
             mark = "  best so far" if trainer.best is epoch else ""
             console.say(
                 f"epoch {epoch.epoch}/{recipe.epochs}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.2%}  "
@@ -170,13 +179,8 @@ def train(
     console.say(
         f"Best: epoch {trainer.best.epoch}, validation accuracy {trainer.best.val_accuracy:.2%} ({console.name(plan.folder)})"
     )
-    console.say(f"Evaluate it:  fercli evaluate {_of_run(plan, data, '--weights')}")
+    console.say(f"Evaluate it:  fercli evaluate --weights {weights} --data {shlex.quote(str(data))}")
     console.say(f"Use it:       fercli classify ./photos -o results.csv --weights {weights}")
-
-
-def _of_run(plan: "Plan", data: Path, option: str) -> str:
-    """Return the options that name the data set and, by `option`, the run."""
-    return f"{option} {shlex.quote(str(plan.folder))} --data {shlex.quote(str(data))}"
 
 
 def _say_beginning(plan: "Plan", trainer: "Trainer", start: Sequence[Path], data: Path) -> None:
@@ -190,7 +194,9 @@ def _say_beginning(plan: "Plan", trainer: "Trainer", start: Sequence[Path], data
         beginning += f" from {'the mean of ' * (len(start) > 1)}{origin}"
     if done:
         beginning = "all epochs are done already" if done == epochs else f"from epoch {done + 1}"
-    console.say(f"{plan.model.name}: {beginning}, {trainer.images:,} training images, on {trainer.device}; {plan.recipe.summary}")
+    mirrored = bool(plan.dataset.meta.get("flips")) and not plan.recipe.augmentation
+    images = f"{trainer.images // (1 + mirrored):,} training images{' and their mirror images' * mirrored}"
+    console.say(f"{plan.model.name}: {beginning}, {images}, on {trainer.device}; {plan.recipe.summary}")
     if trainer.emulates_bfloat16 and not done:
         console.say(
             "note: this processor has no bfloat16 instructions; with --precision float32 training is about three times as fast"

@@ -79,7 +79,12 @@ class Recipe:
     @property
     def summary(self) -> str:
         """The recipe in one line, without what it does not use."""
-        return summary(asdict(self))
+        return summary(_used(self))
+
+
+def _used(recipe: Recipe) -> dict[str, Any]:
+    """Return the fields of a recipe, without the momentum where its optimizer has none to set."""
+    return asdict(recipe) | ({"momentum": 0} if recipe.optimizer == "adam" else {})
 
 
 def summary(recipe: dict[str, Any]) -> str:
@@ -112,9 +117,8 @@ _TERMS = {  # for people, where a field's name says too little
 
 def settings(recipe: Recipe) -> dict[str, str]:
     """Return what a recipe sets, named for people; what is unused, zero or empty is left out, except for the seed."""
-    values = asdict(recipe)
+    values = _used(recipe)
     augmentation = values.pop("augmentation") or {}
-    values["momentum"] = 0 if recipe.optimizer == "adam" else recipe.momentum  # which Adam takes no account of
     found = {_TERMS.get(name, name.replace("_", " ")): value for name, value in values.items() if value or name == "seed"}
     found |= {f"augmentation: {_TERMS.get(name, name)}": value for name, value in augmentation.items() if value}
     return {

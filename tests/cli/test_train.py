@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fercli.cli import console
 from fercli.dataset import SPLITS, Dataset, write_dataset
 from fercli.models.architectures.paper import Affine, Convolution, PaperNetwork
 from fercli.models.architectures.residual import ResidualNetwork
@@ -40,7 +41,8 @@ def test_train_resume_evaluate_classify(fercli: Run, folder: Path, monkeypatch: 
     ran = fercli("train", "--shallow", "--hog", "--epochs", "2", "--batch-size", "16", "--seed", "3")
     assert ran.code == 0
     talk = " ".join(ran.talk.split())
-    assert "84 training images, on cpu, " in talk
+    assert "42 training images and their mirror images, on cpu, " in talk
+    assert "momentum" not in talk  # which Adam does not have
     assert "cores; optimizer adam, learning rate 0.001, l2 1e-06, epochs 2, batch size 16, schedule cosine" in talk
     assert "seed 3, precision float32" in talk
     assert "epoch 2/2  loss " in ran.talk
@@ -51,7 +53,7 @@ def test_train_resume_evaluate_classify(fercli: Run, folder: Path, monkeypatch: 
     monkeypatch.setattr("fercli.models.inference.MODELS", {**MODELS, "deep": replace(MODELS["deep"], sha256=None)})
     evaluated = fercli("evaluate", "--weights", "runs/shallow-hog", "--card", "cards")
     assert evaluated.code == 0
-    assert "re-implementation," in evaluated.stdout
+    assert "re-implementation," not in evaluated.stdout  # neither source reports a network with HOG by itself
     card = (folder / "cards" / "shallow-hog-card.md").read_text()
     assert "fercli train --model shallow-hog --epochs 2 --batch-size 16 --seed 3" in card
     tta = fercli("evaluate", "--weights", "runs/shallow-hog", "--tta")
@@ -66,12 +68,12 @@ def test_start_goes_on_from_a_run(fercli: Run, folder: Path) -> None:
     assert fercli(*options, "--out", "first").code == 0
     ran = fercli(*options, "--out", "second", "--start", "first", "--learning-rate", "0.0005")
     assert ran.code == 0
-    assert "parameters from first, 84 training images" in " ".join(ran.talk.split())
+    assert "parameters from first, 42 training images" in " ".join(ran.talk.split())
     assert "another data set" not in ran.talk
     mean = fercli(*options, "--out", "mean", "--start", "first", "--start", "second")
     assert mean.code == 0
     assert "another data set" not in mean.talk
-    assert "from the mean of first, second, 84" in " ".join(mean.talk.split())
+    assert "from the mean of first, second, 42" in " ".join(mean.talk.split())
     Path("other.csv").write_text(csv_text(train=49))
     write_dataset(prepare(Path("other.csv")).dataset, Path("other.npz"))
     elsewhere = fercli(*options, "--data", "other.npz", "--out", "fourth", "--start", "first")
@@ -176,6 +178,36 @@ def test_class_weights_can_be_asked_for(fercli: Run, folder: Path, csv_file: Pat
     assert plain[3] < 0.1
     histories = [read_lines(Epoch, mix.history) for mix in mixes]
     assert histories[0][0].loss != histories[1][0].loss
+
+
+def test_a_stop_names_what_was_typed_and_what_there_is(fercli: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    farewells: list[str] = []
+    monkeypatch.setattr(console, "say_on_stop", farewells.append)
+    monkeypatch.setattr(Trainer, "_train_epoch", lambda _, number: Epoch(number, 2.0, 0.2, 2.0, 0.1, 0.1, 1.0))
+    monkeypatch.setattr(Trainer, "_validate", lambda self: np.eye(7, dtype=np.float32)[self.dataset.validation.labels])
+    options = ["train", "--shallow", "--hog", "--epochs", "1", "--batch-size", "16"]
+    assert fercli(*options).code == 0
+    assert farewells == [
+        "Stopped; no epoch is complete yet. To begin again: fercli train --shallow --hog --resume",
+        "Stopped. To go on after the last complete epoch: fercli train --shallow --hog --resume",
+    ]
+    farewells.clear()
+    assert fercli("train", "--model", "shallow-hog", "--data", "./fer2013.npz", "--out", "runs/shallow-hog", "--resume").code == 0
+    again = "fercli train --model shallow-hog --out runs/shallow-hog --resume"
+    assert farewells[0] == f"Stopped; the run is as it was. To go on with it: {again}"
+    assert "is complete" not in " ".join(farewells)
+
+
+def test_networks_that_cannot_be_trained_are_not_offered(fercli: Run) -> None:
+    for option, told in (
+        (["--model", "vgg"], "choose one of shallow, shallow-hog, deep, deep-hog, compact."),
+        (["--model", "ensemble"], "name one of compact, deep, deep-hog"),
+        (["--model", "compact", "--hog"], "compact takes no HOG features; leave --hog out"),
+        (["--model", "deep", "--hog"], "give --model deep-hog"),
+    ):
+        ran = fercli("train", *option)
+        assert ran.code == 2
+        assert told in " ".join(ran.talk.split())
 
 
 def test_deep_and_shallow_together_is_a_usage_error(fercli: Run) -> None:
