@@ -125,9 +125,14 @@ def say_result(text: str) -> None:
     _console(stderr=False).print(safe(text), soft_wrap=True)
 
 
+def on_terminal() -> bool:
+    """Whether results are read on a terminal, rather than kept in a file or handed to another program."""
+    return sys.stdout.isatty()
+
+
 def width() -> int:
     """Return how many characters a line of results may have: the terminal's width, or very many without a terminal."""
-    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _ENDLESS
+    return shutil.get_terminal_size().columns if on_terminal() else _ENDLESS
 
 
 name = shown_name  # of a path, as it may be shown

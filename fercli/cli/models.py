@@ -89,7 +89,7 @@ def _show_all(entries: list[dict[str, Any]]) -> None:
     if shifts:
         console.say_result("Shifted: the mean over changes of the images, such as noise, blur and JPEG.")
     sources = dict.fromkeys(source for facts in entries for source in facts["published"])
-    console.say_result(f"Published: {' / '.join(sources)}; neither found that HOG changed much.")
+    console.say_result(f"Published: {' / '.join(sources)}; neither reports a network with HOG by itself.")
     without = [facts["name"] for facts in entries if not facts["shipped"]]
     if without:
         console.say_result(f"Without shipped weights: {', '.join(without)}; train some with fercli train --model NAME.")
@@ -97,23 +97,26 @@ def _show_all(entries: list[dict[str, Any]]) -> None:
 
 
 def _show_one(entry: Model | Ensemble) -> None:
+    card = card_path(entry.name, "card.md")
+    if card.is_file():
+        console.say_result(f"The card of {entry.name}, quoted below, is {console.name(card)}.\n")
     if isinstance(entry, Ensemble):
         console.say_result(
             f"{entry.name}: {entry.summary}, the mean of {', '.join(entry.members)}; see fercli models NAME for each.\n"
         )
     else:
         table = console.table(f"Recipe of {entry.name}", ["setting", "value"])
-        for name, value in settings(entry.recipe).items():
+        dropout = ", ".join(f"{rate:g}" for rate in entry.network.dropout)
+        for name, value in (settings(entry.recipe) | ({"dropout, by layer": dropout} if dropout else {})).items():
             table.add_row(name, value)
         console.show_result(table)
         if entry.sha256:
             _show_layers(entry)
-    card = card_path(entry.name, "card.md")
     if card.is_file():
-        from fercli.evaluation.cards import without_front_matter
+        from fercli.evaluation.cards import without_figures, without_front_matter
 
-        console.say_result(without_front_matter(card.read_text(encoding="utf-8")).rstrip())
-        console.say_result(f"\nThis card is {console.name(card)}.")
+        text = without_front_matter(card.read_text(encoding="utf-8"))
+        console.say_result((without_figures(text) if console.on_terminal() else text).rstrip())
     else:
         how = "fercli evaluate --weights RUN --card FOLDER writes one"
         console.say_result(f"{entry.name}: {entry.summary}. It has no card; {how}.")
@@ -125,8 +128,12 @@ def _show_layers(model: Model) -> None:
     layers: dict[str, list[Any]] = {}
     for name, tensor in read_weights(weights_path(model.name), model.sha256).tensors.items():
         layers.setdefault(name.partition("/")[0].removesuffix("_normalization"), []).append(tensor)
-    table = console.table(f"Layers of {model.name} that have weights, each with its normalisation", ["layer", "kernel", "numbers"])
+    then = model.network.then
+    columns = ["layer", "kernel", "numbers", *["then"] * bool(then)]
+    table = console.table(f"Layers of {model.name} that have weights, each with its normalisation", columns)
     for layer, tensors in layers.items():
         shape = "×".join(map(str, tensors[0].shape))
-        table.add_row(layer, shape, f"{sum(tensor.size for tensor in tensors):,}")
+        table.add_row(layer, shape, f"{sum(tensor.size for tensor in tensors):,}", *[then.get(layer, "")] * bool(then))
+    if then:
+        table.columns[-1].justify = "left"
     console.show_result(table)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -79,6 +80,11 @@ def _members(ensemble: Ensemble) -> list[str]:
 def without_front_matter(card: str) -> str:
     """Return what people read of a card."""
     return card.partition("---\n")[2].partition("---\n")[2].lstrip() if card.startswith("---\n") else card
+
+
+def without_figures(card: str) -> str:
+    """Return a card without its figures, which a terminal cannot show."""
+    return re.sub(r"^!\[.*\]\(.*\)\n\n?", "", card, flags=re.MULTILINE)
 
 
 def _front_matter(evaluations: Sequence[Evaluation], data: str, *, licensed: bool) -> list[str]:

@@ -3,7 +3,7 @@ from collections.abc import Callable
 
 import pytest
 
-from fercli.models.registry import DEFAULT_MODEL, DEFAULT_TO_TRAIN, ENSEMBLES, MODELS, weights_path
+from fercli.models.registry import DEFAULT_MODEL, DEFAULT_TO_TRAIN, ENSEMBLES, MODELS, card_path, weights_path
 from tests.conftest import Ran
 
 
@@ -44,9 +44,35 @@ def test_one_model_has_its_recipe_its_layers_and_its_card(fercli: Callable[..., 
     words = [line.split() for line in ran.stdout.splitlines()]
     assert ["learning", "rate", str(MODELS[name].recipe.learning_rate)] in words
     layers = ran.stdout.split("numbers", 1)[1].split(f"# {name}")[0]
-    counts = [int(line.split()[-1].replace(",", "")) for line in layers.splitlines() if "×" in line]
+    counts = [int(line.split()[2].replace(",", "")) for line in layers.splitlines() if "×" in line]
     assert 0.9 * (MODELS[name].parameters or 0) < sum(counts) <= (MODELS[name].parameters or 0)
     assert f"# {name}" in ran.stdout
+    assert str(card_path(name, "card.md")) in ran.stdout.splitlines()[0]
+    assert ["dropout,", "by", "layer", *", ".join(map(str, MODELS[name].network.dropout)).split()] in words
+    assert "![" in ran.stdout
+
+
+def test_the_papers_layers_are_told_with_pooling_and_dropout(fercli: Callable[..., Ran]) -> None:
+    lines = fercli("models", "shallow").stdout.splitlines()
+    (first, second), (dense,) = ([line for line in lines if line.startswith(name)] for name in (" convolution", " affine"))
+    assert first.rstrip().endswith("448  ReLU, spatial dropout 0.1")
+    assert second.rstrip().endswith("18,752  2×2 max-pooling, ReLU, spatial dropout 0.1")
+    assert dense.rstrip().endswith("ReLU, dropout 0.5")
+
+
+def test_a_terminal_is_shown_no_figures(fercli: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fercli.cli.console.on_terminal", lambda: True)
+    ran = fercli("models", "shallow")
+    assert "![" not in ran.stdout
+    assert "## How it was trained" in ran.stdout
+
+
+def test_nothing_is_published_for_networks_with_hog(fercli: Callable[..., Ran]) -> None:
+    """Neither source reports one by itself."""
+    entries = {entry["name"]: entry for entry in json.loads(fercli("models", "--json").stdout)}
+    assert {name for name, entry in entries.items() if entry["published"]} == {"shallow", "deep"}
+    for name, model in MODELS.items():
+        assert ("Published for this network" in card_path(name, "card.md").read_text()) == bool(model.published)
 
 
 def test_an_ensemble_names_its_members_and_has_its_card(fercli: Callable[..., Ran]) -> None:

@@ -43,6 +43,11 @@ class Network:
         """The dropout rates, in order, for the cards and for the metadata of weights."""
         return ()
 
+    @property
+    def then(self) -> dict[str, str]:
+        """What follows layers with weights, by their names, for people; empty where that is more than a line can say."""
+        return {}
+
     def features(self, images: Any, hog: Any, style: Style) -> Any:
         """Return the Keras tensor (N,K) from which the logits are computed, given images (N,H,W,1) and HOG (N,800) or None.
 

@@ -41,6 +41,16 @@ class PaperNetwork(Network):
         """The dropout rate of each block, in order."""
         return (*(block.dropout for block in self.convolutions), *(block.dropout for block in self.affines))
 
+    @property
+    def then(self) -> dict[str, str]:
+        """What follows the normalisation of each layer, in the order of `features`."""
+        convolutions = {
+            f"convolution{number}": f"{'2×2 max-pooling, ' * block.pool}ReLU, spatial dropout {block.dropout:g}"
+            for number, block in enumerate(self.convolutions, start=1)
+        }
+        affines = {f"affine{number}": f"ReLU, dropout {block.dropout:g}" for number, block in enumerate(self.affines, start=1)}
+        return convolutions | affines | {"logits": "softmax"}
+
     def features(self, images: Any, hog: Any, style: Style) -> Any:
         """Return the last block's values; HOG joins the flattened output of the convolutions, before the dense part."""
         from keras import layers
