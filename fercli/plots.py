@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import itertools
 import math
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
@@ -23,6 +24,12 @@ with contextlib.chdir(Path(_spec.origin).parent / "mpl-data") if _spec and _spec
 
 _COLOURS = [color for name in ("tab10", "Set3", "Dark2") for color in matplotlib.color_sequences[name]]
 _MARKS = "os^Dv<>P"  # of curves beyond the first ten colours, which are the easiest to tell apart
+_HATCHES = ("/////", ".....", "xxxxx")
+_GAP = 0.5  # bars' widths between two networks
+_TRAINING_VALUES = (
+    "Training values are those with dropout and, where the recipe has them, augmentation and soft labels; "
+    "the training loss includes the L2 penalty."
+)
 _DIVERGED = 3  # times the highest loss of most runs
 
 
@@ -52,7 +59,7 @@ def _label(name: str) -> str:
 def plot_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
     """Draw loss and accuracy by epoch, training dashed (or x) and validation solid (or o), in one colour for each model.
 
-    The loss of a diverged run is cut off. Compare the paper's Figure 2.
+    The loss of a diverged run is cut off. Compare the paper's Figure 2. One legend, for both panels, explains colours and lines.
     """
     figure = Figure(figsize=(10, 4), layout="constrained")
     loss, accuracy = figure.subplots(1, 2)
@@ -65,16 +72,17 @@ def plot_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
         loss.plot(epochs, [line.val_loss for line in history], "-", marker=marks[1], **style)
         accuracy.plot(epochs, [100 * line.accuracy for line in history], "--", marker=marks[0], **style)
         accuracy.plot(epochs, [100 * line.val_accuracy for line in history], "-", marker=marks[1], label=_label(name), **style)
-    loss.set(xlabel="epoch", ylabel="cross-entropy loss\n(training: with what its recipe adds)")
+    loss.set(xlabel="epoch", ylabel="cross-entropy loss")
     accuracy.set(xlabel="epoch", ylabel="accuracy (%)")
+    figure.supxlabel(_TRAINING_VALUES, fontsize=9)
     loss.set_ylim(*_without_diverged(histories.values()))
     for axes in (loss, accuracy):
         axes.grid(alpha=0.3)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    loss.plot([], [], "k--", label="training")
-    loss.plot([], [], "k-", label="validation")
-    loss.legend()
-    accuracy.legend()
+    several = all(len(history) > 2 for history in histories.values())
+    for name, line, mark in (("training", "--", "x"), ("validation", "-", "o")):
+        accuracy.plot([], [], f"k{line}", marker="" if several else mark, label=name)
+    figure.legend(loc="outside right upper")
     _save(figure, path)
 
 
@@ -92,26 +100,31 @@ def _without_diverged(histories: Iterable[Sequence[Epoch]]) -> tuple[float | Non
 @_plainly()
 def plot_per_class(
     title: str,
-    columns: Mapping[str, Sequence[float | None]],
+    networks: Sequence[Mapping[str, Sequence[float | None]]],
     labels: Sequence[str],
     path: Path,
     published: Collection[str] = (),
 ) -> None:
-    """Draw bars of accuracy per class, 0 to 1: a group for each label, a colour for each model; a class without images has no bar.
+    """Draw bars of accuracy per class, 0 to 1: a group for each label, in it the columns of each network side by side.
 
-    The columns named in `published`, which were not measured here, are hatched. Compare the paper's Table 1.
+    The columns named in `published`, which were not measured here, are hatched, each with its own hatch, in the colour of their
+    network's first column; all others have a colour of their own. A class without images has no bar. Compare the paper's Table 1.
     """
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = Figure(figsize=(12, 4.5), layout="constrained")
     axes = figure.subplots()
-    width = 0.8 / len(columns)
-    for number, (name, shares) in enumerate(columns.items()):
-        places = [position - 0.4 + width * (number + 0.5) for position in range(len(labels))]
-        style: dict[str, Any] = {
-            "color": _COLOURS[number % len(_COLOURS)],
-            "hatch": "////" if name in published else "",
-            "edgecolor": "white",
-        }
-        axes.bar(places, [100 * (share or 0.0) for share in shares], width * 0.9, linewidth=0, label=_label(name), **style)
+    width = 0.85 / (sum(map(len, networks)) + _GAP * (len(networks) - 1))
+    left, colours = -0.425, itertools.cycle(_COLOURS)
+    for columns in networks:
+        first, hatches = None, itertools.cycle(_HATCHES)
+        for name, shares in columns.items():
+            known = first is not None and name in published
+            colour = first if known else next(colours)
+            first = first or colour
+            style: dict[str, Any] = {"color": colour, "hatch": next(hatches) if name in published else "", "edgecolor": "white"}
+            places = [position + left + width / 2 for position in range(len(labels))]
+            axes.bar(places, [100 * (share or 0.0) for share in shares], width * 0.9, linewidth=0, label=_label(name), **style)
+            left += width
+        left += _GAP * width
     axes.set_xticks(range(len(labels)), labels)
     axes.set(ylabel="accuracy (%)", ylim=(0, 100), title=title)
     axes.grid(axis="y", alpha=0.3)

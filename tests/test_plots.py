@@ -46,8 +46,8 @@ def test_a_run_that_diverged_does_not_flatten_the_others(tmp_path: Path) -> None
 
 def test_more_than_ten_models_have_colours_of_their_own(tmp_path: Path) -> None:
     fewer = {f"model {number}": [0.9] * 7 for number in range(10)}
-    plot_per_class("test", fewer, LABELS, tmp_path / "ten.png")
-    plot_per_class("test", fewer | {f"model {number}": [0.9] * 7 for number in range(10, 20)}, LABELS, tmp_path / "twenty.png")
+    plot_per_class("test", [fewer], LABELS, tmp_path / "ten.png")
+    plot_per_class("test", [fewer, {f"model {number}": [0.9] * 7 for number in range(10, 20)}], LABELS, tmp_path / "twenty.png")
     common = []
     for name in ("ten.png", "twenty.png"):
         values, counts = colours(tmp_path / name)
@@ -59,10 +59,22 @@ def test_more_than_ten_models_have_colours_of_their_own(tmp_path: Path) -> None:
 def test_published_bars_are_hatched(tmp_path: Path) -> None:
     blue = []
     for published in ((), ("one",)):
-        plot_per_class("test", {"one": [0.9] * 7}, LABELS, tmp_path / "p.png", published=published)
+        plot_per_class("test", [{"one": [0.9] * 7}], LABELS, tmp_path / "p.png", published=published)
         image = np.asarray(Image.open(tmp_path / "p.png").convert("RGB")).astype(int)
         blue.append(int((image[..., 2] - image[..., 0] > 100).sum()))
     assert blue[1] < 0.95 * blue[0]
+
+
+def test_what_is_published_has_its_networks_colour(tmp_path: Path) -> None:
+    """Blue is the first colour, orange the second."""
+    columns = {"deep": [0.9] * 7, "paper, deep": [0.9] * 7}
+    orange = []
+    for published in ((), ("paper, deep",)):
+        plot_per_class("test", [columns], LABELS, tmp_path / "p.png", published=published)
+        image = np.asarray(Image.open(tmp_path / "p.png").convert("RGB")).astype(int)
+        orange.append(int((image[..., 0] - image[..., 2] > 100).sum()))
+    assert orange[0] > 2000
+    assert orange[1] == 0
 
 
 def test_confusion_matrix_with_an_empty_class(tmp_path: Path) -> None:
@@ -77,7 +89,7 @@ def test_confusion_matrix_with_an_empty_class(tmp_path: Path) -> None:
 def test_accuracy_per_class_is_as_high_as_its_bars(tmp_path: Path) -> None:
     blue = []
     for share in (0.25, 0.5):
-        plot_per_class("test", {"one": [share] * 6 + [None], "two": [0.3] * 7}, LABELS, tmp_path / "p.png")
+        plot_per_class("test", [{"one": [share] * 6 + [None], "two": [0.3] * 7}], LABELS, tmp_path / "p.png")
         image = np.asarray(Image.open(tmp_path / "p.png").convert("RGB")).astype(int)
         blue.append(int((image[..., 2] - image[..., 0] > 100).sum()))
     assert blue[1] / blue[0] == pytest.approx(2, abs=0.1)
@@ -109,7 +121,7 @@ def test_promise_22_a_figure_has_matplotlib_s_own_settings(tmp_path: Path) -> No
 def test_promise_18_any_name_in_a_figure(tmp_path: Path) -> None:
     history = [Epoch(n, 2 / n, 0.5, 2.1 / n, 0.4, 0.01, 1.0) for n in range(1, 4)]
     plot_curves({"w$x_{$y": history, "_hidden": history}, tmp_path / "a.png")
-    plot_per_class("$\\frac{$", {"w$x_{$y": [0.5] * 7, "_hidden": [0.5] * 7}, LABELS, tmp_path / "b.png")
+    plot_per_class("$\\frac{$", [{"w$x_{$y": [0.5] * 7, "_hidden": [0.5] * 7}], LABELS, tmp_path / "b.png")
     plot_reliability("$x_{$", [(0.5, 0.4, 0.2)], tmp_path / "c.png")
     plot_confusion("$x_{$", np.eye(7, dtype=int).tolist(), LABELS, tmp_path / "d.png")
     plot_means({"w$x_{$y": [(0.5, (0.4, 0.6))] * 7}, LABELS, tmp_path / "e.png")

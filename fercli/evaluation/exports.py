@@ -84,9 +84,14 @@ def write_plots(
         plot_confusion(result.headline, result.measures.confusion, LABELS, folder / f"confusion-{_file_name(result.title)}.png")
         bins = reliability(result.probabilities, labels)
         plot_reliability(_reliability_title(result), bins, folder / f"reliability-{_file_name(result.title)}.png")
-    columns: dict[str, Sequence[float | None]] = {result.title: result.measures.per_class for result in results}
-    others = {item.title: [share / 100 for share in item.per_class] for item in published}
-    plot_per_class(f"Accuracy per class, {results[0].split}", columns | others, LABELS, folder / "per-class.png", published=others)
+    networks: dict[str, dict[str, Sequence[float | None]]] = {}
+    for result in results:
+        networks.setdefault(result.model, {})[result.title] = result.measures.per_class
+    for item in published:  # each is of a network that was measured
+        networks[item.network][item.title] = [share / 100 for share in item.per_class]
+    others = [item.title for item in published]
+    title = f"Accuracy per class, {results[0].split}{'; hatched: as published' * bool(others)}"
+    plot_per_class(title, list(networks.values()), LABELS, folder / "per-class.png", published=others)
     histories = {labeller.title: read_lines(Epoch, labeller.history) for labeller in labellers if labeller.history}
     histories = {title: history for title, history in histories.items() if _is_curve(history)}
     if histories:
