@@ -98,7 +98,7 @@ def prepare(
     with console.progress("rows") as meter:
 
         def on_progress(stage: str, done: int, total: int | None) -> None:
-            meter.update(done, total=total, unit="images with HOG" if stage == "HOG" else stage)
+            meter.update(done, total=total, unit="images and mirror images with HOG" if stage == "HOG" and flips else stage)
 
         result = interface.prepare(
             source,
@@ -146,7 +146,9 @@ def _report(result: "Preparation", output: Path, seconds: float) -> None:
         )
     size = output.stat().st_size / 1e6
     hog = "with HOG" if dataset.train.hog is not None else "without HOG"
-    console.say(f"Next: {_next(dataset, sums['train'])} --data {shlex.quote(str(output))}")
+    data = f"--data {shlex.quote(str(output))}"
+    for beginning, command in _next(dataset, sums["train"]):
+        console.say(f"{beginning}: fercli {command} {data}")
     console.say(f"{console.name(output)}: {total:,} images, {rejected:,} rejected, {hog}, {size:,.0f} MB, in {seconds:.1f} s")
 
 
@@ -171,7 +173,7 @@ def _say_findings(result: "Preparation") -> None:
         counted = ", ".join(f"{count:,} {console.safe(name)}" for name, count in sorted(result.left_out.items()))
         console.say(f"left out: {counted}")
     console.say(
-        f"duplicates: {found.groups:,} groups of identical images ({found.rows:,} images), "
+        f"duplicates: {found.groups:,} {'group' if found.groups == 1 else 'groups'} of identical images ({found.rows:,} images), "
         f"{found.conflicting:,} with conflicting labels"
     )
     console.say(
@@ -192,12 +194,18 @@ def _drawn(drawn: "Drawn") -> str:
     return f"{what}, {shares} percent, {evenly}, with seed {drawn.seed}"
 
 
-def _next(dataset: "Dataset", training: int) -> str:
-    """Return the command that makes the most of such a data set, without the data set's name."""
+def _next(dataset: "Dataset", training: int) -> list[tuple[str, str]]:
+    """Return the commands that suit such a data set, each with how to introduce it, and without the data set's name.
+
+    Whether images are FER2013's cannot be told from a part of them. Weights that were trained on those have seen its training
+    images, which may be test images here, so they are offered on that condition only.
+    """
     if not training:
-        return "fercli evaluate"
+        return [("Next", "evaluate")]
+    found = [("Next", f"train --deep{' --hog' if dataset.train.hog is not None else ''}")]
     if dataset.train.votes is not None:
-        return "fercli train --model compact"  # whose recipe asks for votes
-    if training < _SMALL:
-        return "fercli train --model compact --start compact --votes 0 --epochs 10 --learning-rate 0.01"
-    return f"fercli train --deep{' --hog' if dataset.train.hog is not None else ''}"
+        found.append(("Or, with the crowd's votes", "train --model compact"))
+    elif training < _SMALL:
+        start = "train --model compact --start compact --votes 0 --epochs 10 --learning-rate 0.01"
+        found.append(("Better with so few images, unless some of them are from FER2013", start))
+    return found

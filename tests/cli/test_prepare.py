@@ -19,8 +19,10 @@ def test_it_writes_the_data_set_and_sums_up(fercli: Run, csv_file: Path, tmp_pat
     assert ["angry", "6", "2", "3", "11"] in [line.split() for line in ran.talk.splitlines()]
     assert "77 images, 0 rejected, with HOG" in ran.talk
     assert "FER2013 as published has 35,887 rows, this file 77; check that it is whole" in " ".join(ran.talk.split())
+    assert f"Next: fercli train --deep --hog --data {tmp_path / 'd.npz'}" in ran.talk
     begun = "fercli train --model compact --start compact --votes 0 --epochs 10 --learning-rate 0.01"  # for there are few
-    assert f"Next: {begun} --data {tmp_path / 'd.npz'}" in ran.talk.replace("\n", "")
+    assert f"unless some of them are from FER2013: {begun} --data {tmp_path / 'd.npz'}" in ran.talk
+    assert "duplicates: 0 groups of" in ran.talk
     assert (tmp_path / "d.npz").is_file()
 
 
@@ -40,7 +42,9 @@ def test_votes_are_added_and_their_file_is_no_output(fercli: Run, csv_file: Path
     ran = fercli("prepare", csv_file, "--ferplus", votes, "-o", tmp_path / "d.npz", "--no-hog")
     assert ran.code == 0
     assert "the crowd's votes (FER+): added" in ran.talk
-    assert "Next: fercli train --model compact" in ran.talk
+    assert "Next: fercli train --deep --data" in ran.talk
+    assert "Or, with the crowd's votes: fercli train --model compact --data" in ran.talk
+    assert "--start" not in ran.talk
     assert fercli("prepare", csv_file, "--ferplus", votes, "-o", votes, "--overwrite").code == 2
     assert fercli("prepare", csv_file, "--ferplus", tmp_path / "no.csv", "-o", tmp_path / "e.npz").code == 2
     votes.write_text(ferplus_text(train=41))
@@ -82,7 +86,9 @@ def test_promise_20_the_source_is_no_output(fercli: Run, csv_file: Path) -> None
 def test_next_is_what_suits_the_data_set(fercli: Run, csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("fercli.cli.prepare._SMALL", 10)
     assert "Next: fercli train --deep --hog --data" in fercli("prepare", csv_file, "-o", tmp_path / "a.npz").talk
-    assert "Next: fercli train --deep --data" in fercli("prepare", csv_file, "-o", tmp_path / "b.npz", "--no-hog").talk
+    enough = fercli("prepare", csv_file, "-o", tmp_path / "b.npz", "--no-hog").talk
+    assert "Next: fercli train --deep --data" in enough
+    assert "--start" not in enough
     ran = fercli("prepare", csv_file, "-o", tmp_path / "c.npz", "--no-hog", "--split", "0/0/100")
     assert "Next: fercli evaluate --data" in ran.talk
     assert "train, validation and test: drawn, 0/0/100 percent, evenly in each class, with seed 0" in " ".join(ran.talk.split())
@@ -139,6 +145,23 @@ def test_whole_photos_among_the_crops_are_warned_of_once(fercli: Run, tmp_path: 
     (tmp_path / "faces" / "angry" / "0.png").unlink()
     (tmp_path / "faces" / "disgust" / "1.png").unlink()
     assert "pixels a side" not in fercli("prepare", tmp_path / "faces", "-o", tmp_path / "e.npz", "--no-hog").talk
+
+
+def test_bad_images_in_a_folder_are_no_rows(fercli: Run, tmp_path: Path) -> None:
+    (tmp_path / "faces" / "sad").mkdir(parents=True)
+    (tmp_path / "faces" / "sad" / "1.png").write_text("no image")
+    ran = fercli("prepare", tmp_path / "faces", "-o", tmp_path / "d.npz")
+    assert ran.code == 1
+    assert "1 of 1 images are bad" in ran.talk
+    assert "Remove these images" in ran.talk
+    assert "download" not in ran.talk
+
+
+def test_a_single_group_of_duplicates_is_one(fercli: Run, csv_file: Path, tmp_path: Path) -> None:
+    lines = csv_file.read_text().splitlines()
+    csv_file.write_text("\n".join([*lines, lines[1]]) + "\n")
+    ran = fercli("prepare", csv_file, "-o", tmp_path / "d.npz", "--no-hog")
+    assert "duplicates: 1 group of identical images (2 images)" in ran.talk
 
 
 def test_the_help_names_all_orders_of_classes() -> None:
