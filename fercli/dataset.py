@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.errors import FercliError, IntegrityError, UsageError
+from fercli.errors import FercliError, IntegrityError, UsageError, nearest
 from fercli.files import Kind, atomic_write, kind_of, shown_name
 from fercli.labels import LABELS, VOTES
 from fercli.models.registry import HOG_LENGTH, SIDE
@@ -108,10 +108,15 @@ def read_dataset(path: Path, *, hog: bool = False, splits: Sequence[str] = ()) -
     if it is not what was prepared.
     """
     if kind_of(path) is not Kind.FILE:
-        raise UsageError(f"{path} does not exist; make it with: fercli prepare fer2013.csv -o {path}")
+        raise _missing(path)
     try:
-        with path.open("rb") as handle, zipfile.ZipFile(handle) as archive:
-            dataset = _from_archive(archive, path, hog=hog)
+        with path.open("rb") as handle:
+            if not zipfile.is_zipfile(handle) and handle.seek(0) == 0 and not handle.read(4).startswith(b"PK"):
+                raise _unprepared(path)
+            with zipfile.ZipFile(handle) as archive:
+                if not any(name.endswith(".npy") for name in archive.namelist()):
+                    raise _unprepared(path)
+                dataset = _from_archive(archive, path, hog=hog)
     except FercliError:
         raise
     except Exception as error:  # for broken bytes, zipfile, zlib, numpy, its tokenizer and json raise a dozen kinds
@@ -126,6 +131,25 @@ def read_dataset(path: Path, *, hog: bool = False, splits: Sequence[str] = ()) -
             "splits (fercli prepare --split 80/10/10)."
         )
     return dataset
+
+
+def _missing(path: Path) -> UsageError:
+    kind = kind_of(path)
+    if kind is Kind.FOLDER:
+        return UsageError(
+            f"{path} is a folder, not a data set; if it holds images of faces, prepare it first: fercli prepare {path}"
+        )
+    if kind is not Kind.MISSING:
+        return UsageError(f"{path} cannot be read as a file; name a data set that fercli prepare wrote.")
+    beside = nearest(path.name, [other.name for other in path.parent.glob("*.npz")])
+    return UsageError(f"{path} does not exist{f'.{beside}' if beside else f'; make it with: fercli prepare fer2013.csv -o {path}'}")
+
+
+def _unprepared(path: Path) -> IntegrityError:
+    return IntegrityError(
+        f"{path} is not a data set that fercli prepared; if it is FER2013's CSV, or holds faces of your own, prepare it first: "
+        f"fercli prepare {path}"
+    )
 
 
 def _from_archive(archive: zipfile.ZipFile, path: Path, *, hog: bool) -> Dataset:

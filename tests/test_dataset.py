@@ -187,3 +187,21 @@ def test_promise_5_other_files_are_refused(tmp_path: Path, content: bytes) -> No
     (tmp_path / "x.npz").write_bytes(content)
     with pytest.raises(IntegrityError):
         read_dataset(tmp_path / "x.npz")
+
+
+def test_a_source_in_place_of_a_data_set_is_to_be_prepared_first(csv_file: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        archive.write(csv_file, "fer2013.csv")
+    for path in (csv_file, tmp_path / "x.zip"):
+        with pytest.raises(IntegrityError, match=f"prepare it first: fercli prepare {path}"):
+            read_dataset(path)
+    with pytest.raises(UsageError, match=f"is a folder.*prepare it first: fercli prepare {tmp_path}"):
+        read_dataset(tmp_path)
+
+
+def test_a_missing_data_set_may_be_a_misspelt_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="make it with: fercli prepare"):
+        read_dataset(tmp_path / "fer2013.npx")
+    (tmp_path / "fer2013.npz").touch()
+    with pytest.raises(UsageError, match=r"Did you mean 'fer2013\.npz'"):
+        read_dataset(tmp_path / "fer2013.npx")

@@ -25,6 +25,11 @@ from fercli.preparation.votes import votes_of
 from fercli.version import __version__
 
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}  # of a source without splits
+_MEND_ROWS = (
+    "Correct the file or download it again; if its words differ from FER2013's, name its classes with --classes, leave some out "
+    "with --leave-out, and draw splits with --split 80/10/10."
+)
+_MEND_IMAGES = "Remove these images, or put good ones in their place."
 OnProgress = Callable[[str, int, int | None], None]  # stage, done, total (None: not known yet)
 
 
@@ -144,11 +149,8 @@ def _refuse_rejects(faces: Faces, source: Path, *, strict: bool) -> None:
     if bad > REJECT_SHARE * total or (strict and bad):
         first = "\n".join(f"  {item.place}: {item.reason}" for item in faces.rejected[:10])
         allowed = "--strict allows none" if strict else f"at most {REJECT_SHARE:.0%} may be bad"
-        raise FercliError(
-            f"{source}: {bad} of {total} rows are bad, and {allowed}. The first:\n{first}\n"
-            "Correct the file or download it again; if its words differ from FER2013's, name its classes with --classes, leave "
-            "some out with --leave-out, and draw splits with --split 80/10/10."
-        )
+        unit, what_to_do = ("images", _MEND_IMAGES) if faces.names else ("rows", _MEND_ROWS)
+        raise FercliError(f"{source}: {bad} of {total} {unit} are bad, and {allowed}. The first:\n{first}\n{what_to_do}")
     if not len(faces.labels):
         raise FercliError(f"{source} holds no images; name another source.")
 

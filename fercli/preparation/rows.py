@@ -11,6 +11,8 @@ from fercli.models.registry import SIDE
 
 USAGES = {"Training": "train", "PublicTest": "validation", "PrivateTest": "test"}
 PIXELS = SIDE * SIDE
+# As FER+ names them, in the order of `labels.VOTES`.
+FERPLUS_COLUMNS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt", "unknown", "NF")
 
 _NUMBER = re.compile(r"[0-9]{1,3}")
 
@@ -82,6 +84,6 @@ def parse_pixel_rows(texts: Sequence[str]) -> NDArray[np.uint8] | None:
     return values.astype(np.uint8).reshape(len(texts), PIXELS)
 
 
-def shown(text: str) -> str:
-    """Return a cell as messages quote it: its beginning, on one line."""
-    return repr(text if len(text) <= 20 else text[:20] + "…")
+def shown(text: str, length: int = 20) -> str:
+    """Return a cell as messages quote it: its beginning, of so many characters, on one line."""
+    return repr(text if len(text) <= length else text[:length] + "…")

@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from fercli.preparation.archives import LINES_LIMIT, CsvLines
 from fercli.preparation.classes import Classes
 from fercli.preparation.faces import NO_SPLIT, Collector, Faces, Row
 from fercli.preparation.folders import read_images
-from fercli.preparation.rows import BadRow, parse_usage
+from fercli.preparation.rows import FERPLUS_COLUMNS, BadRow, parse_usage, shown
 from fercli.preparation.zips import packed_images
 
 REJECT_SHARE = 0.01  # of bad rows, above which a source is not used
@@ -115,12 +116,24 @@ def _columns(header: list[str], source: Path) -> list[str]:
     missing = [name for name in ("emotion", "pixels") if columns.count(name) != 1]
     missing += ["Usage"] if columns.count("usage") > 1 else []
     if missing:
-        found = ",".join(header)[:60]
+        found = ",".join(header)
         raise FercliError(
-            f"{source} is not a FER2013 CSV: its first line must name the columns emotion and pixels once each, and Usage at most "
-            f"once; see {', '.join(missing)} in {found!r}."
+            f"{source} is not a FER2013 CSV: its first line must name the columns emotion and pixels, and may name Usage, "
+            f"each once, but it is {shown(found, 60)}; {_advice(found)}."
         )
     return columns
+
+
+def _advice(header: str) -> str:
+    """Return what to do about a first line that does not name the columns."""
+    words = header.lower()
+    if {"emotion", "pixels"} <= set(re.split(r"[;\t|]", words)):
+        return "separate the columns with commas"
+    if words.lstrip()[:1].isdigit():
+        return "put the line emotion,pixels,Usage above it"
+    if all(column.lower() in words for column in FERPLUS_COLUMNS):
+        return "these are the columns of FER+, so name this file with --ferplus, and FER2013's CSV as the source"
+    return "correct it, or name another file"
 
 
 def _person_column(columns: list[str], person: str | None, source: Path) -> str | None:

@@ -11,10 +11,8 @@ from fercli.files import Kind, kind_of
 from fercli.labels import LABELS, VOTES
 from fercli.preparation.archives import CsvLines
 from fercli.preparation.faces import NO_SPLIT, Faces
-from fercli.preparation.rows import BadRow, is_byte, parse_usage, shown
+from fercli.preparation.rows import FERPLUS_COLUMNS, BadRow, is_byte, parse_usage, shown
 
-# As FER+ names them, in the order of `labels.VOTES`.
-_COLUMNS = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral", "contempt", "unknown", "NF")
 _USAGE = "Usage"
 _LEAST_ALIKE = 0.5  # FER+ agrees with FER2013 on two images of three, but only by chance if the rows are in another order
 
@@ -31,7 +29,8 @@ def votes_of(faces: Faces, path: Path) -> NDArray[np.uint8]:
     splits, counts = _read(path)
     if len(counts) != faces.total:
         raise FercliError(
-            f"{path} has {len(counts):,} rows and the data set has {faces.total:,}; name FER+'s file for the same rows."
+            f"{path} has {len(counts):,} rows and the data set has {faces.total:,}; use both files as they were "
+            "published, cut both alike, or leave out --ferplus."
         )
     differs = np.flatnonzero((splits[faces.rows] != faces.splits) & (faces.splits != NO_SPLIT))
     if len(differs):
@@ -57,14 +56,14 @@ def _read(path: Path) -> tuple[NDArray[np.str_], NDArray[np.uint8]]:
     counts: list[list[int]] = []
     try:
         reader = csv.DictReader(CsvLines(path), strict=True)
-        missing = [name for name in (_USAGE, *_COLUMNS) if name not in (reader.fieldnames or ())]
+        missing = [name for name in (_USAGE, *FERPLUS_COLUMNS) if name not in (reader.fieldnames or ())]
         if missing:
             raise FercliError(
                 f"{path} is not FER+'s fer2013new.csv: its first line lacks the columns {', '.join(missing)}; download it again."
             )
         for row in reader:
             splits.append(parse_usage(row[_USAGE] or ""))
-            counts.append([_count(row[name]) for name in _COLUMNS])
+            counts.append([_count(row[name]) for name in FERPLUS_COLUMNS])
     except (BadRow, csv.Error) as error:
         raise FercliError(f"{path}, row {len(counts) + 1}: {error}; download the file again.") from error
     return np.array(splits, "U10"), np.array(counts, np.uint8).reshape(-1, len(VOTES))

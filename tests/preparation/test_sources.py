@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -139,3 +140,18 @@ def test_promise_3_bad_rows_without_end_do_not_fill_the_memory(tmp_path: Path, m
     monkeypatch.setattr("fercli.preparation.sources.LINES_LIMIT", 1000)
     faces = read_faces(write(tmp_path / "x.csv", HEADER + "\n" + "x\n" * 900))
     assert len(faces.rejected) == 11
+
+
+@pytest.mark.parametrize(
+    ("first", "told"),
+    [
+        ("0,70 80 82", "but it is '0,70 80 82'; put the line emotion,pixels,Usage above it"),
+        ("emotion;pixels;Usage", "separate the columns with commas"),
+        ("Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF", "with --ferplus"),
+        ("label,image", "but it is 'label,image'; correct it"),
+        (HEADER + ",pixels", "each once"),
+    ],
+)
+def test_a_wrong_first_line_is_told_with_what_to_do(tmp_path: Path, first: str, told: str) -> None:
+    with pytest.raises(FercliError, match=re.escape(told)):
+        read_faces(write(tmp_path / "x.csv", first + "\n"))
