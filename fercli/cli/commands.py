@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from fercli.errors import UsageError, nearest
+from fercli.models.registry import ENSEMBLES, MODELS
 
 # Newer versions of typer bundle click, older ones import it: this parent of a public class is click's UsageError in both.
 _WRONG_USAGE: Any = typer.BadParameter.__mro__[1]
@@ -69,9 +70,16 @@ def call(app: Callable[..., Any], arguments: Sequence[str]) -> int:
 def _sentence(error: Any) -> str:
     """Return typer's message about wrong usage as one sentence, with the word that was probably meant, and where to read on."""
     text = " ".join(error.format_message().split()).removesuffix(".").replace("Value error, ", "")  # which pydantic adds
-    misspelt = re.search(r"'(?P<given>[^']*)' is not one of (?P<known>.*)", text)
-    meant = nearest(misspelt["given"], re.findall(r"'([^']*)'", misspelt["known"])) if misspelt else ""
     command = error.ctx.command_path if error.ctx else "fercli"
+    meant = ""
+    if misspelt := re.search(r"'(?P<given>[^']*)' is not one of (?P<known>.*)", text):
+        meant = nearest(misspelt["given"], re.findall(r"'([^']*)'", misspelt["known"]))
+    elif getattr(error, "possibilities", None):
+        text, meant = f"No such option: {error.option_name}", nearest(error.option_name, error.possibilities)
+    elif extra := re.fullmatch(r"Got unexpected extra argument\S* \((?P<first>\S+)(?P<others>.*)\)", text):
+        text = f"{command} does not know what to do with {extra['first']}{extra['others']}"
+        if extra["first"] in {*MODELS, *ENSEMBLES} and any("--model" in parameter.opts for parameter in error.ctx.command.params):
+            meant = f" Did you mean --model {extra['first']}?"
     end = "" if text.endswith("?") else "."
     return f"{text}{end}{meant} See {command} --help."
 

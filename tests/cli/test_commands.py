@@ -31,6 +31,10 @@ def test_other_arguments_pass() -> None:
         (["evaluate", "--model", "Compct"], "Did you mean 'compact'?"),
         (["classify", "-o", "r.csv", "--detector", "hair", "x"], "Did you mean 'haar'?"),
         (["models", "dep"], "Did you mean 'deep'?"),
+        (["train", "shallow"], "train does not know what to do with shallow. Did you mean --model shallow? See"),
+        (["train", "my.csv", "x"], "train does not know what to do with my.csv x. See fercli train --help."),
+        (["models", "deep", "shallow"], "models does not know what to do with shallow. See"),
+        (["train", "--epoch", "3"], "No such option: --epoch. Did you mean '--epochs'? See fercli train --help."),
     ],
 )
 def test_wrong_usage_is_one_sentence_that_names_what_was_meant(
