@@ -66,7 +66,7 @@ def test_promises_11_and_12_stop_and_resume_to_the_same_end(root: Path, number: 
     assert returned == code
     did(1, "SIGKILLs" if code < 0 else "signals to stop")
     if code > 0:
-        assert "fercli train --model deep --out run --data ../d.npz --resume" in " ".join(talk.split())
+        assert "fercli train --deep --out run --data ../d.npz --resume" in " ".join(talk.split())
         assert "Traceback" not in talk
     with train(folder, "--resume") as child:
         talk = child.communicate(timeout=120)[1]
