@@ -187,7 +187,9 @@ def test_which_faces_and_photos_count(fercli: Run, photos: Path, tmp_path: Path)
     assert faces("--largest") == [*crops, ("nobody.png", "no_face"), ("two.png", "ok")]
     assert faces("--min-face", 60, "--on-no-face", "skip") == [("two.png", "ok")] * 2
     assert faces("--on-no-face", "whole")[2] == ("nobody.png", "no_face")  # for it is flat, like a wall
-    Image.fromarray(np.repeat(np.array([[0], [200]], np.uint8), 300, axis=1).repeat(100, axis=0)).save(photos / "sub" / "nobody.png")
+    Image.fromarray(np.repeat(np.array([[0], [200]], np.uint8), 300, axis=1).repeat(100, axis=0)).save(
+        photos / "sub" / "nobody.png"
+    )
     assert faces("--on-no-face", "whole")[2] == ("nobody.png", "ok")
     whole = read(tmp_path / "r.csv")[2]
     assert [whole[name] for name in ("x", "y", "width", "height")] == ["0", "-50", "300", "300"]

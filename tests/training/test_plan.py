@@ -18,10 +18,8 @@ from tests.conftest import FakeLabeller
 
 def write_run(folder: Path, dataset: Dataset, **recipe: Any) -> None:
     """Write a checkpoint of `deep`, as far as a plan looks at it."""
-    metadata = {
-        "model": "deep", "dataset": dataset.digest(), "votes": None, "history": [],
-        "recipe": asdict(replace(MODELS["deep"].recipe, **recipe)),
-    }  # fmt: skip
+    metadata: dict[str, Any] = {"model": "deep", "dataset": dataset.digest(), "votes": None, "history": []}
+    metadata["recipe"] = asdict(replace(MODELS["deep"].recipe, **recipe))
     write_checkpoint(Checkpoint({}, metadata), folder / CHECKPOINT)
 
 
@@ -95,7 +93,8 @@ def test_what_a_training_would_refuse_is_refused_before_keras_loads(data: Path, 
         Plan("deep-hog", data, erasing=0.5)
     with pytest.raises(IntegrityError, match="belongs to another model"):
         Plan("shallow", data, run, resume=True)
-    without = replace(dataset, **{name: replace(dataset.split(name), votes=None) for name in SPLITS})
+    train, validation, test = (replace(dataset.split(name), votes=None) for name in SPLITS)
+    without = replace(dataset, train=train, validation=validation, test=test)
     write_dataset(without, tmp_path / "plain.npz")
     with pytest.raises(UsageError, match="--votes 0"):
         Plan("compact", tmp_path / "plain.npz")
