@@ -1,6 +1,6 @@
 """fercli: train, evaluate and run convolutional networks that recognise facial expressions.
 
-`classify`, `prepare`, `train` and `evaluate` are the commands as functions; see `fercli.interface`.
+`classify`, `summary`, `prepare`, `train` and `evaluate` are the commands as functions; see `fercli.interface`.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -9,9 +9,9 @@ from fercli.version import __version__
 
 if TYPE_CHECKING:
     from fercli.errors import FercliError
-    from fercli.interface import classify, evaluate, prepare, train
+    from fercli.interface import classify, evaluate, prepare, summary, train
 
-__all__ = ["FercliError", "__version__", "classify", "evaluate", "prepare", "train"]
+__all__ = ["FercliError", "__version__", "classify", "evaluate", "prepare", "summary", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,15 +1,23 @@
 """Streams and environment variables, set up for this program, before the first heavy import, whatever others left there."""
 
+import contextlib
 import io
 import os
 import sys
+from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from fercli.errors import UsageError
 
 BACKENDS = ("tensorflow", "jax", "torch")
 _OUTPUT = "standard output"
+_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+
+
+class ReaderGone(Exception):
+    """Whoever read standard output, such as `head`, has closed the pipe. No OSError, which rich and typer would act on."""
 
 
 class _Output(io.FileIO):
@@ -18,6 +26,8 @@ class _Output(io.FileIO):
     def write(self, data: Any) -> int | None:  # type: ignore[override]
         try:
             return super().write(data)
+        except BrokenPipeError:
+            raise ReaderGone from None
         except OSError as error:
             error.filename = _OUTPUT
             raise
@@ -56,9 +66,9 @@ def complete_streams() -> None:
     sys.stderr = talk(2, sys.stderr.encoding if sys.stderr else "utf-8")
 
 
-def give_up_output(error: OSError) -> None:
+def give_up_output(error: OSError | ReaderGone) -> None:
     """If standard output failed, discard what is left to write, or Python would complain at exit."""
-    if error.filename == _OUTPUT:
+    if isinstance(error, ReaderGone) or error.filename == _OUTPUT:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
@@ -72,7 +82,32 @@ def set_variables() -> None:
     os.environ["MPLBACKEND"] = "agg"  # a notebook names one that only it has
     os.environ["KERAS_HOME"] = os.devnull  # a place where no keras.json is or can be made
     os.environ.setdefault("KERAS_BACKEND", BACKENDS[0])
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault(_LEVEL, "3")
+
+
+@contextlib.contextmanager
+def quiet_import() -> Iterator[None]:
+    """Drop what TensorFlow writes to file descriptor 2 while the block imports it: it logs there before any level can be set.
+
+    Nothing is dropped, and later messages are as TensorFlow would have them, if it is imported already, or with FERCLI_DEBUG=1 or
+    TF_CPP_MIN_LOG_LEVEL set.
+    """
+    if "tensorflow" in sys.modules or os.environ.get("FERCLI_DEBUG") or _LEVEL in os.environ:
+        yield
+        return
+    os.environ[_LEVEL] = "3"
+    try:
+        kept = os.dup(2)
+    except OSError:  # it is closed
+        yield
+        return
+    try:
+        with Path(os.devnull).open("wb") as sink:
+            os.dup2(sink.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def refuse_backend() -> None:

@@ -193,8 +193,8 @@ class FakeJob(Job):
 @pytest.fixture
 def fake_labeller(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put the fake network in the place of every real one."""
+    monkeypatch.setattr("fercli.models.ensembles.labeller_for", FakeLabeller)  # first: it imports the real `Labeller`
     monkeypatch.setattr("fercli.models.inference.Labeller", FakeLabeller)
-    monkeypatch.setattr("fercli.models.ensembles.labeller_for", FakeLabeller)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """fercli from Python. The network in README's example is trained in `test_readme`."""
 
+import inspect
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +11,7 @@ import pytest
 from PIL import Image
 
 import fercli
+import fercli.cli
 from fercli.dataset import read_dataset
 from fercli.errors import UsageError
 from tests.conftest import FakeLabeller, crop
@@ -28,7 +31,7 @@ loaded = set(sys.modules) - modules
 assert {name for name in loaded if name.split(".")[0] not in sys.stdlib_module_names} == {"fercli", "fercli.version"}
 assert "classify" in dir(fercli)
 assert not hasattr(fercli, "nothing")
-from fercli import FercliError, classify, evaluate, prepare, train
+from fercli import FercliError, classify, evaluate, prepare, summary, train
 assert surroundings() == before
 assert not {"numpy", "keras", "tensorflow", "PIL", "typer", "rich"} & set(sys.modules)
 """
@@ -85,6 +88,9 @@ def test_a_classification_writes_what_it_is_asked_for(photos: Path, tmp_path: Pa
         (lambda: fercli.classify("nowhere"), "nowhere does not exist; give photos, videos or folders"),
         (lambda: fercli.classify([], output="x.ods"), "end the name in"),
         (lambda: fercli.classify([], on_no_face="leave"), "choose one of row, whole, skip"),
+        (lambda: fercli.classify([], engine="spark"), "engine is 'spark'; choose one of local, ray"),
+        (lambda: fercli.classify([], workers=2), "need --engine ray"),
+        (lambda: fercli.summary("nowhere.csv"), "nowhere.csv does not exist"),
         (lambda: list(fercli.classify(__file__, detector="eyes")), "There is no detector 'eyes'; choose one of auto"),
         (lambda: fercli.prepare("nowhere.csv"), "nowhere.csv does not exist; give FER2013's CSV"),
         (lambda: fercli.train("deeper"), "There is no model 'deeper'; choose one of"),
@@ -96,6 +102,11 @@ def test_a_classification_writes_what_it_is_asked_for(photos: Path, tmp_path: Pa
 def test_wrong_calls_say_what_to_do(call: Callable[[], object], message: str) -> None:
     with pytest.raises(UsageError, match=message.replace(".", r"\.")):
         call()
+
+
+def test_a_file_given_for_a_model_is_told_where_it_goes() -> None:
+    with pytest.raises(UsageError, match=r"give --weights x\.onnx instead"):
+        list(fercli.classify(__file__, model="x.onnx"))
 
 
 def test_a_data_set_is_prepared_and_returned(csv_file: Path, tmp_path: Path) -> None:
@@ -112,3 +123,32 @@ def test_models_are_measured(data: Path) -> None:
     assert (result.title, result.split, result.measures.images) == ("fake+tta", "validation", 14)
     (named,) = fercli.evaluate(data, weights="anything")
     assert named.title == FakeLabeller.title
+
+
+@pytest.mark.usefixtures("fake_labeller")
+def test_a_list_is_labelled_and_summed_up(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "list").write_text(f"{photos / 'dark.png'}\nnowhere.png\n")
+    found = list(fercli.classify([], from_file=tmp_path / "list", output=str(tmp_path / "r.csv")))
+    assert [photo.status for photo in found] == ["ok", "rejected"]
+    summed = fercli.summary(str(tmp_path / "r.csv"), by="folder")
+    assert [(group.names, group.faces) for group in summed.groups] == [((".",), 0), ((str(photos),), 1)]
+    assert summed.everything.photos == 2
+    assert repr(found[0].faces[0]).startswith("Face(label='angry', confidence=0.69")
+
+
+PYTHONS = {  # what a name is in Python, where the command line has another, or what has no place there
+    "prepare": set(),
+    "train": {"deep", "shallow", "hog"},
+    "evaluate": {"context", "deep", "shallow", "hog", "json_file", "plots", "predictions", "card", "overwrite"},
+    "classify": {"deep", "shallow", "hog", "quiet"},
+    "summary": {"truth", "output", "plot", "overwrite"},
+}
+
+
+@pytest.mark.parametrize("name", PYTHONS)
+def test_the_functions_take_and_tell_the_options_of_the_commands(name: str) -> None:
+    command, function = getattr(getattr(fercli.cli, name), name), getattr(fercli, name)
+    taken = inspect.signature(function).parameters
+    assert set(inspect.signature(command).parameters) - PYTHONS[name] <= set(taken)
+    assert "lambda" not in str(taken)
+    assert not re.search(r"`(labels|registry|faces)\.|see `\w+`", inspect.getdoc(function) or "")

@@ -195,10 +195,12 @@ def _connect(address: str | None) -> None:
         if host and port.isdigit():  # Ray itself would try for minutes
             socket.create_connection((host.strip("[]"), int(port)), timeout=_CONNECT_SECONDS).close()
         ray.init(address=address or "local", logging_level=logging.ERROR, log_to_driver=False, **own)
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # Ray raises a bare one where a cluster of its own does not come up in time
+        reason = " ".join(str(error).split()).removesuffix(".")
         raise FercliError(
-            f"The Ray cluster {address or 'on this machine'} cannot be reached ({error}); see that it runs, or name another "
-            "with --ray-address."
+            f"The Ray cluster {address} cannot be reached ({reason}); see that it runs, or name another with --ray-address."
+            if address
+            else f"Ray did not start on this machine ({reason}); try again when it is less busy, or leave --engine ray out."
         ) from error
     except SystemExit as error:  # Ray's own answer to SIGTERM
         raise Interrupted(128 + signal.SIGTERM) from error

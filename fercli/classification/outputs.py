@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
-from fercli.classification.writers import EXTRAS, WRITERS, Rows, ended
+from fercli.classification.writers import EXTRAS, WRITERS, Rows, StreamWriter, ended
 from fercli.errors import UsageError
 from fercli.files import Kind, atomic_write, kind_of, remove, write_atomically
 from fercli.remote import place
@@ -92,7 +92,7 @@ def publishing(
     if not output.stream:
         target = atomic_write(output.path, overwrite=overwrite, inputs=inputs)
     with target as handle:
-        with ended(WRITERS[suffix](handle)) as writer:
+        with ended((StreamWriter if output.stream else WRITERS[suffix])(handle)) as writer:
             yield writer
         handle.flush()
 

@@ -41,6 +41,10 @@ class Face:
     probabilities: tuple[float, ...]
     person: int | None = None
 
+    def __repr__(self) -> str:
+        names = ("label", "confidence", "box", "detection_score", "person", "probabilities")
+        return f"Face({', '.join(f'{name}={getattr(self, name)!r}' for name in names)})"
+
     @property
     def label(self) -> str:
         """The most probable expression."""

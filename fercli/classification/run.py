@@ -130,12 +130,13 @@ class Run:
                 report.add(outcome)
                 yield outcome
                 if outcome.reject and self.strict:
+                    go_on = "" if self.output and self.output.stream else ", and go on with --resume"
                     raise FercliError(
-                        f"{shown_name(outcome.path)} was rejected and --strict allows none, so no results were written; "
-                        "remove it or leave --strict out, and go on with --resume."
+                        f"{shown_name(outcome.path)} was rejected and --strict allows none, so {self._unpublished}; "
+                        f"remove it or leave --strict out{go_on}."
                     )
             if self.strict and self.walk.unreadable:
-                raise FercliError(f"{self._first_unreadable} and --strict allows no reject; no results were written.")
+                raise FercliError(f"{self._first_unreadable} and --strict allows no reject; {self._unpublished}.")
             if writer:
                 self._refuse_empty(report)
                 writer.close()
@@ -279,6 +280,11 @@ class Run:
     @property
     def _may_replace(self) -> bool:
         return self.overwrite or self.resume or self.update
+
+    @property
+    def _unpublished(self) -> str:
+        stream = self.output and self.output.stream
+        return "what went to standard output is incomplete" if stream else "no results were written"
 
     @property
     def _first_unreadable(self) -> str:

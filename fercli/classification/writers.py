@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime
+import io
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -60,6 +61,31 @@ class CsvWriter:
         """Nothing is left to write."""
 
     discard = close
+
+
+@dataclass
+class StreamWriter(CsvWriter):
+    """CSV for a stream that receives nothing before the first row of a file that could be read, or the end.
+
+    So a run that fails before that has published nothing, like one that writes to a file.
+    """
+
+    def __post_init__(self) -> None:
+        self._target, self._held = self.handle, io.BytesIO()
+        self.handle = self._held
+        super().__post_init__()
+
+    def write(self, row: dict[str, object]) -> None:
+        """Append one row."""
+        super().write(row)
+        if row["status"] != "rejected":
+            self.close()
+
+    def close(self) -> None:
+        """Write what was held back."""
+        if self.handle is self._held:
+            self._target.write(self._held.getvalue())
+            self.handle = self._target
 
 
 @dataclass

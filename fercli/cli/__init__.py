@@ -10,7 +10,7 @@ import typer
 from fercli.cli import classify, console, evaluate, models, prepare, summary, train
 from fercli.cli.commands import Command, Group, call, examples
 from fercli.errors import FercliError, UsageError
-from fercli.surroundings import give_up_output
+from fercli.surroundings import ReaderGone, give_up_output
 from fercli.version import __version__
 
 app = typer.Typer(
@@ -76,6 +76,9 @@ def _told(error: Exception) -> int:
         case FercliError():
             console.error(str(error))
             return error.exit_code
+        case ReaderGone():  # has all it wants, as an output that fits into the pipe cannot tell from one that does not
+            give_up_output(error)
+            return 0
         case OSError():  # such as standard output closed or full
             give_up_output(error)
             where = f"{error.filename} cannot be read or written" if error.filename else "The system refused what fercli needs"

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fercli import interface
-from fercli.classification.job import Workers
 from fercli.classification.journal import finished_path, is_begun, journal_path
 from fercli.classification.outputs import Output
 from fercli.classification.writers import WRITERS
@@ -31,7 +30,7 @@ from fercli.cli.options import (
 from fercli.cli.tally import Tally, counted
 from fercli.errors import UsageError
 from fercli.files import MAX_PIXELS
-from fercli.interface import OnNoFace, Prior
+from fercli.interface import Engine, OnNoFace, Prior
 from fercli.models.registry import name_from_flags
 from fercli.remote import place
 
@@ -55,13 +54,6 @@ class DetectorName(StrEnum):
     haar = "haar"
     mtcnn = "mtcnn"
     none = "none"
-
-
-class EngineName(StrEnum):
-    """Where photos are labelled."""
-
-    local = "local"
-    ray = "ray"
 
 
 def _input(text: str) -> Path:
@@ -163,8 +155,8 @@ def classify(
     overwrite: OverwriteOption = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but rejects and errors.")] = False,
     engine: Annotated[
-        EngineName, _cluster_option(help="Label on this machine, or on a Ray cluster (pip install 'fercli\\[ray]').")
-    ] = EngineName.local,
+        Engine, _cluster_option(help="Label on this machine, or on a Ray cluster (pip install 'fercli\\[ray]').")
+    ] = Engine.local,
     ray_address: Annotated[
         str | None,
         _cluster_option(
@@ -187,9 +179,6 @@ def classify(
     """Find every face in photos and videos, and label its expression."""
     console.set_quiet(quiet)
     name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog)
-    pool = Workers(workers, worker_cpus, worker_gpus)
-    if engine is EngineName.local and (ray_address or pool != Workers()):
-        raise UsageError("--ray-address, --workers, --worker-cpus and --worker-gpus need --engine ray; add it, or drop them.")
     if not inputs and not from_file:
         raise UsageError("There is nothing to label; name photos, folders of them, or a list with --from-file.")
     run = interface.classify(
@@ -211,10 +200,13 @@ def classify(
         strict=strict,
         resume=resume,
         overwrite=overwrite,
-        workers=pool if engine is EngineName.ray else None,
-        ray_address=ray_address,
         update=update,
         listed=_listed(inputs or (), from_file),
+        engine=engine,
+        ray_address=ray_address,
+        workers=workers,
+        worker_cpus=worker_cpus,
+        worker_gpus=worker_gpus,
     )
     if run.complete:
         console.say(

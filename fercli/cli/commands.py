@@ -1,6 +1,7 @@
 """How typer's commands behave here: they start quickly, their help says only what is needed, wrong usage is one kind of error."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from fercli.models.registry import ENSEMBLES, MODELS
 
 # Newer versions of typer bundle click, older ones import it: this parent of a public class is click's UsageError in both.
 _WRONG_USAGE: Any = typer.BadParameter.__mro__[1]
+
+_ORDER = "fercli.order"
 
 
 class _Plain:
@@ -27,6 +30,18 @@ class _Plain:
     def collect_usage_pieces(self, context: Any) -> list[str]:
         pieces: list[str] = super().collect_usage_pieces(context)  # type: ignore[misc]
         return [piece.strip("{}") for piece in pieces]
+
+    def parse_args(self, context: Any, arguments: list[str]) -> list[str]:
+        """Parse as usual, refuse what is given twice but kept once, and keep the order of the options."""
+        given = list(arguments)
+        rest: list[str] = super().parse_args(context, arguments)  # type: ignore[misc]
+        _, _, parameters = self.make_parser(context).parse_args(args=given)  # type: ignore[attr-defined]
+        for parameter, count in Counter(parameters).items():
+            single = parameter.param_type_name == "option" and not parameter.multiple
+            if count > 1 and single and not (parameter.is_flag and not parameter.secondary_opts):  # -q -q says the same twice
+                context.fail(f"{'/'.join((*parameter.opts[:1], *parameter.secondary_opts))} is given {count} times; give it once")
+        context.meta[_ORDER] = [parameter.name for parameter in parameters]
+        return rest
 
 
 class Command(_Plain, TyperCommand):
@@ -56,6 +71,12 @@ def _make_plain(parameter: Any) -> None:
         return None if missing else convert(context, value)
 
     parameter.process_value = process
+
+
+def order_of(context: typer.Context) -> list[str]:
+    """Return the names of the parameters in the order of the command line, each as often as it is there."""
+    order: list[str] = context.meta[_ORDER]
+    return order
 
 
 def call(app: Callable[..., Any], arguments: Sequence[str]) -> int:

@@ -54,6 +54,13 @@ def say_on_stop(text: str) -> None:
     farewell = text
 
 
+class _Say(logging.Handler):
+    """Says what the library logs, which is how it tells that something will take long."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        say(record.getMessage())
+
+
 def silence_libraries() -> None:
     """Send what C and C++ code writes to file descriptor 2 nowhere, and keep Python's own standard error.
 
@@ -63,6 +70,9 @@ def silence_libraries() -> None:
     if os.environ.get("FERCLI_DEBUG"):
         return
     logging.getLogger().addHandler(logging.NullHandler())  # without any, Python prints warnings
+    ours = logging.getLogger("fercli")
+    ours.setLevel(logging.INFO)
+    ours.addHandler(_Say())
     warnings.simplefilter("ignore")
     sys.stderr.flush()
     sys.stderr = talk(os.dup(2), sys.stderr.encoding)

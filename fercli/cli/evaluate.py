@@ -1,6 +1,7 @@
 """`fercli evaluate`."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -8,20 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fercli.cli import console
+from fercli.cli.commands import order_of
 from fercli.cli.options import (
+    WEIGHTS_HELP,
     DataOption,
     DeepOption,
     HogOption,
-    ModelOption,
     OverwriteOption,
     PriorOption,
     ShallowOption,
     TtaOption,
-    WeightsOption,
+    model_option,
     output_option,
 )
 from fercli.errors import FercliError, UsageError
-from fercli.files import exclusive, refuse_existing, refuse_filled
+from fercli.files import exclusive, refuse_existing, refuse_filled, write_json
 from fercli.interface import DATA, EvaluationSplit, Prior
 from fercli.models.registry import find_entry, name_from_flags
 
@@ -31,17 +33,22 @@ if TYPE_CHECKING:
     from fercli.models.inference import Labels
 
 EXAMPLES = (
-    "fercli evaluate --model compact --tta",
+    "fercli evaluate --model compact --model deep --weights runs/mine",
     "fercli evaluate --weights runs/deep-hog --plots figures --json measures.json",
 )
 
 
 def evaluate(
+    context: typer.Context,
     deep: DeepOption = False,
     shallow: ShallowOption = False,
     hog: HogOption = None,
-    model: ModelOption = None,
-    weights: WeightsOption = None,
+    model: Annotated[
+        list[str] | None, model_option("--model", metavar="NAME", help="A shipped model by name; may be repeated.")
+    ] = None,
+    weights: Annotated[
+        list[Path] | None, model_option("--weights", metavar="RUN|FILE", help=f"{WEIGHTS_HELP} May be repeated.")
+    ] = None,
     tta: TtaOption = False,
     prior: PriorOption = Prior.trained,
     data: DataOption = DATA,
@@ -52,7 +59,12 @@ def evaluate(
         EvaluationSplit, typer.Option(help="The images to evaluate on; in FER2013, test is PrivateTest and validation PublicTest.")
     ] = EvaluationSplit.test,
     json_file: Annotated[
-        Path | None, output_option("--json", metavar="FILE", help="Write every number as JSON, shares from 0 to 1.")
+        Path | None,
+        output_option(
+            "--json",
+            metavar="FILE|-",
+            help="Write every number as JSON, shares from 0 to 1; - writes it to standard output, in place of the tables.",
+        ),
     ] = None,
     plots: Annotated[
         Path | None,
@@ -68,10 +80,13 @@ def evaluate(
     overwrite: OverwriteOption = False,
 ) -> None:
     """Evaluate models side by side: those named or, by default, all shipped models and all runs in ./runs."""
-    name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog)
+    given: Sequence[str | None] = model or [None]
+    names = [name_from_flags(model=name, deep=deep, shallow=shallow, hog=hog) for name in given]
+    asked = _in_order(order_of(context), [name for name in names if name], weights or [])
     if card and prior is Prior.even:
         raise UsageError("--card describes a network as it was trained; drop --prior.")
-    for file in filter(None, (json_file, predictions)):
+    to_stdout = str(json_file) == "-"
+    for file in filter(None, (None if to_stdout else json_file, predictions)):
         refuse_existing(file, overwrite=overwrite, inputs=[data])
     folders = list(dict.fromkeys(filter(None, (plots, card))))
     for folder in folders:
@@ -86,7 +101,7 @@ def evaluate(
         console.warn(f"reject: {title}: {error}")
         rejected.append(title)
 
-    labellers = candidates(name, weights, on_reject)
+    labellers = candidates(asked, on_reject)
     if card and len(labellers) != 1:
         raise UsageError(
             f"--card describes a single model, but {len(labellers)} are evaluated; name one with --model or --weights."
@@ -102,8 +117,9 @@ def evaluate(
 
     true = dataset.split(split).labels
     comparisons = compare_hog(results, true)
-    if json_file:
-        exports.write_report(results, comparisons, published, dataset, json_file, overwrite=overwrite)
+    report = exports.report_of(results, comparisons, published, dataset)
+    if json_file and not to_stdout:
+        write_json(json_file, report, overwrite=overwrite)
     if predictions:
         exports.write_predictions(results, dataset, predictions, overwrite=overwrite)
     with ExitStack() as held:
@@ -114,11 +130,22 @@ def evaluate(
             exports.write_plots(results, published, labellers, true, plots)
         if card:
             exports.write_card(labellers[0], dataset, card, tta=tta, shifts=shifts, measured=results)
-    show_tables(results, comparisons, published, split)
-    for output in filter(None, (json_file, predictions, *folders)):
+    if to_stdout:
+        console.say_result(json.dumps(report, indent=2))
+    else:
+        show_tables(results, comparisons, published, split)
+    for output in filter(None, (None if to_stdout else json_file, predictions, *folders)):
         console.say(f"written: {console.name(output)}")
     if rejected:
         raise typer.Exit(3)
+
+
+def _in_order(order: Sequence[str], names: Sequence[str], runs: Sequence[Path]) -> list[str | Path]:
+    """Return the models and weights in the `order` of the options that name them; a model named by --deep and the like first."""
+    if "model" not in order:
+        return [*names, *runs]
+    given: dict[str, Iterator[str | Path]] = {"model": iter(names), "weights": iter(runs)}
+    return [next(given[option]) for option in order if option in given]
 
 
 def _measured(

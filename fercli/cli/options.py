@@ -22,9 +22,8 @@ HogOption = Annotated[
     ),
 ]
 ModelOption = Annotated[str | None, model_option("--model", metavar="NAME", help="A model by name; `fercli models` lists them.")]
-WeightsOption = Annotated[
-    Path | None, model_option("--weights", metavar="RUN|FILE", help="Your own weights: runs/NAME or a .onnx file.")
-]
+WEIGHTS_HELP = "Your own weights: runs/NAME, or a .onnx or .safetensors file that fercli train wrote."
+WeightsOption = Annotated[Path | None, model_option("--weights", metavar="RUN|FILE", help=WEIGHTS_HELP)]
 TtaOption = Annotated[
     bool,
     model_option(

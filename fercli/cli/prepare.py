@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fercli.preparation.prepare import Drawn, Preparation
 
 _SMALL = 10_000  # training images; with fewer, starting from shipped weights is better than starting from random ones
-_OTHER_ORDERS = ("rafdb", "affectnet", "ck+", "expw", "ferplus")  # of `classes.ORDERS`, whose module loads numpy
+_ORDERS = ("fer2013", "ferplus", "rafdb", "affectnet", "ck+", "expw")  # of `classes.ORDERS`, whose module loads numpy
 
 EXAMPLES = (
     "fercli prepare fer2013.csv --ferplus fer2013new.csv",
@@ -59,7 +59,7 @@ def prepare(
         _classes_option(
             metavar="NAMES",
             help="What the classes are called: pairs such as 1=surprise,2=fear, or the data set whose numbers they have, one of "
-            f"{', '.join(_OTHER_ORDERS)}.",
+            f"{', '.join(_ORDERS)}.",
             show_default="FER2013's numbers in a CSV, names in folders",
         ),
     ] = None,

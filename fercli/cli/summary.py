@@ -39,7 +39,7 @@ def summary(
         list[str] | None,
         typer.Option(
             "--by",
-            metavar="folder|person|minute|COLUMN|REGEX",
+            metavar="GROUP",
             help="What to group by: folders; of videos, minutes or persons (numbered anew in each video); a column; or what a "
             "regular expression finds in the path, such as participants: 'p(?P<participant>[0-9]+)/'. Its named groups become "
             "columns. May be repeated.",

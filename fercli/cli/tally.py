@@ -60,7 +60,7 @@ class Tally:
     def text(self) -> str:
         """Return what progress shows beside the count of pictures."""
         video = f", {timedelta(seconds=int(self._times_before + self._time))} of video" if self.videos else ""
-        return f"{self.expressions.total():,} faces, {self.status['rejected']:,} rejected{video}"
+        return f"{_number(self.expressions.total(), 'face')}, {self.status['rejected']:,} rejected{video}"
 
     def say_end(self, walk: Walk, output: Path, model: str) -> None:
         """Print what the whole run came to; the last line says how much was done, and how fast."""
@@ -71,13 +71,13 @@ class Tally:
         _say_skipped(walk)
         target = "standard output" if str(output) == "-" else console.name(output)
         faces, seconds = self.expressions.total(), time.monotonic() - self.started
-        photos, unit = self.pictures - self.frames, "pictures" if self.videos else "photos"
-        done = [f"{photos:,} photos"] if photos or not self.videos else []
-        done += [f"{self.frames:,} frames of {self.videos:,} {'video' if self.videos == 1 else 'videos'}"] if self.videos else []
+        photos, unit = self.pictures - self.frames, "picture" if self.videos else "photo"
+        done = [_number(photos, "photo")] if photos or not self.videos else []
+        done += [f"{_number(self.frames, 'frame')} of {_number(self.videos, 'video')}"] if self.videos else []
         among = " (counted among the photos)" if self.status["rejected"] else ""
         console.say(
-            f"{target}: {', '.join(done)}, {faces:,} faces, {self.status['no_face']:,} {unit} without a face, "
-            f"{self.status['rejected']:,} rejected{among}, in {seconds:.1f} s ({self.pictures / seconds:.1f} {unit}/s)"
+            f"{target}: {', '.join(done)}, {_number(faces, 'face')}, {_number(self.status['no_face'], unit)} without a face, "
+            f"{self.status['rejected']:,} rejected{among}, in {seconds:.1f} s ({self.pictures / seconds:.1f} {unit}s/s)"
         )
 
     def _show_expressions(self, model: str) -> None:
@@ -86,7 +86,7 @@ class Tally:
         if self.videos and self.pictures > self.frames:
             parts = {"faces in photos": self.expressions - self.in_frames, "in frames of videos": self.in_frames}
         table = console.table(
-            f"Expressions of {faces:,} faces, labelled by {model}",
+            f"Expressions of {_number(faces, 'face')}, labelled by {model}",
             ["expression", *(heading for part in parts for heading in (part, "share"))],
         )
         for label in (*LABELS, UNSURE) if self.expressions[UNSURE] else LABELS:
@@ -95,6 +95,10 @@ class Tally:
             ]
             table.add_row(label, *(cell for pair in cells for cell in pair))
         console.show(table)
+
+
+def _number(count: int, unit: str) -> str:
+    return f"{count:,} {unit}{'s' * (count != 1)}"
 
 
 def _say_skipped(walk: Walk) -> None:

@@ -28,24 +28,17 @@ _CARD_SPLITS = ("test", "validation")
 _FIGURES = {"confusion matrix, test": "confusion", "learning curves": "curves", "reliability, test": "reliability"}
 
 
-def write_report(
-    results: Sequence[Evaluation],
-    comparisons: Sequence[Comparison],
-    published: Sequence[Published],
-    dataset: Dataset,
-    path: Path,
-    *,
-    overwrite: bool,
-) -> None:
-    """Write every number that the tables show as JSON: shares from 0 to 1, lists by class in the order of `labels`."""
-    report = {
+def report_of(
+    results: Sequence[Evaluation], comparisons: Sequence[Comparison], published: Sequence[Published], dataset: Dataset
+) -> dict[str, Any]:
+    """Return every number that the tables show, for JSON: shares from 0 to 1, lists by class in the order of `labels`."""
+    return {
         "data": dataset.meta["digest"],
         "labels": LABELS,
         "models": [result.summary() for result in results],
         "hog": [asdict(comparison) for comparison in comparisons],
         "published": [_as_shares(item) for item in published],
     }
-    write_json(path, report, overwrite=overwrite)
 
 
 def _as_shares(item: Published) -> dict[str, Any]:

@@ -68,7 +68,12 @@ def encoded(graph: Graph, metadata: Mapping[str, str]) -> bytes:
     )
     opset = _field(1, "") + _field(2, _OPSET)
     properties = (property_field(key, value) for key, value in metadata.items())
-    return b"".join((_field(1, _IR_VERSION), _field(2, "fercli"), _field(7, body), _field(8, opset), *properties))
+    return b"".join((_HEAD, _field(7, body), _field(8, opset), *properties))
+
+
+def is_ours(data: bytes) -> bool:
+    """Tell whether a file begins as `encoded` begins all files."""
+    return data.startswith(_HEAD)
 
 
 def property_field(key: str, value: str) -> bytes:
@@ -223,3 +228,6 @@ def _read_varint(data: memoryview, place: int) -> tuple[int, int]:
 
 def _text(value: memoryview) -> str:
     return str(value, "utf-8")
+
+
+_HEAD = _field(1, _IR_VERSION) + _field(2, "fercli")

@@ -1,6 +1,7 @@
 """A trained network, ready to label faces: what `evaluate` and `classify` share."""
 
 import copy
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,7 +17,9 @@ from fercli.models.registry import HOG_LENGTH, MODELS, Model, card_path, find_mo
 from fercli.models.sessions import compute, open_session
 from fercli.models.views import VIEWS, views
 from fercli.models.weights import TEMPERATURE, Weights, read_weights
+from fercli.surroundings import quiet_import
 
+_LOG = logging.getLogger("fercli")  # the command line says what comes here
 BATCH = 128  # faces to hand over together; `sessions.BATCH` is how many of them are computed in one go
 CLASS_MIX = "class_mix"  # among the metadata of weights: the mean target of each label, smoothed as in training; they sum to 1
 RUNS = Path("runs")
@@ -51,8 +54,10 @@ def shipped_weights(name: str) -> WeightsFile:
 
 
 def own_weights(path: Path) -> WeightsFile:
-    """Return the user's weights: a file, or the folder of a run."""
+    """Return the user's weights: a file, or the folder of a run; UsageError for a folder that is none."""
     file = _weights_in(path) if kind_of(path) is Kind.FOLDER else path
+    if file != path and kind_of(file) is Kind.MISSING:
+        raise UsageError(f"{path} has no {RUN_WEIGHTS}; {_instead_of(path)}.")
     title = shown_name(file.parent if file.name in {RUN_WEIGHTS, OLD_WEIGHTS} else file)
     return WeightsFile(title, file, file.parent / RUN_HISTORY)
 
@@ -60,6 +65,16 @@ def own_weights(path: Path) -> WeightsFile:
 def _weights_in(folder: Path) -> Path:
     old = folder / OLD_WEIGHTS
     return old if kind_of(folder / RUN_WEIGHTS) is Kind.MISSING and kind_of(old) is not Kind.MISSING else folder / RUN_WEIGHTS
+
+
+def _instead_of(folder: Path) -> str:
+    """Say what to name instead of a folder that is no run, such as that of the shipped weights."""
+    files = sorted(path for path in folder.glob("*.onnx") if path.is_file())
+    if not files:
+        return "give the folder of a run that fercli train wrote"
+    names = [path.stem for path in files if path.stem in MODELS]
+    shipped = f", or a shipped model by its name, such as --model {names[0]}" if names else ""
+    return f"give one of its files, such as {shown_name(files[0])}{shipped}"
 
 
 def start_weights(path: Path) -> WeightsFile:
@@ -170,7 +185,11 @@ class Labeller:
 def _read(weights: WeightsFile) -> Weights:
     if weights.path.suffix != ".safetensors":
         return read_weights(weights.path, weights.sha256)
-    from fercli.models.networks.conversion import converted  # imports Keras, which only weights of older versions need
+    if kind_of(weights.path) is not Kind.FILE:
+        raise UsageError(f"{weights.path} does not exist; give the folder of a run, or a file, that fercli train wrote.")
+    _LOG.info("Starting TensorFlow to convert %s …", shown_name(weights.path))
+    with quiet_import():
+        from fercli.models.networks.conversion import converted  # imports Keras, which only weights of older versions need
 
     return converted(weights.path, weights.sha256)
 

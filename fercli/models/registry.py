@@ -231,7 +231,11 @@ def find_model(name: str) -> Model:
 
 
 def _unknown(name: str, known: Sequence[str]) -> UsageError:
-    return UsageError(f"There is no model {name!r}; choose one of {', '.join(known)}.{nearest(name, known)}")
+    path = Path(name)
+    hint = nearest(name, known)
+    if path.suffix in {".onnx", ".safetensors"} or len(path.parts) > 1:
+        hint = f" To label or evaluate with a file of weights, give --weights {name} instead."
+    return UsageError(f"There is no model {name!r}; choose one of {', '.join(known)}.{hint}")
 
 
 def name_from_flags(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fercli.errors import IntegrityError, UsageError
 from fercli.files import Kind, identity_of, kind_of, write_atomically
-from fercli.models.graphs import Graph, Tensors, decoded, encoded, property_field
+from fercli.models.graphs import Graph, Tensors, decoded, encoded, is_ours, property_field
 from fercli.models.operators import Work, checked
 
 SCALE = ":scale"  # after the name of a kernel stored as int8: the factors of its columns
@@ -90,6 +90,10 @@ def unsealed(data: bytes, path: Path, sha256: str | None = None) -> Weights:
     digest = hashlib.sha256(data).hexdigest()
     if sha256 not in (None, digest):
         raise IntegrityError(f"{path} is not the file that was shipped (its SHA-256 differs); install fercli again.")
+    if not is_ours(data):
+        raise IntegrityError(
+            f"{path} is not a fercli model, and other ONNX files cannot be used; give a run, or a file that fercli train wrote."
+        )
     if data[-_SEAL_LENGTH:] != _seal(memoryview(data)[:-_SEAL_LENGTH]):
         raise IntegrityError(f"{path} is not as fercli train wrote it (its digest differs); give another, or train again.")
     try:

@@ -10,7 +10,7 @@ from fercli.files import Kind, kind_of
 from fercli.models.inference import RUNS, start_weights
 from fercli.models.recipes import with_options
 from fercli.models.registry import find_model
-from fercli.surroundings import refuse_backend
+from fercli.surroundings import quiet_import, refuse_backend
 from fercli.training.checks import checked
 from fercli.training.run import refuse_other_run, stored_recipe
 from fercli.training.teachers import teacher_from
@@ -73,7 +73,8 @@ class Plan:
 
     def trainer(self, on_step: "Callable[[Step], None]" = lambda _: None) -> "Trainer":
         """Return what trains as planned and calls `on_step` after each step; errors as from `Trainer`."""
-        from fercli.training.trainer import Trainer
+        with quiet_import():
+            from fercli.training.trainer import Trainer
 
         return Trainer(
             self.model,

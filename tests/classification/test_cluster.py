@@ -1,6 +1,7 @@
 """On a real Ray: one node with two workers, then a cluster of three nodes on this machine that loses one."""
 
 import os
+import re
 import signal
 import threading
 import time
@@ -55,6 +56,20 @@ class Slow(FakeLabeller):
         (self.marks / f"{os.getpid()}").touch()
         time.sleep(1)
         return super().label(pixels, hog)
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [(None, "Ray did not start on this machine (The node timed out, GCS overloaded); try"), ("auto", "cluster auto cannot be")],
+)
+def test_a_ray_that_does_not_start_is_no_bug(address: str | None, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(**_: object) -> None:
+        raise Exception("The node timed out,\nGCS overloaded.")
+
+    for name, fake in {"is_initialized": lambda: False, "init": fail, "shutdown": lambda: None}.items():
+        monkeypatch.setattr(ray, name, fake)
+    with pytest.raises(FercliError, match=re.escape(words)):
+        list(classify_on_ray([], FakeJob(), "0", address=address))
 
 
 @pytest.fixture(scope="module")

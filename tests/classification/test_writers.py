@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pyarrow import parquet
 
 from fercli.classification.records import COLUMNS, Face, Outcome, Reject, rows
-from fercli.classification.writers import CsvWriter, ExcelWriter, JsonLinesWriter, ParquetWriter, ended
+from fercli.classification.writers import CsvWriter, ExcelWriter, JsonLinesWriter, ParquetWriter, StreamWriter, ended
 from fercli.labels import LABELS
 from fercli.photos.geometry import Box
 from tests.promises import Did
@@ -26,6 +26,26 @@ def written(*outcomes: Outcome) -> list[dict[str, str]]:
         for row in rows(outcome, "deep"):
             writer.write(row)
     return list(csv.DictReader(io.StringIO(data.getvalue().decode(), newline="")))
+
+
+def test_a_stream_gets_nothing_before_a_file_that_could_be_read_or_the_end() -> None:
+    stream = io.BytesIO()
+    rejected, fine = (dict.fromkeys(COLUMNS) | {"path": status, "status": status} for status in ("rejected", "no_face"))
+    failed = StreamWriter(stream)
+    failed.write(rejected)
+    failed.discard()
+    assert stream.getvalue() == b""
+    with ended(StreamWriter(stream)) as writer:
+        writer.write(rejected)
+        assert stream.getvalue() == b""
+        writer.write(fine)
+        assert stream.getvalue().count(b"\n") == 3
+        writer.write(rejected)
+    assert stream.getvalue().count(b"\n") == 4
+    empty = io.BytesIO()
+    with ended(StreamWriter(empty)):
+        pass
+    assert empty.getvalue().startswith(b"path,time,")
 
 
 def test_a_row_a_face_and_one_for_every_other_photo() -> None:

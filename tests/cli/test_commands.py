@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 
@@ -35,6 +36,10 @@ def test_other_arguments_pass() -> None:
         (["train", "my.csv", "x"], "train does not know what to do with my.csv x. See fercli train --help."),
         (["models", "deep", "shallow"], "models does not know what to do with shallow. See"),
         (["train", "--epoch", "3"], "No such option: --epoch. Did you mean '--epochs'? See fercli train --help."),
+        (["evaluate", "--model", "./no.onnx"], "give --weights ./no.onnx instead"),
+        (["classify", "x", "-o", "r.csv", "--model", "compact", "--model", "deep"], "--model is given 2 times; give it once"),
+        (["classify", "x", "-o", "r.csv", "-o", "s.csv"], "--output is given 2 times"),
+        (["train", "--hog", "--no-hog"], "--hog/--no-hog is given 2 times"),
     ],
 )
 def test_wrong_usage_is_one_sentence_that_names_what_was_meant(
@@ -47,6 +52,16 @@ def test_wrong_usage_is_one_sentence_that_names_what_was_meant(
     assert words in line
 
 
+def test_what_may_be_repeated_and_switches_that_say_the_same_twice_pass(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["fercli", "summary", "no.csv", "--by", "a", "--by", "b", "--overwrite", "--overwrite"])
+    assert run() == 2
+    assert "no.csv does not exist" in capsys.readouterr().err
+    monkeypatch.setattr("sys.argv", ["fercli", "classify", "--model", "a", "--model", "b", "--help"])
+    assert run() == 0
+
+
 def test_nothing_is_suggested_for_what_is_like_nothing() -> None:
     assert not nearest("vgg", ["deep", "shallow"])
 
@@ -56,10 +71,12 @@ def test_the_help_has_examples_and_no_types_of_python(
     command: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.argv", ["fercli", command, "--help"])
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 80)
     assert run() == 0
     text = capsys.readouterr().out
     assert text.count(f" fercli {command}") >= 3  # usage and two examples
     assert not [word for word in ("<bool>", "<list", "<str>", "<path>", "range>", "{") if word in text]
+    assert not re.findall(r"--[a-z-]*…", text)  # cut off
 
 
 def test_models_starts_without_what_only_conversion_needs() -> None:

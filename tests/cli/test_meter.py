@@ -32,7 +32,7 @@ def test_the_rate_is_that_of_the_last_half_minute_and_the_time_left_of_the_whole
     assert meter.text() == "744 of 10,000 photos, 2.0/s, 0:22:41 left"
 
 
-@pytest.mark.parametrize(("done", "shown"), [(60_000, "1,000/s"), (300, "5.0/s"), (20, "20.0/min"), (0, "0.0/min")])
+@pytest.mark.parametrize(("done", "shown"), [(60_000, "1,000/s"), (300, "5.0/s"), (20, "20.0/min")])
 def test_slow_rates_are_told_by_the_minute(done: int, shown: str) -> None:
     clock = Clock()
     meter = Meter("photos", clock)
@@ -41,6 +41,51 @@ def test_slow_rates_are_told_by_the_minute(done: int, shown: str) -> None:
     meter.update(done)
     assert shown in Meter.text(meter).split(", ", 1)[1] or done == 60_000
     assert shown in meter.text()
+
+
+def test_what_comes_in_batches_has_the_rate_of_whole_batches_and_none_before_the_second() -> None:
+    clock = Clock()
+    meter = Meter("images", clock)
+    meter.expect(2048)
+    clock.now = 70.0
+    meter.update(512, note="at compact")
+    clock.now = 100.0
+    assert meter.text() == "512 of 2,048 images, at compact"
+    clock.now = 146.0
+    meter.update(1024)
+    lines = set()
+    for clock.now in (146.0, 160.0, 190.0, 221.0):
+        lines.add(meter.text())
+    assert lines == {"1,024 of 2,048 images, 6.7/s, 0:02:32 left"}
+    clock.now = 230.0
+    assert meter.text() == "1,024 of 2,048 images, 0:02:32 left"  # the next batch is late: nobody knows how fast it is
+
+
+def test_the_last_line_has_the_rate_of_the_whole_and_no_time_left() -> None:
+    clock = Clock()
+    meter = Meter("rows", clock)
+    meter.update(0)
+    for second in range(1, 101):
+        clock.now = float(second)
+        meter.update(10 * second, total=1000)
+    clock.now = 128.0
+    assert meter.text() == "1,000 of 1,000 rows, 10/s"
+    meter = Meter("images", clock)
+    meter.update(60, total=60, note="at compact")
+    clock.now += 20
+    assert meter.text() == "60 of 60 images, at compact"
+
+
+def test_a_stage_of_unknown_length_that_ended_keeps_its_rate_for_a_while() -> None:
+    clock = Clock()
+    meter = Meter("rows", clock)
+    for second in range(101):
+        clock.now = float(second)
+        meter.update(300 * second)
+    clock.now = 125.0
+    assert meter.text() == "30,000 rows, 300/s"
+    clock.now = 140.0
+    assert meter.text() == "30,000 rows"
 
 
 def test_what_was_known_is_done_but_in_no_rate() -> None:

@@ -22,6 +22,14 @@ def test_faces_rejects_and_unsure_ones_are_counted() -> None:
     assert tally.text() == "2 faces, 1 rejected"
 
 
+def test_one_is_singular(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tally = Tally()
+    tally.add(Outcome(Path("a"), (FACE,)))
+    assert tally.text() == "1 face, 0 rejected"
+    tally.say_end(Walk([tmp_path]), Path("r.csv"), "compact")
+    assert "r.csv: 1 photo, 1 face, 0 photos without a face, 0 rejected, in " in capsys.readouterr().err
+
+
 def test_groups_and_small_images_are_told_of_with_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tally = Tally()
     found = Face(FACE.box, 0.9, FACE.probabilities)

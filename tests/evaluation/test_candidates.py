@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from fercli.errors import FercliError, IntegrityError, UsageError
+from fercli.errors import FercliError, IntegrityError
 from fercli.evaluation.candidates import candidates
 from fercli.models.inference import WeightsFile
 from tests.conftest import FakeLabeller
@@ -21,28 +21,31 @@ def found(monkeypatch: pytest.MonkeyPatch) -> list[WeightsFile]:
     """The weights that are there, to be changed by a test."""
     files = [WeightsFile("runs/one", Path("deep"), Path("h")), WeightsFile("runs/two", Path("compact"), Path("h"))]
     monkeypatch.setattr("fercli.models.inference.Labeller", Breakable)
+    monkeypatch.setattr("fercli.models.ensembles.Labeller", Breakable)
     monkeypatch.setattr("fercli.models.inference.all_weights", lambda: files)
     return files
 
 
-def titles(name: str | None, rejected: list[str]) -> list[str]:
-    return [labeller.title for labeller in candidates(name, None, lambda title, _: rejected.append(title))]
+def titles(*asked: str | Path, rejected: list[str] | None = None) -> list[str]:
+    return [labeller.title for labeller in candidates(asked, lambda title, _: (rejected or []).append(title))]
 
 
-def test_all_that_are_found_or_those_of_a_name(found: list[WeightsFile]) -> None:
-    assert titles(None, []) == ["runs/one", "runs/two"]
-    assert titles("compact", []) == ["runs/two"]
-    with pytest.raises(UsageError, match="There are no weights of shallow"):
-        titles("shallow", [])
+@pytest.mark.usefixtures("found")
+def test_all_that_are_found_or_those_asked_for_in_their_order_each_once(tmp_path: Path) -> None:
+    assert titles() == ["runs/one", "runs/two"]
+    mine = tmp_path / "mine.onnx"
+    assert titles("compact", mine, "deep", "compact", mine) == ["compact", str(mine), "deep"]
+    assert titles("shallow") == ["shallow"]
 
 
 def test_a_broken_run_is_told_and_passed_over_but_not_shipped_weights(found: list[WeightsFile]) -> None:
     found.insert(0, WeightsFile("runs/broken", Path("deep"), Path("h")))
-    rejected: list[str] = []
-    assert titles(None, rejected) == ["runs/one", "runs/two"]
-    assert rejected == ["runs/broken"]
+    rejected = ["first"]
+    assert titles(rejected=rejected) == ["runs/one", "runs/two"]
+    assert rejected == ["first", "runs/broken"]
+    del found[1:]
     with pytest.raises(FercliError, match="No weights could be read"):
-        titles("shallow", [])
+        titles()
     found.append(WeightsFile("broken", Path("deep"), Path("h"), sha256="0"))
     with pytest.raises(IntegrityError):
-        titles(None, [])
+        titles()

@@ -1,5 +1,7 @@
+import logging
 import os
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,6 +98,26 @@ def test_names_of_weights(run: Path) -> None:
     found = all_weights(run.parent)
     assert found[-1] == own_weights(run)
     assert [item.title for item in found[:-1]] == [name for name, model in MODELS.items() if model.sha256]
+
+
+def test_old_weights_that_are_missing_are_missed_before_tensorflow_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "fercli.models.networks.conversion", None)  # importing it fails
+    with pytest.raises(UsageError, match=r"absent\.safetensors does not exist; give the folder of a run"):
+        Labeller(own_weights(tmp_path / "absent.safetensors"))
+    (tmp_path / "w.safetensors").write_bytes(b"weights")
+    with caplog.at_level(logging.INFO, "fercli"), pytest.raises(ImportError):
+        Labeller(own_weights(tmp_path / "w.safetensors"))
+    assert "Starting TensorFlow to convert" in caplog.text
+
+
+def test_a_folder_that_is_no_run_says_what_to_give(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"has no model\.onnx; give the folder of a run that fercli train wrote\.$"):
+        own_weights(tmp_path)
+    (tmp_path / "compact.onnx").touch()
+    with pytest.raises(UsageError, match=r"one of its files, such as .*compact\.onnx, or a shipped model .* as --model compact\.$"):
+        own_weights(tmp_path)
 
 
 def test_the_lineage_has_each_run_once_after_those_that_it_began_with() -> None:

@@ -40,6 +40,16 @@ def test_round_trip(path: Path) -> None:
     assert back.parameters == 4 + 2 + 6
 
 
+@pytest.mark.parametrize("content", [b"", b"a text", b"\x08\x07\x12\x07pytorch\x3a\x00"])
+def test_a_file_of_others_is_told_from_one_that_is_damaged(path: Path, content: bytes) -> None:
+    path.with_name("damaged.onnx").write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(IntegrityError, match="its digest differs"):
+        read_weights(path.with_name("damaged.onnx"))
+    path.write_bytes(content)
+    with pytest.raises(IntegrityError, match="is not a fercli model, and other ONNX files cannot be used"):
+        read_weights(path)
+
+
 def test_promise_22_the_same_bytes_every_time(path: Path) -> None:
     first = path.read_bytes()
     write_weights(small_graph(), dict(reversed(METADATA.items())), path)
