@@ -83,7 +83,7 @@ def test_an_even_prior_needs_weights_that_tell_their_mix(
 def test_usage_errors(fercli: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert fercli("evaluate", "--data", "no.npz").code == 2
-    assert "fercli prepare" in fercli("evaluate", "--data", "no.npz", "--weights", "w").talk
+    assert "Did you mean 'd.npz'?" in fercli("evaluate", "--data", "no.npz", "--weights", "w").talk
     ran = fercli("evaluate", "--data", data, "--weights", "runs/none")
     assert ran.code == 2
     assert "does not exist" in ran.talk
