@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from fercli.errors import UsageError
@@ -102,8 +101,9 @@ def quiet_import() -> Iterator[None]:
         yield
         return
     try:
-        with Path(os.devnull).open("wb") as sink:
-            os.dup2(sink.fileno(), 2)
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, 2)
+        os.close(sink)
         yield
     finally:
         os.dup2(kept, 2)
