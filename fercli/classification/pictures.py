@@ -18,7 +18,7 @@ from fercli.classification.records import Face, Outcome
 from fercli.errors import FercliError, ImageRejected
 from fercli.files import Kind, kind_of, write_atomically
 from fercli.photos.geometry import Box, Moment
-from fercli.photos.images import read_colour
+from fercli.photos.images import colour
 from fercli.photos.videos import Video
 from fercli.photos.walk import IMAGE_SUFFIXES
 
@@ -46,13 +46,13 @@ def annotate(outcome: Outcome, folder: Path, max_pixels: int, min_confidence: fl
     """
     if outcome.reject:
         return None
+    data = io.BytesIO()
     try:
-        picture = read_colour(outcome.path, max_pixels)
+        with colour(outcome.path, max_pixels) as picture:
+            _mark_all(picture, outcome, min_confidence)
+            picture.save(data, "JPEG", quality=90)
     except ImageRejected:
         return None  # it was readable a moment ago; its row stands
-    _mark_all(picture, outcome, min_confidence)
-    data = io.BytesIO()
-    picture.save(data, "JPEG", quality=90)
     target = folder / _place(outcome.path)
     refuse_itself(target, outcome.path)
     write_atomically(target, data.getvalue())
@@ -154,8 +154,8 @@ def thumbnails(spots: Iterable[Spot], max_pixels: int) -> dict[Spot, str]:
                             picture = Image.fromarray(video.colour())
                             found |= {spot: _small(picture, spot.box) for spot in some if spot.moment == moment}
             else:
-                picture = read_colour(path, max_pixels)
-                found |= {spot: _small(picture, spot.box) for spot in some}
+                with colour(path, max_pixels) as picture:
+                    found |= {spot: _small(picture, spot.box) for spot in some}
     return found
 
 

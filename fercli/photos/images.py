@@ -1,5 +1,6 @@
 """Image files to grey pixels, upright: one function for every command."""
 
+import contextlib
 import io
 import math
 from collections.abc import Callable, Iterator
@@ -46,22 +47,45 @@ def read_photo(path: Path, max_pixels: int = MAX_PIXELS, side: int | None = None
     """
     with decoded(path, max_pixels, luma=True, side=side) as (image, header):
         scale = image.width / header.width
+        _set_transparency(image, header)
         upright = _turned(_to_gray(image, header, side), header)
         smaller = _shrunk(upright, side) if side else upright
         return Photo(np.asarray(smaller, np.uint8), scale * max(smaller.size) / max(image.size))
 
 
-def read_colour(path: Path, max_pixels: int = MAX_PIXELS) -> Image.Image:
-    """Return the first frame of an image file in RGB, upright; errors as from `read_photo`."""
-    with decoded(path, max_pixels) as (image, header):
+@contextlib.contextmanager
+def colour(path: Path, max_pixels: int = MAX_PIXELS) -> Iterator[Image.Image]:
+    """Give the first frame of an image file in RGB, upright; errors as from `read_photo`.
+
+    Until the block ends, the picture counts against what all threads together may hold.
+    """
+    with contextlib.ExitStack() as stack:
+        image, header = stack.enter_context(decoded(path, max_pixels))
+        _set_transparency(image, header)
         if image.mode.startswith(("I", "F", "L", "1")):
-            return _turned(_to_gray(image, header), header).convert("RGB")
-        picture = _in_bands(image, "RGB", lambda band: _over_white(band).convert("RGB"))
-        return _turned(picture, header)
+            picture = _turned(_to_gray(image, header), header).convert("RGB")
+        else:
+            picture = _turned(_in_bands(image, "RGB", lambda band: _over_white(band).convert("RGB")), header)
+        held = stack.pop_all()
+    try:
+        yield picture
+    finally:
+        held.close()  # told of no error: one in the block is none of decoding
 
 
 def _turned(image: Image.Image, header: Header) -> Image.Image:
     return image.transpose(_TURNS[header.orientation]) if header.orientation in _TURNS else image
+
+
+def _set_transparency(image: Image.Image, header: Header) -> None:
+    """Let the picture tell its transparent parts, and the colours of its palette, as they were meant."""
+    clear = image.info.get("transparency")
+    if header.format == "PNG" and header.bits in {2, 4} and image.mode == "L" and isinstance(clear, int):
+        image.info["transparency"] = clear * 255 // ((1 << header.bits) - 1)  # Pillow spreads the samples, but not this one
+    if header.format in {"BMP", "TIFF"} and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
+        image.putalpha(255)  # many programs leave a fourth sample empty, and mean no picture that is nowhere visible
+    if header.format == "TIFF" and image.mode == "P" and not any(image.getpalette() or ()):
+        raise ImageRejected("unsupported", "its palette has 8 bits where TIFF has 16, or is all black, which is not read")
 
 
 def _to_gray(image: Image.Image, header: Header, side: int | None = None) -> Image.Image:
@@ -133,9 +157,16 @@ def _deep_to_gray(image: Image.Image, header: Header, side: int | None) -> Image
     steps = (1.0, 255.0) if image.mode == "F" else (_known_top(header, 255), 255, 1023, 4095, 65_535)
     highest = next((step for step in steps if largest <= step), largest)
 
+    clear = image.info.get("transparency")
+
     def convert(band: Image.Image) -> Image.Image:
-        scaled = np.clip(values(band) * (255.0 / highest) + 0.5, 0, 255).astype(np.uint8)
-        return Image.fromarray(255 - scaled if header.white_is_zero else scaled)
+        stored = values(band)
+        scaled = np.clip(stored * (255.0 / highest) + 0.5, 0, 255).astype(np.uint8)
+        if header.white_is_zero:
+            scaled = 255 - scaled
+        if isinstance(clear, int):
+            scaled[stored == clear] = 255
+        return Image.fromarray(scaled)
 
     return _in_bands(image, "L", convert, max(1, max(image.size) // side) if side else 1)
 

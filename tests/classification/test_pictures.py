@@ -1,13 +1,16 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
+from fercli.classification.loading import ahead
 from fercli.classification.pictures import Spot, _place, annotate, thumbnails
 from fercli.classification.records import Face, Outcome, Reject
 from fercli.errors import FercliError
 from fercli.labels import LABELS
+from fercli.photos import decoding
 from fercli.photos.geometry import Box
 from tests.conftest import PHOTOS
 
@@ -55,6 +58,36 @@ def test_copies_stay_inside_the_folder_and_rejects_have_none(tmp_path: Path, mon
     assert absolute.resolve().is_relative_to(tmp_path / "in" / "out")
     assert annotate(Outcome(Path("../photo.jpg"), reject=Reject("empty", "no bytes")), Path("out"), LIMIT) is None
     assert annotate(Outcome(Path("gone.jpg")), Path("out"), LIMIT) is None
+
+
+def test_promise_13_a_copy_counts_against_the_budget_until_it_is_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = [tmp_path / f"{number}.png" for number in range(6)]
+    for photo in photos:
+        Image.new("RGB", (400, 300)).save(photo)
+    budget = decoding._Budget(150_000)  # for one of these photos at a time
+    monkeypatch.setattr(decoding, "_pixels", budget)
+    save, left = Image.Image.save, []
+
+    def noting(*arguments: Any, **options: Any) -> None:
+        left.append(budget._left)
+        save(*arguments, **options)
+
+    monkeypatch.setattr(Image.Image, "save", noting)
+    assert all(ahead(lambda photo: annotate(Outcome(photo), tmp_path / "out", LIMIT), photos, 6, threads=3))
+    assert left == [30_000] * 6
+    assert budget._left == 150_000
+
+
+def test_what_fails_while_a_copy_is_drawn_is_no_fault_of_the_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("RGB", (400, 300)).save(tmp_path / "a.png")
+
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Image.Image, "save", fail)
+    with pytest.raises(MemoryError):
+        annotate(Outcome(tmp_path / "a.png"), tmp_path / "out", LIMIT)
+    assert decoding._pixels._left == LIMIT
 
 
 def test_promise_20_every_photo_has_a_copy_of_its_own() -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from fercli.errors import ImageRejected
 from fercli.photos.headers import read_header
-from fercli.photos.images import read_colour, read_gray, read_photo
+from fercli.photos.images import colour, read_gray, read_photo
 from tests.hostile import FACE, RGB, encoded, png, png_chunk
 
 EXIF = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<HHHIHHI", 1, 274, 3, 1, 6, 0, 0)  # to be turned to the right
@@ -179,9 +179,11 @@ def test_promise_16_bands_of_colour_and_transparency_are_as_the_whole(tmp_path: 
             picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture.convert("RGBA"))
         assert np.array_equal(read_gray(path), np.asarray(picture.convert("L"))), mode
         if mode != "LA":
-            assert np.array_equal(np.asarray(read_colour(path)), np.asarray(picture.convert("RGB"))), mode
+            with colour(path) as found:
+                assert np.array_equal(np.asarray(found), np.asarray(picture.convert("RGB"))), mode
 
 
 def test_promise_16_a_jpeg_in_colour_has_colours_where_they_are_asked_for(tmp_path: Path) -> None:
     (tmp_path / "x.jpg").write_bytes(encoded(RGB, "JPEG"))
-    assert np.array_equal(np.asarray(read_colour(tmp_path / "x.jpg")), np.asarray(Image.open(tmp_path / "x.jpg")))
+    with colour(tmp_path / "x.jpg") as found:
+        assert np.array_equal(np.asarray(found), np.asarray(Image.open(tmp_path / "x.jpg")))

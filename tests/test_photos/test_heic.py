@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fercli.errors import ImageRejected
-from fercli.photos.images import read_colour, read_gray, read_photo
+from fercli.photos.images import colour, read_gray, read_photo
 from fercli.photos.walk import Walk
 from tests.conftest import PHOTOS
 from tests.promises import Did
@@ -51,7 +51,8 @@ def test_promises_15_and_16_the_right_pixels_whatever_the_suffix(tmp_path: Path,
     expected = np.asarray(upright().convert("L"), float)
     assert gray.shape == expected.shape
     assert np.abs(gray - expected).mean() < 3
-    assert read_colour(path).size == upright().size
+    with colour(path) as picture:
+        assert picture.size == upright().size
     small = read_photo(path, side=125)
     assert (max(small.pixels.shape), small.scale) == (125, 0.5)
 

@@ -88,6 +88,29 @@ def test_promise_16_transparent_is_white_and_palettes_and_cmyk_are_colours(tmp_p
     assert set(read_gray(tmp_path / "bits.png").ravel()) == {255}
 
 
+@pytest.mark.parametrize(("bits", "clear"), [(1, 0), (2, 1), (4, 3), (8, 100), (16, 40_000)])
+def test_promise_16_the_one_grey_that_is_transparent_is_white(tmp_path: Path, bits: int, clear: int) -> None:
+    top = (1 << bits) - 1
+    samples = [0, top, clear, 0, top, clear, 0, 0]
+    packed = sum(value << bits * (7 - place) for place, value in enumerate(samples)).to_bytes(bits)
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", 8, 1, bits, 0, 0, 0, 0)
+    parts = chunk(b"IHDR", header) + chunk(b"tRNS", clear.to_bytes(2)) + chunk(b"IDAT", zlib.compress(b"\0" + packed))
+    (tmp_path / "x.png").write_bytes(b"\x89PNG\r\n\x1a\n" + parts + chunk(b"IEND", b""))
+    assert read_gray(tmp_path / "x.png").tolist() == [[255 if value in {clear, top} else 0 for value in samples]]
+
+
+def test_promise_16_a_bmp_whose_alpha_nobody_set_is_no_white_page(tmp_path: Path) -> None:
+    picture = Image.new("RGBA", (9, 9), (50, 50, 50, 0))
+    masks = struct.pack("<4I", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    header = struct.pack("<IiiHHIIiiII", 124, 9, 9, 1, 32, 3, 9 * 9 * 4, 0, 0, 0, 0) + masks + bytes(68)
+    (tmp_path / "x.bmp").write_bytes(b"BM" + struct.pack("<IHHI", 138 + 324, 0, 0, 138) + header + picture.tobytes("raw", "BGRA"))
+    assert set(read_gray(tmp_path / "x.bmp").ravel()) == {50}
+
+
 def test_promise_14_the_first_frame_only(tmp_path: Path) -> None:
     frames = [Image.new("L", (9, 9), value) for value in (10, 200, 30)]
     frames[0].save(tmp_path / "x.gif", save_all=True, append_images=frames[1:])

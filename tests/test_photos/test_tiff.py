@@ -165,3 +165,17 @@ def test_promise_16_what_black_and_white_are_is_told(tmp_path: Path) -> None:
     with pytest.raises(ImageRejected) as caught:
         read(tmp_path, data.replace(entry, struct.pack("<HHI", 261, 3, 1)))
     assert caught.value.code == "damaged"
+
+
+def test_promise_16_a_fourth_sample_that_is_empty_hides_nothing(tmp_path: Path) -> None:
+    samples = np.dstack([GREY, GREY, GREY, np.zeros_like(GREY)])
+    assert np.array_equal(read(tmp_path, tiff(samples, photometric=2)), GREY)
+
+
+def test_promise_16_a_palette_of_eight_bits_is_not_black(tmp_path: Path) -> None:
+    steps = list(range(256))
+    wide, narrow = (tiff(GREY, photometric=3, extra={320: (3, [factor * step for step in steps] * 3)}) for factor in (257, 1))
+    assert np.array_equal(read(tmp_path, wide), GREY)
+    with pytest.raises(ImageRejected) as caught:
+        read(tmp_path, narrow)
+    assert caught.value.code == "unsupported"
