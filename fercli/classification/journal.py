@@ -104,11 +104,21 @@ class Journal:
             frame = outcome.moment.frame if outcome.moment else 0
             self._database.execute("REPLACE INTO picture VALUES (?, ?, ?)", (os.fsencode(outcome.path), frame, encoded(outcome)))
 
+    def commit(self) -> None:
+        """Put everything on disk: before results are published, since a full disk is to be found out by then."""
+        with self._lock:
+            if self._failure:
+                raise self._failure
+            self._database.execute("COMMIT")
+            self._database.execute("BEGIN EXCLUSIVE")
+
     def close(self, *, keep: bool) -> bool:
         """Close the database, with everything on disk if it is to be kept; return whether it holds any outcome."""
         self._closed.set()
         with self._lock, contextlib.closing(self._database):
-            holds_work = self._database.execute("SELECT 1 FROM picture LIMIT 1").fetchone() is not None
+            found = self._database.execute("SELECT 1 FROM sqlite_master WHERE name = 'picture'").fetchone()
+            # A disk that is full as the first outcomes are kept takes the table back, too.
+            holds_work = bool(found and self._database.execute("SELECT 1 FROM picture LIMIT 1").fetchone())
             if keep and self._database.in_transaction:
                 self._database.execute("COMMIT")
         return holds_work

@@ -139,6 +139,8 @@ class Run:
                 raise FercliError(f"{self._first_unreadable} and --strict allows no reject; {self._unpublished}.")
             if writer:
                 self._refuse_empty(report)
+                if journal:
+                    journal.commit()
                 writer.close()
             if page:
                 with page() as handle:

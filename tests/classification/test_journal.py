@@ -363,3 +363,15 @@ def test_promise_10_a_journal_that_finds_no_room_leaves_nothing(tmp_path: Path, 
     with pytest.raises(FercliError, match="cannot be written"), open_journal(path, SETTINGS, resume=False):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_promise_10_a_disk_that_is_full_as_the_first_outcomes_are_kept_is_told(tmp_path: Path) -> None:
+    def fill_up() -> None:
+        with open_journal(journal_path(tmp_path / "r.csv"), SETTINGS, resume=False) as journal:
+            journal._database.execute("ROLLBACK")  # as SQLite does by itself then
+            journal._database.execute("BEGIN")
+            raise sqlite3.OperationalError("database or disk is full")
+
+    with pytest.raises(FercliError, match="full"):
+        fill_up()
+    assert list(tmp_path.iterdir()) == []

@@ -1,6 +1,7 @@
 import io
 import itertools
 import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from PIL import Image
 
 from fercli.classification.job import Job
-from fercli.classification.journal import finished_path
+from fercli.classification.journal import Journal, finished_path
 from fercli.classification.outputs import Output
 from fercli.classification.records import Outcome
 from fercli.classification.run import Run
@@ -232,6 +233,19 @@ def test_promise_17_strict_takes_a_folder_that_cannot_be_listed_for_a_reject(
     assert [reason for _, reason in run.walk.unreadable] == ["Permission denied"]
     with pytest.raises(FercliError, match=r"locked cannot be read"):
         list(Run([photos / "locked"], JOB, Output(tmp_path / "s.csv")))
+
+
+def test_promise_10_a_journal_that_finds_no_room_at_the_end_publishes_nothing(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: Journal) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(Journal, "commit", full)
+    with pytest.raises(FercliError, match="full"):
+        list(Run([photos], JOB, Output(tmp_path / "r.csv")))
+    assert not (tmp_path / "r.csv").exists()
+    monkeypatch.undo()
 
 
 def test_promise_10_a_journal_without_bytes_is_no_run(photos: Path, tmp_path: Path) -> None:
