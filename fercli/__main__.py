@@ -8,7 +8,7 @@ import threading
 from types import FrameType
 from typing import NoReturn
 
-from fercli.errors import Interrupted
+from fercli.errors import Interrupted, shortage
 from fercli.surroundings import complete_streams, set_variables
 
 _STOPS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
@@ -76,6 +76,12 @@ def main() -> NoReturn:
         with contextlib.suppress(OSError, ValueError):
             sys.stdout.flush()
         os._exit(stopped.exit_code)  # without waiting for threads, which may be decoding for long
+    except (OSError, MemoryError, ImportError, RuntimeError) as error:  # before there is anybody to tell it
+        if os.environ.get("FERCLI_DEBUG"):
+            raise
+        refused = f"The system refuses what fercli needs to start ({error}); raise its limits, which ulimit -a shows."
+        print(f"error: {shortage(error) or refused}", file=sys.stderr)  # noqa: T201
+        code = 1
     sys.exit(code)
 
 

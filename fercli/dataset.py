@@ -117,7 +117,7 @@ def read_dataset(path: Path, *, hog: bool = False, splits: Sequence[str] = ()) -
                 if not any(name.endswith(".npy") for name in archive.namelist()):
                     raise _unprepared(path)
                 dataset = _from_archive(archive, path, hog=hog)
-    except FercliError:
+    except (FercliError, MemoryError):
         raise
     except Exception as error:  # for broken bytes, zipfile, zlib, numpy, its tokenizer and json raise a dozen kinds
         raise IntegrityError(

@@ -3,6 +3,8 @@
 Every message is a sentence that names the file concerned and says what to do next; the command line prints it as it is.
 """
 
+import errno
+import re
 from collections.abc import Iterable
 
 EXIT_CODES: dict[int, str] = {
@@ -15,6 +17,11 @@ EXIT_CODES: dict[int, str] = {
     130: "interrupted (Ctrl-C)",
     143: "terminated (SIGTERM)",
 }
+
+# In the words of numpy, ONNX Runtime, OpenCV, TensorFlow, the C library and its loader.
+_SHORT_OF_MEMORY = re.compile(
+    "bad_alloc|allocate memory|insufficient memory|out of memory|oom when|map segment from", re.IGNORECASE
+)
 
 
 class FercliError(Exception):
@@ -78,3 +85,15 @@ def nearest(name: str, known: Iterable[str]) -> str:
     from difflib import get_close_matches  # only a mistake needs it
 
     return "".join(f" Did you mean {match!r}?" for match in get_close_matches(name.lower(), list(known), n=1))
+
+
+def shortage(error: BaseException) -> str:
+    """Return a sentence about the memory, threads or files that an error, in any library's words, says are missing; else ""."""
+    if "can't start new thread" in str(error):
+        return "The system lets fercli start no more threads; raise its limits (ulimit -u, ulimit -v), or set OMP_NUM_THREADS=1."
+    no_memory = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
+    if no_memory or _SHORT_OF_MEMORY.search(str(error)):
+        return "Memory has run out; close other programs, raise the limit (ulimit -v), or use smaller inputs."
+    if getattr(error, "errno", None) in {errno.EMFILE, errno.ENFILE}:
+        return "The system lets fercli open no more files; raise the limit, for example with: ulimit -n 1024"
+    return ""

@@ -44,7 +44,7 @@ def _plainly() -> Iterator[None]:
     try:
         with matplotlib.rc_context(settings | {"text.parse_math": False}):  # a run may be called `a$b$`: no formula
             yield
-    except FercliError:
+    except (FercliError, MemoryError):
         raise
     except Exception as error:
         raise NotDrawn(f"A figure cannot be drawn ({type(error).__name__}: {error}); install matplotlib again.") from error

@@ -2,13 +2,19 @@
 
 import contextlib
 import io
+import math
 import os
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
-from fercli.errors import UsageError
+from fercli.errors import FercliError, UsageError
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 BACKENDS = ("tensorflow", "jax", "torch")
 _OUTPUT = "standard output"
@@ -17,6 +23,13 @@ _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
 
 class ReaderGone(Exception):
     """Whoever read standard output, such as `head`, has closed the pipe. No OSError, which rich and typer would act on."""
+
+
+# Gigabytes of addresses that a command's libraries take, though they fill few of them: to begin with, for the threads of each core,
+# and for pyarrow. `models` takes next to nothing.
+_NEEDS = {"classify": 1.1, "evaluate": 1.1, "prepare": 0.5, "summary": 0.5, "train": 5.0}
+_OF_A_CORE, _OF_ARROW = 0.2, 1.5
+_ARROW_WORDS = (".parquet", "://", "EngineName.ray")
 
 
 class _Output(io.FileIO):
@@ -79,9 +92,12 @@ def set_variables() -> None:
     for name in ("MATPLOTLIBRC", "TF_USE_LEGACY_KERAS", "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED"):
         os.environ.pop(name, None)
     os.environ["MPLBACKEND"] = "agg"  # a notebook names one that only it has
+    os.environ["PYTHONSAFEPATH"] = "1"  # or processes of ours would import a `types.py` that lies in the current folder
     os.environ["KERAS_HOME"] = os.devnull  # a place where no keras.json is or can be made
     os.environ.setdefault("KERAS_BACKEND", BACKENDS[0])
     os.environ.setdefault(_LEVEL, "3")
+    if _addresses() is not None:
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # which each take room, and have little to do here
 
 
 @contextlib.contextmanager
@@ -116,3 +132,23 @@ def refuse_backend() -> None:
     if name not in BACKENDS or find_spec(name) is None:
         fault = "is not installed" if name in BACKENDS else f"is not one of {', '.join(BACKENDS)}"
         raise UsageError(f"KERAS_BACKEND names {name!r}, which {fault}; install it, or unset that variable.")
+
+
+def _addresses() -> int | None:
+    """Return how many bytes of addresses this process may use (`ulimit -v`); None if there is no limit."""
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0] if resource else -1
+    return None if limit < 0 or limit == resource.RLIM_INFINITY else limit
+
+
+def refuse_little_memory(command: str, arguments: str = "") -> None:
+    """Raise FercliError if a command with these arguments has too few addresses for its libraries: without, they crash or hang."""
+    limit, need = _addresses(), _NEEDS.get(command, 0.0)
+    if limit is None or not need:
+        return
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    need += cores * _OF_A_CORE + any(word in arguments for word in _ARROW_WORDS) * _OF_ARROW
+    if limit < need * 1e9:
+        raise FercliError(
+            f"Memory is limited to {limit / 1e6:,.0f} MB here (ulimit -v), and {command} needs {need * 1e3:,.0f} MB, most of them "
+            f"addresses alone; raise the limit, for example with: ulimit -v {math.ceil(need * 1e6)}"
+        )

@@ -205,3 +205,14 @@ def test_a_missing_data_set_may_be_a_misspelt_one(tmp_path: Path) -> None:
     (tmp_path / "fer2013.npz").touch()
     with pytest.raises(UsageError, match=r"Did you mean 'fer2013\.npz'"):
         read_dataset(tmp_path / "fer2013.npx")
+
+
+def test_promise_10_a_lack_of_memory_is_not_laid_to_the_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x.npz").write_bytes(b"PK")
+
+    def fail(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("fercli.dataset.zipfile.ZipFile", fail)
+    with pytest.raises(MemoryError):
+        read_dataset(tmp_path / "x.npz")

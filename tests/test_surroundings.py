@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from fercli import surroundings
-from fercli.errors import UsageError
-from fercli.surroundings import refuse_backend, set_variables
+from fercli.errors import FercliError, UsageError
+from fercli.surroundings import refuse_backend, refuse_little_memory, set_variables
 
 ROOT = Path(__file__).parents[1]
 FERCLI = f"exec {sys.executable} -m fercli"
@@ -94,10 +94,14 @@ main()
         ("OSError(30, 'Read-only file system')", "The system refused what fercli needs (Read-only file system)"),
         ("OSError(28, 'No space left on device', 'x.csv')", "x.csv cannot be read or written (No space left on device)"),
         ("FileNotFoundError(2, 'No usable temporary directory found in []')", "No usable temporary directory"),
-        ("MemoryError", "Out of memory"),
+        ("MemoryError", "Memory has run out"),
+        ("OSError(12, 'Cannot allocate memory')", "Memory has run out"),
+        ("RuntimeError('std::bad_alloc')", "Memory has run out"),
+        ("ImportError('libx.so: failed to map segment from shared object')", "Memory has run out"),
+        ("OSError(24, 'Too many open files', 'x.csv')", "ulimit -n 1024"),
         ("ImportError('no such library')", "A library cannot be loaded (no such library)"),
         ("ValueError('two\\n lines\\n')", "This is a bug in fercli (ValueError: two lines)"),
-        ("RuntimeError('can\\'t start new thread')", "This is a bug in fercli (RuntimeError: can't start new thread)"),
+        ("RuntimeError('can\\'t start new thread')", "The system lets fercli start no more threads"),
     ],
 )
 def test_promise_10_whatever_fails_is_a_sentence(error: str, words: str) -> None:
@@ -156,3 +160,52 @@ def test_a_backend_that_does_not_train_is_refused(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(surroundings, "find_spec", lambda _: None)
     with pytest.raises(UsageError, match="which is not installed"):
         refuse_backend()
+
+
+@pytest.mark.parametrize("megabytes", [300, 600, 900])
+@pytest.mark.parametrize(
+    "arguments", ["classify tests/photos -o {}/r.csv", "evaluate", "train --out {}/run", "prepare {} -o {}/x.npz"]
+)
+def test_promise_10_too_little_memory_for_the_libraries_is_a_sentence(tmp_path: Path, megabytes: int, arguments: str) -> None:
+    """Beyond it, they end in crashes, or spin for ever without hearing of any signal."""
+    if megabytes == 900 and arguments.startswith("prepare"):
+        pytest.skip("which is enough")
+    child = shell(f"ulimit -v {megabytes}000; {FERCLI} {arguments.format(tmp_path, tmp_path)}")
+    assert child.returncode == 1
+    assert child.stderr.count(b"\n") == 1
+    assert b"error: Memory is limited to" in child.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_promise_10_models_need_next_to_no_memory() -> None:
+    child = shell(f"ulimit -v 200000; {FERCLI} models")
+    assert (child.returncode, child.stderr) == (0, b"")
+
+
+def test_more_is_needed_for_parquet_and_nothing_is_asked_without_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(surroundings, "_addresses", lambda: None)
+    refuse_little_memory("train")
+    cores = len(os.sched_getaffinity(0))
+    monkeypatch.setattr(surroundings, "_addresses", lambda: 1_200_000_000 + 200_000_000 * cores)
+    refuse_little_memory("classify", "Output(path=PosixPath('r.csv'))")
+    refuse_little_memory("models")
+    with pytest.raises(FercliError, match="raise the limit"):
+        refuse_little_memory("classify", "Output(path=PosixPath('r.parquet'))")
+
+
+@pytest.mark.parametrize("files", [5, 7])
+def test_promise_10_too_few_files_to_begin_with_is_a_sentence(files: int) -> None:
+    child = shell(f"ulimit -n {files}; {FERCLI} models")
+    assert (child.returncode, child.stderr.count(b"\n")) in ({(1, 1)} if files == 5 else {(1, 1), (0, 0)}), child.stderr
+    assert b"Traceback" not in child.stderr
+
+
+def test_promise_22_modules_in_the_current_folder_are_not_those_of_a_process_of_ours(tmp_path: Path) -> None:
+    (tmp_path / "random.py").write_text("raise RuntimeError('another program')")
+    code = (
+        "import sys; from fercli.surroundings import set_variables; set_variables(); import subprocess; "
+        "sys.exit(subprocess.run([sys.executable, '-c', 'import random']).returncode)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    child = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, env=environment, check=False)
+    assert child.returncode == 0

@@ -9,7 +9,7 @@ import typer
 
 from fercli.cli import classify, console, evaluate, models, prepare, summary, train
 from fercli.cli.commands import Command, Group, call, examples
-from fercli.errors import FercliError, UsageError
+from fercli.errors import FercliError, UsageError, shortage
 from fercli.surroundings import ReaderGone, give_up_output
 from fercli.version import __version__
 
@@ -72,10 +72,13 @@ def run(stop: Callable[[], BaseException | None] = lambda: None) -> int:
 
 def _told(error: Exception) -> int:
     """Print what failed as a sentence, and return its exit code."""
+    if isinstance(error, FercliError):
+        console.error(str(error))
+        return error.exit_code
+    if missing := shortage(error):
+        console.error(missing)
+        return 1
     match error:
-        case FercliError():
-            console.error(str(error))
-            return error.exit_code
         case ReaderGone():  # has all it wants, as an output that fits into the pipe cannot tell from one that does not
             give_up_output(error)
             return 0
@@ -83,8 +86,6 @@ def _told(error: Exception) -> int:
             give_up_output(error)
             where = f"{error.filename} cannot be read or written" if error.filename else "The system refused what fercli needs"
             console.error(f"{where} ({error.strerror or error}); check that there is space and that you have permission.")
-        case MemoryError():
-            console.error("Out of memory; close other programs, or use smaller inputs.")
         case ImportError():
             console.error(f"A library cannot be loaded ({error}); install fercli again, or check that there is enough memory.")
         case _:

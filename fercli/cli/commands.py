@@ -10,6 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from fercli.errors import UsageError, nearest
 from fercli.models.registry import ENSEMBLES, MODELS
+from fercli.surroundings import refuse_little_memory
 
 # Newer versions of typer bundle click, older ones import it: this parent of a public class is click's UsageError in both.
 _WRONG_USAGE: Any = typer.BadParameter.__mro__[1]
@@ -46,6 +47,11 @@ class _Plain:
 
 class Command(_Plain, TyperCommand):
     """A command of fercli."""
+
+    def invoke(self, context: Any) -> Any:
+        """Run the command, or raise FercliError where its libraries would crash for lack of memory."""
+        refuse_little_memory(self.name or "", " ".join(map(repr, context.params.values())))
+        return super().invoke(context)
 
 
 class Group(_Plain, TyperGroup):

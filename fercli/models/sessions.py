@@ -13,6 +13,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it reports home (1.2
 
 import onnxruntime
 
+from fercli.errors import shortage
+
 # Its warnings, such as of graphics processors that it does not find, bypass Python and reach the terminal; its errors are raised.
 onnxruntime.set_default_logger_severity(4)
 
@@ -22,7 +24,7 @@ BATCH = 16  # items computed in one go, always: other numbers may round differen
 def cores() -> int:
     """Return how many cores to compute on: as many as OMP_NUM_THREADS says or, without that, as this process may use."""
     wanted = os.environ.get("OMP_NUM_THREADS", "")
-    if wanted.isdigit() and int(wanted):
+    if wanted.isdecimal() and int(wanted):
         return int(wanted)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
@@ -31,7 +33,7 @@ def open_session(graph: bytes, threads: int = 1, *, graphics: bool = True) -> on
     """Return the ONNX file `graph`, ready to run; with `graphics`, on a graphics processor if ONNX Runtime has one.
 
     Its `run` may be called from several Python threads at once; `threads` is how many share one call. Raises ValueError if ONNX
-    Runtime refuses the graph.
+    Runtime refuses the graph, and its own error if memory is missing.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
@@ -44,6 +46,8 @@ def open_session(graph: bytes, threads: int = 1, *, graphics: bool = True) -> on
     try:
         return onnxruntime.InferenceSession(graph, options, providers=providers)
     except Exception as error:  # ONNX Runtime's own have no other base
+        if shortage(error):
+            raise
         raise ValueError(" ".join(str(error).split())) from error
 
 

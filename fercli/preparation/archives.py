@@ -39,7 +39,7 @@ class CsvLines:
             with contextlib.ExitStack() as stack:
                 text = io.TextIOWrapper(self._open(stack), encoding="utf-8", errors="replace", newline="")
                 yield from self._limited(stack.enter_context(text))
-        except FercliError:
+        except (FercliError, MemoryError):
             raise
         except Exception as error:  # for broken bytes, the packers' modules raise a dozen kinds
             reason = " ".join(str(error).split()) or type(error).__name__

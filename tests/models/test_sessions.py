@@ -10,7 +10,7 @@ from fercli.models.sessions import BATCH, compute, cores, open_session
 from tests.graphs import small_graph
 
 
-@pytest.mark.parametrize(("value", "want"), [("3", 3), ("0", None), ("many", None), ("", None)])
+@pytest.mark.parametrize(("value", "want"), [("3", 3), ("0", None), ("many", None), ("²", None), ("", None)])
 def test_cores_are_those_wanted_or_else_those_there_are(value: str, want: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     all_of_them = cores()
@@ -42,3 +42,12 @@ def test_a_graph_computes_what_its_nodes_say_for_any_number_of_items() -> None:
 def test_what_onnx_runtime_refuses_is_a_value_error() -> None:
     with pytest.raises(ValueError, match="protobuf"):
         open_session(b"no graph")
+
+
+def test_promise_10_a_lack_of_memory_is_not_laid_to_the_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("std::bad_alloc")
+
+    monkeypatch.setattr("fercli.models.sessions.onnxruntime.InferenceSession", fail)
+    with pytest.raises(RuntimeError, match="bad_alloc"):
+        open_session(encoded(small_graph(), {}))
