@@ -1,10 +1,11 @@
 """Files to pictures, photos by several threads and the frames of videos one after another; order kept, memory bounded."""
 
+import ctypes
 import itertools
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -31,6 +32,7 @@ Result = TypeVar("Result")
 WORK_SIDE = 2560  # longer side in pixels that pictures are held at: a face found at 1/4 of it still has the 48 that a network sees
 AHEAD = 8  # pictures read, or searched, before they are asked for
 _PATIENCE = 0.5  # seconds that threads get to end when a run is stopped
+_MMAP_THRESHOLD = -3  # glibc's M_MMAP_THRESHOLD, for mallopt
 _REMOTE_READERS = 16  # threads for remote photos, which mostly wait for their servers
 
 
@@ -166,3 +168,9 @@ def _frames(stretch: Stretch, known: Iterable[Outcome], options: Options) -> Ite
 def _held(frame: NDArray[np.uint8]) -> Photo:
     small = shrunk(frame, WORK_SIDE)
     return Photo(small, max(small.shape) / max(frame.shape))
+
+
+def release_blocks(least: int) -> None:
+    """Let glibc return blocks of memory of at least so many bytes as they are freed; it would keep up to 32 MB for each thread."""
+    with suppress(OSError, TypeError, AttributeError):  # another C library
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, least)

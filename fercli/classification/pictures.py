@@ -46,17 +46,23 @@ def annotate(outcome: Outcome, folder: Path, max_pixels: int, min_confidence: fl
     """
     if outcome.reject:
         return None
-    data = io.BytesIO()
     try:
-        with colour(outcome.path, max_pixels) as picture:
-            _mark_all(picture, outcome, min_confidence)
-            picture.save(data, "JPEG", quality=90)
+        data = _copy(outcome, max_pixels, min_confidence)
     except ImageRejected:
         return None  # it was readable a moment ago; its row stands
     target = folder / _place(outcome.path)
     refuse_itself(target, outcome.path)
-    write_atomically(target, data.getvalue())
+    write_atomically(target, data)
     return target
+
+
+def _copy(outcome: Outcome, max_pixels: int, min_confidence: float) -> bytes:
+    """Return the copy as a JPEG; by itself, so that no picture stays in memory while the copy is written."""
+    data = io.BytesIO()
+    with colour(outcome.path, max_pixels) as picture:
+        _mark_all(picture, outcome, min_confidence)
+        picture.save(data, "JPEG", quality=90)
+    return data.getvalue()
 
 
 def marked(frame: NDArray[np.uint8], outcome: Outcome, min_confidence: float) -> NDArray[np.uint8]:

@@ -3,8 +3,6 @@
 A block is a table of paths and texts. What is done with it is `pipeline.classify`, as on one machine.
 """
 
-import contextlib
-import ctypes
 import json
 import os
 from collections import Counter
@@ -13,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fercli.classification.job import Job
+from fercli.classification.loading import release_blocks
 from fercli.classification.pipeline import classify
 from fercli.classification.records import Outcome, Reject, encoded
 from fercli.classification.stretches import Stretch
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
     import pyarrow
 
 _TRIES = 2  # of a block, and then of each of its sources alone: one that ends every worker must not be retried for ever
-_MMAP_THRESHOLD = -3  # glibc's M_MMAP_THRESHOLD, for mallopt
-_LARGE = 1 << 20  # bytes; a photo's pixels
+# Bytes: any photo's pixels. That takes a tenth off a worker, of which a machine may have many, for a twentieth more processor time.
+_LARGE = 1 << 20
 
 _Source = tuple[bytes, str | None]  # a path with None for a photo, or the text of a stretch
 
@@ -46,7 +45,7 @@ class Worker:
         self._attempts = attempts
         self._tools: tuple[Labels, Detector] | None = None
         os.environ["OMP_NUM_THREADS"] = str(threads)  # see `sessions.cores`; each worker would take every core
-        _release_large_blocks()
+        release_blocks(_LARGE)
 
     def __call__(self, block: "pyarrow.Table") -> "pyarrow.Table":
         """Return a block with the outcomes in place of what was to do."""
@@ -124,15 +123,6 @@ class Attempts:
     def kept(self) -> dict[_Source, list[str]]:
         """Return what was kept."""
         return self._done
-
-
-def _release_large_blocks() -> None:
-    """Let glibc return large blocks of memory as they are freed, where it would keep up to 32 MB for each thread.
-
-    That takes a tenth off a worker, for a twentieth more processor time; a machine may have many workers.
-    """
-    with contextlib.suppress(OSError, TypeError, AttributeError):  # another C library
-        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, _LARGE)
 
 
 def block_of(rows: Sequence[tuple[bytes | None, str | None]]) -> "pyarrow.Table":

@@ -41,6 +41,9 @@ EXAMPLES = (
     "fercli classify ./photos -o results.csv",
     "fercli classify ./photos -o results.xlsx --largest --min-confidence 0.5 --report report.html",
 )
+_LARGE = (
+    8 << 20
+)  # bytes: of blocks larger than that Pillow makes pictures of many megapixels; those of others are kept for the next
 _STANDARD_INPUT = Path("-")  # recognised by identity: the file ./- has an equal path
 
 _faces_option = partial(typer.Option, rich_help_panel="Faces")
@@ -217,6 +220,9 @@ def classify(
     farewell = None if output.stream else f"Stopped; what is done is kept. To go on: {again}."
     if farewell and (resume or update) and is_begun(journal_path(output.path)):
         console.say_on_stop(farewell)
+    from fercli.classification.loading import release_blocks
+
+    release_blocks(_LARGE)
     tally = Tally(min_confidence)
     title = run.labeller.title
     _label(run, tally, None if quiet else every, farewell)

@@ -1,12 +1,15 @@
+import ctypes
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from fercli.classification import loading
 from fercli.classification.job import Options
 from fercli.classification.loading import Picture, ahead, beside, expected, pictures
 from fercli.classification.records import Outcome
@@ -132,3 +135,12 @@ def test_a_frame_larger_than_is_worked_on_is_made_smaller(tmp_path: Path, monkey
 def test_how_many_pictures_a_file_will_give(folder: Path) -> None:
     assert [expected(folder / name, 0.5) for name in ("a.png", "b.mp4", "c.png", "gone.avi")] == [1, 5, 1, 1]
     assert [expected(folder / "b.mp4", every) for every in (0.0, 0.01, 60.0)] == [25, 25, 1]
+
+
+def test_large_blocks_are_returned_where_the_c_library_can(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[tuple[int, int]] = []
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace(mallopt=lambda *values: calls.append(values)))
+    loading.release_blocks(8 << 20)
+    assert calls == [(-3, 8 << 20)]
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace())
+    loading.release_blocks(8 << 20)

@@ -1,3 +1,4 @@
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
+from fercli.classification import pictures
 from fercli.classification.loading import ahead
 from fercli.classification.pictures import Spot, _place, annotate, thumbnails
 from fercli.classification.records import Face, Outcome, Reject
@@ -76,6 +78,24 @@ def test_promise_13_a_copy_counts_against_the_budget_until_it_is_encoded(tmp_pat
     assert all(ahead(lambda photo: annotate(Outcome(photo), tmp_path / "out", LIMIT), photos, 6, threads=3))
     assert left == [30_000] * 6
     assert budget._left == 150_000
+
+
+def test_promise_13_no_picture_stays_in_memory_while_its_copy_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("RGB", (400, 300)).save(tmp_path / "a.png")
+    drawn: list[weakref.ref[Image.Image]] = []
+    mark = pictures._mark_all
+
+    def noting(picture: Image.Image, outcome: Outcome, least: float) -> None:
+        drawn.append(weakref.ref(picture))
+        mark(picture, outcome, least)
+
+    def write(_: Path, data: bytes) -> None:
+        assert data
+        assert drawn[0]() is None
+
+    monkeypatch.setattr(pictures, "_mark_all", noting)
+    monkeypatch.setattr(pictures, "write_atomically", write)
+    assert annotate(Outcome(tmp_path / "a.png"), tmp_path / "out", LIMIT)
 
 
 def test_what_fails_while_a_copy_is_drawn_is_no_fault_of_the_photo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
