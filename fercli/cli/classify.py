@@ -41,9 +41,8 @@ EXAMPLES = (
     "fercli classify ./photos -o results.csv",
     "fercli classify ./photos -o results.xlsx --largest --min-confidence 0.5 --report report.html",
 )
-_LARGE = (
-    8 << 20
-)  # bytes: of blocks larger than that Pillow makes pictures of many megapixels; those of others are kept for the next
+# Bytes: pictures of many megapixels are made of larger blocks. The blocks of smaller ones are kept for the next, which costs less time.
+_LARGE = 8 << 20
 _STANDARD_INPUT = Path("-")  # recognised by identity: the file ./- has an equal path
 
 _faces_option = partial(typer.Option, rich_help_panel="Faces")
