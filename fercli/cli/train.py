@@ -85,8 +85,9 @@ def train(
     ] = None,
     balanced_votes: Annotated[
         bool | None,
-        _target_option(
+        typer.Option(  # in no panel: beside wider columns its name would be cut
             "--balanced-votes/--no-balanced-votes",
+            show_default=False,
             help="Weight the votes so that each class has as large a share of them as of the labels.",
         ),
     ] = None,
