@@ -41,7 +41,7 @@ EXAMPLES = (
     "fercli classify ./photos -o results.csv",
     "fercli classify ./photos -o results.xlsx --largest --min-confidence 0.5 --report report.html",
 )
-# Bytes: pictures of many megapixels are made of larger blocks. The blocks of smaller ones are kept for the next, which costs less time.
+# Bytes: pictures of many megapixels are made of larger blocks. Smaller blocks are kept for the next picture, which saves time.
 _LARGE = 8 << 20
 _STANDARD_INPUT = Path("-")  # recognised by identity: the file ./- has an equal path
 
