@@ -67,6 +67,11 @@ def ferplus_text(train: int = 42, validation: int = 14, test: int = 21) -> str:
     return "\n".join(lines) + "\n"
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests of clusters, stops and two devices mostly wait."""
+    return (os.cpu_count() or 1) + 1
+
+
 @pytest.fixture
 def csv_file(tmp_path: Path) -> Path:
     """The small FER2013 as a file."""

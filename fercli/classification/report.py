@@ -165,20 +165,19 @@ class Report:
         return self.counts.total() + self.unsure
 
     def _head(self, settings: Mapping[str, object], measured: str) -> list[str]:
-        photos = self.pictures.total() - self.frames.total()
-        videos = "1 video" if self._videos == 1 else f"{self._videos:,} videos"
-        facts = [f"{photos:,} photos"] if photos or not self._videos else []
-        facts += [f"{self.frames.total():,} frames of {videos}"] if self._videos else []
+        photos, rejected = self.pictures.total() - self.frames.total(), self.pictures["rejected"]
+        facts = {"photos": photos} if photos or not self._videos else {}
+        facts |= {"videos": self._videos, "frames of them": self.frames.total()} if self._videos else {}
         unit = "pictures" if self._videos else "photos"
-        facts += [f"{self._faces:,} faces", f"{self.pictures['no_face']:,} {unit} without a face"]
-        remarks = "".join(f"; {remark}: {self.remarks[remark]:,}" for remark in filter(self.remarks.__getitem__, REMARKS))
-        among = " (counted among the photos)" if self.pictures["rejected"] else ""
+        facts |= {"faces": self._faces, f"{unit} without a face": self.pictures["no_face"]}
+        facts |= {f"rejected{' (counted among the photos)' if rejected else ''}": rejected}
+        facts |= {remark: self.remarks[remark] for remark in filter(self.remarks.__getitem__, REMARKS)}
         return [
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
             f"<title>Facial expressions</title><style>{_STYLE}{STYLE if self._videos else ''}</style></head><body>",
             "<h1>Facial expressions</h1>",
-            f'<p class="facts">{", ".join(facts)}, {self.pictures["rejected"]:,} rejected{among}{remarks}</p>',
+            f'<p class="facts">{"; ".join(f"{name}: {count:,}" for name, count in facts.items())}</p>',
             f'<p class="facts">{html.escape(self._origin(settings, measured))}</p>',
             '<p class="facts">A label says which of seven words fits a picture. It says nothing of what anybody feels.</p>',
         ]
@@ -204,7 +203,7 @@ class Report:
                 f'<div class="bar"><span>{label}</span><i style="width:{100 * count / most:.2f}%"></i><b>{share}</b></div>'
             )
         if unsure := counts["unsure"]:
-            lines.append(f'<p class="facts">{unsure:,} faces have no label: their confidence is below {self.min_confidence:g}.</p>')
+            lines.append(f'<p class="facts">without a label, with a confidence below {self.min_confidence:g}: {unsure:,}</p>')
         return lines
 
     def _over_time(self, pictures: Mapping[Spot, str]) -> list[str]:

@@ -65,7 +65,7 @@ def test_the_page_shows_faces_counts_and_what_was_left_out(tmp_path: Path) -> No
     text = written(report, tmp_path / "r.html")
     page = Page(text)
     assert page.open == []
-    assert "4 photos, 3 faces, 1 photos without a face, 1 rejected (counted among the photos)" in page.text
+    assert "photos: 4; faces: 3; photos without a face: 1; rejected (counted among the photos): 1" in page.text
     assert "photos with several faces: 1" in page.text
     assert "2 (66.7%)" in page.text
     assert "no<b>body.jpg" in page.text
@@ -123,9 +123,9 @@ def test_photos_and_frames_are_counted_apart_and_this_folder_has_a_name(tmp_path
     page = written(report, tmp_path / "r.html")
     photos, frames = page.split("Counts in frames of videos")
     assert "2 (50.0%)" in photos.split("Counts in photos")[1]
-    assert "1 faces have no label" in photos
+    assert "without a label, with a confidence below 0.5: 1" in photos
     assert "1 (12.5%)" in frames
-    assert "7 faces have no label" in frames
+    assert "without a label, with a confidence below 0.5: 7" in frames
     assert "<th>photos and frames</th><th>faces</th>" in page
     assert "<tr><td>(this folder)</td><td>9</td><td>10</td>" in page
     assert "<li>sub/notes.docx</li>" in page

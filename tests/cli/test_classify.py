@@ -200,7 +200,7 @@ def test_unsure_labels_are_left_empty(fercli: Run, photos: Path, tmp_path: Path)
     ran = fercli("classify", photos / "bright.png", "-o", tmp_path / "r.csv", "--min-confidence", 0.8, "--report", page)
     assert ran.code == 0
     assert re.search(r"\(unsure\) +1 +100.0%", ran.talk)
-    assert "1 faces have no label: their confidence is below 0.8" in page.read_text()
+    assert "without a label, with a confidence below 0.8: 1" in page.read_text()
     (line,) = read(tmp_path / "r.csv")
     assert (line["label"], line["confidence"], line["reason"]) == ("", "0.7", "no label: the confidence is below 0.8")
 
@@ -213,7 +213,7 @@ def test_annotated_copies_and_a_report_inside_the_input_are_not_read_back(fercli
     assert [path.name for path in copies] == ["bright.png.jpg", "dark.png.jpg", "nobody.png.jpg"]
     yellow = np.asarray(Image.open(copies[0]).convert("RGB")).astype(int)
     assert ((yellow[..., 0] - yellow[..., 2]) > 60).sum() > 100
-    assert "3 photos, 2 faces" in (photos / "r.html").read_text()
+    assert "photos: 3; faces: 2" in (photos / "r.html").read_text()
     again = fercli(*command)
     assert again.code == 2
     assert "--overwrite" in again.talk
