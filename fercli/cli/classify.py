@@ -89,7 +89,7 @@ def classify(
         typer.Option(
             "--from-file",
             metavar="FILE",
-            help="A list of more inputs: one a line, or separated by NUL, or a .csv with a column path.",
+            help="A list of more inputs: one a line, or separated by NUL, or a table with a column path.",
             show_default=False,
         ),
     ] = None,
