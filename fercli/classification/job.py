@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fercli.errors import UsageError
 from fercli.files import MAX_PIXELS
+from fercli.models.registry import find_entry
 from fercli.version import __version__
 
 if TYPE_CHECKING:
@@ -103,6 +104,19 @@ class Job:
             **asdict(self.options),
             "fercli": __version__,
         }
+
+    def accuracy(self, labeller: "Labels") -> str:
+        """Return how often the network is right, as a sentence; "" if that is not known."""
+        if self.weights:
+            share, images = labeller.metadata.get("validation_accuracy"), "the validation images of its data set"
+        else:
+            share, images = find_entry(labeller.name).measured.get("accuracy"), "the images of FER2013's PrivateTest"
+        if share is None:
+            return ""
+        changes = [*(["--tta"] if self.tta else []), *(["--prior even"] if self.even else [])]
+        verb = "changes" if len(changes) == 1 else "change"
+        alone = f"Without {' and '.join(changes)}, which {verb} its labels, it" if changes else "It"
+        return f"{alone} is right on {100 * share:.1f} % of {images}; other photos may fare worse"
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,6 @@ from fercli.files import (
     shown_name,
     write_atomically,
 )
-from fercli.models.registry import find_entry
 from fercli.photos.walk import COPIES, Walk
 from fercli.remote import RemotePath
 
@@ -146,7 +145,9 @@ class Run:
                 with page() as handle:
                     outputs = {path.resolve() for path in (self.output and self.output.path, self.report) if path}
                     report.skipped = [path for path in self.walk.first_passed_over if path.resolve() not in outputs]
-                    report.write(handle, settings | self._other_options, self.job.options.max_pixels, self._measured)
+                    report.write(
+                        handle, settings | self._other_options, self.job.options.max_pixels, self.job.accuracy(self.labeller)
+                    )
 
     def _journal(self, settings: dict[str, Any]) -> AbstractContextManager[Journal | None]:
         if self.output is None or self.output.stream:
@@ -247,20 +248,6 @@ class Run:
             "prior": "even" if self.job.even else "trained",
             "on_no_face": "skip" if self.skip_no_face else "row",
         }
-
-    @property
-    def _measured(self) -> str:
-        """How often the network is right, as a sentence; "" if that is not known."""
-        if self.job.weights:
-            share, images = self.labeller.metadata.get("validation_accuracy"), "the validation images of its data set"
-        else:
-            share, images = find_entry(self.labeller.name).measured.get("accuracy"), "the images of FER2013's PrivateTest"
-        if share is None:
-            return ""
-        changes = [*(["--tta"] if self.job.tta else []), *(["--prior even"] if self.job.even else [])]
-        verb = "changes" if len(changes) == 1 else "change"
-        alone = f"Without {' and '.join(changes)}, which {verb} its labels, it" if changes else "It"
-        return f"{alone} is right on {100 * share:.1f} % of {images}; other photos may fare worse"
 
     @property
     def _found_instead(self) -> str:
