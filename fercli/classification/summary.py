@@ -133,7 +133,7 @@ class Summary:
             row |= {name: group.status[name] if name in ("no_face", "rejected") else getattr(group, name) for name in COUNTS}
             for label, share, mean in zip(LABELS, group.shares, group.means, strict=False):  # or none
                 figures = (share, mean.value, *(mean.interval or (None, None)))
-                row |= {f"{figure}_{label}": _rounded(value) for figure, value in zip(_FIGURES, figures, strict=True)}
+                row |= {f"{figure}_{label}": rounded(value) for figure, value in zip(_FIGURES, figures, strict=True)}
             yield row
 
 
@@ -280,5 +280,6 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
 
 
-def _rounded(value: float | None) -> float | None:
+def rounded(value: float | None) -> float | None:
+    """Return a share as files show it; None for None."""
     return None if value is None else round(value, 4)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
+from fercli.classification.summary import rounded
 from fercli.classification.truth import NOT_COMPARED, Compared
 from fercli.cli import console
 from fercli.cli.console import NOTHING, percent
 from fercli.cli.tables import show_classes, show_confusion
-from fercli.evaluation.measures import cohens_kappa, measure
+from fercli.evaluation.measures import Measures, cohens_kappa
 from fercli.labels import LABELS
 
 COLUMNS = (
@@ -16,28 +17,29 @@ COLUMNS = (
 _NAMED = 3  # of the photos that are not compared
 
 
-def table(compared: Compared) -> Iterator[dict[str, object]]:
-    """Yield a row for each label by hand, with what the results say of these photos, and one for all photos; see `COLUMNS`."""
-    measures = measure(compared.by_hand, compared.found, None)
+def table(compared: Compared, measures: Measures) -> Iterator[dict[str, object]]:
+    """Yield a row for each label by hand, with what the results say of these photos, and one for all photos; see `COLUMNS`.
+
+    `measures` are those of the labels compared.
+    """
     empty: dict[str, object] = dict.fromkeys(COLUMNS)
     for index, label in enumerate(LABELS):
         shares = (measures.per_class[index], measures.precision[index], measures.f1[index])
-        values = (label, measures.true[index], measures.predicted[index], *map(_rounded, shares), *measures.confusion[index])
+        values = (label, measures.true[index], measures.predicted[index], *map(rounded, shares), *measures.confusion[index])
         yield empty | dict(zip(COLUMNS, values, strict=False))
     agreement = (measures.accuracy, *measures.interval, cohens_kappa(measures.confusion))
     yield {
         **empty,
         **{"label": "all", "by_hand": measures.images, "in_results": measures.images},
         **{f"labelled_{label}": count for label, count in zip(LABELS, measures.predicted, strict=True)},
-        **dict(zip(("agreement", "low", "high", "kappa"), map(_rounded, agreement), strict=True)),
+        **dict(zip(("agreement", "low", "high", "kappa"), map(rounded, agreement), strict=True)),
         "several_faces": compared.several,
         **{reason: len(names) for reason, names in compared.left.items()},
     }
 
 
-def show(compared: Compared) -> None:
+def show(compared: Compared, measures: Measures) -> None:
     """Print how far results and labels by hand agree, and what could not be compared."""
-    measures = measure(compared.by_hand, compared.found, None)
     kappa = cohens_kappa(measures.confusion)
     show_classes(measures, "results and labels by hand", "by hand", "in results")
     show_confusion(measures.confusion, "Labels by hand and in the results", "by hand \\ results")
@@ -54,7 +56,3 @@ def show(compared: Compared) -> None:
         if names:
             shown = ", ".join([*names[:_NAMED], *(["…"] if len(names) > _NAMED else [])])
             console.say_result(f"photos not compared, {NOT_COMPARED[reason]}: {len(names):,} ({shown})")
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)

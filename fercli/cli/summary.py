@@ -83,15 +83,25 @@ def summary(
         if path:
             refuse_existing(path, overwrite=overwrite, inputs=[results, *filter(None, [truth])])
     from fercli.classification.outputs import refuse_missing_extra
-    from fercli.classification.results import read_results
-    from fercli.classification.summary import summarise
 
     if output:
         refuse_missing_extra(output.suffix.lower())
     if truth:
         _compare(results, truth, output, overwrite=overwrite)
-        return
-    found = summarise(read_results(results), by or ["folder"], unit)
+    else:
+        _summarise(results, by or ["folder"], unit, output, plot, overwrite=overwrite)
+    for path in (output, plot):
+        if path:
+            console.say(f"written: {console.name(path)}")
+
+
+def _summarise(
+    results: Path, by: Sequence[str], unit: str | None, output: Path | None, plot: Path | None, *, overwrite: bool
+) -> None:
+    from fercli.classification.results import read_results
+    from fercli.classification.summary import summarise
+
+    found = summarise(read_results(results), by, unit)
     if output:
         _write(output, found.table_columns, found.table(), overwrite=overwrite)
     if plot:
@@ -102,22 +112,19 @@ def summary(
             {name: [(mean.value, mean.interval) for mean in values] for name, values in means.items() if values}, LABELS, plot
         )
     _show(found, unit)
-    for path in (output, plot):
-        if path:
-            console.say(f"written: {console.name(path)}")
 
 
 def _compare(results: Path, truth: Path, output: Path | None, *, overwrite: bool) -> None:
     from fercli.classification.results import read_results
     from fercli.classification.truth import COLUMNS_COMPARED, compare, read_truth
     from fercli.cli import agreement
+    from fercli.evaluation.measures import measure
 
     compared = compare(read_truth(truth), read_results(results, COLUMNS_COMPARED))
+    measures = measure(compared.by_hand, compared.found, None)
     if output:
-        _write(output, agreement.COLUMNS, agreement.table(compared), overwrite=overwrite)
-    agreement.show(compared)
-    if output:
-        console.say(f"written: {console.name(output)}")
+        _write(output, agreement.COLUMNS, agreement.table(compared, measures), overwrite=overwrite)
+    agreement.show(compared, measures)
 
 
 def _write(path: Path, columns: Sequence[str], rows: Iterable[dict[str, object]], *, overwrite: bool) -> None:
