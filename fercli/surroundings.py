@@ -134,6 +134,11 @@ def refuse_backend() -> None:
         raise UsageError(f"KERAS_BACKEND names {name!r}, which {fault}; install it, or unset that variable.")
 
 
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _addresses() -> int | None:
     """Return how many bytes of addresses this process may use (`ulimit -v`); None if there is no limit."""
     limit = resource.getrlimit(resource.RLIMIT_AS)[0] if resource else -1
@@ -145,8 +150,7 @@ def refuse_little_memory(command: str, arguments: str = "") -> None:
     limit, need = _addresses(), _NEEDS.get(command, 0.0)
     if limit is None or not need:
         return
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    need += cores * _OF_A_CORE + any(word in arguments for word in _ARROW_WORDS) * _OF_ARROW
+    need += usable_cores() * _OF_A_CORE + any(word in arguments for word in _ARROW_WORDS) * _OF_ARROW
     if limit < need * 1e9:
         raise FercliError(
             f"Memory is limited to {limit / 1e6:,.0f} MB here (ulimit -v), and {command} needs {need * 1e3:,.0f} MB, most of them "

@@ -14,6 +14,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it reports home (1.2
 import onnxruntime
 
 from fercli.errors import shortage
+from fercli.surroundings import usable_cores
 
 # Its warnings, such as of graphics processors that it does not find, bypass Python and reach the terminal; its errors are raised.
 onnxruntime.set_default_logger_severity(4)
@@ -26,7 +27,7 @@ def cores() -> int:
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     if wanted.isdecimal() and int(wanted):
         return int(wanted)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return usable_cores()
 
 
 def open_session(graph: bytes, threads: int = 1, *, graphics: bool = True) -> onnxruntime.InferenceSession:
