@@ -19,7 +19,7 @@ from fercli.surroundings import usable_cores
 # Its warnings, such as of graphics processors that it does not find, bypass Python and reach the terminal; its errors are raised.
 onnxruntime.set_default_logger_severity(4)
 
-BATCH = 16  # items computed in one go, always: other numbers may round differently, and a face's labels must not depend on others
+BATCH = 8  # items computed in one go, always: other numbers may round differently, and a face's labels must not depend on others
 
 
 def cores() -> int:

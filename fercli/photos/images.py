@@ -219,9 +219,12 @@ def crop(photo: NDArray[np.uint8], frame: Frame, side: int) -> NDArray[np.uint8]
         return _upright(photo, frame.box, side)
     # The square around the circle in which the frame turns, at twice the resolution, so that turning costs no sharpness.
     around = _upright(photo, replace(frame, side=frame.side * math.sqrt(2), roll=0.0).box, round(2 * side * math.sqrt(2)))
-    turned = Image.fromarray(around).rotate(frame.roll, Image.Resampling.BICUBIC)
-    margin = (around.shape[0] - 2 * side) // 2
-    inside = turned.crop((margin, margin, margin + 2 * side, margin + 2 * side))
+    middle, margin = around.shape[0] / 2, (around.shape[0] - 2 * side) // 2
+    cosine, sine = math.cos(math.radians(frame.roll)), math.sin(math.radians(frame.roll))
+    first = middle + (margin - middle) * (cosine - sine), middle + (margin - middle) * (cosine + sine)  # of the result's corner
+    inside = Image.fromarray(around).transform(
+        (2 * side, 2 * side), Image.Transform.AFFINE, (cosine, -sine, first[0], sine, cosine, first[1]), Image.Resampling.BICUBIC
+    )
     return np.asarray(inside.reduce(2), np.uint8)
 
 

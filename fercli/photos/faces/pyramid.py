@@ -9,7 +9,7 @@ Floats = NDArray[np.float32]
 
 _STEP = 2**-0.5  # from one size to the next
 _SMALLER = 0.6  # of the photo's side; only what is smaller than that is worth a size of its own
-_FROM = 1.9  # each size is made from one at least this many times as large: from less, its pixels would be uneven means
+_FROM = 1.5  # each size is made from one at least this many times as large: from less, its pixels would be uneven means
 _HALVED = 2.8  # a photo this many times as large as the first size is halved first, which is quick
 _TOGETHER = 64  # squares cut out in one go, so that memory is bounded
 _ABOVE = 4  # sizes above the one in which the smallest faces fill a cell, up to four times as large, for networks that look closer
