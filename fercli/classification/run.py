@@ -1,7 +1,6 @@
 """One run of `classify`: what to label, and where the results go."""
 
 import contextlib
-import os
 import sys
 import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -12,28 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fercli.classification.job import Job, Workers
-from fercli.classification.journal import Journal, finished_path, is_begun, journal_path, open_finished, open_journal
+from fercli.classification.journal import Journal, finished_path, journal_path, open_finished, open_journal
 from fercli.classification.outputs import Output, publishing, suffix_of
 from fercli.classification.records import Outcome, rows, with_persons
+from fercli.classification.refusals import first_unreadable, refuse_copies, refuse_empty, refuse_more, refuse_output, refuse_report
 from fercli.classification.writers import Rows
 from fercli.errors import FercliError, UsageError
-from fercli.files import (
-    Kind,
-    Opening,
-    claimed,
-    exclusive,
-    kind_of,
-    refuse_existing,
-    refuse_filled,
-    refuse_missing,
-    shown_name,
-    write_atomically,
-)
+from fercli.files import Kind, Opening, claimed, exclusive, kind_of, refuse_filled, refuse_missing, shown_name, write_atomically
 from fercli.photos.walk import COPIES, Walk
 from fercli.remote import RemotePath
 
 if TYPE_CHECKING:
-    from fercli.classification.report import Report
     from fercli.models.inference import Labels
 
 
@@ -84,7 +72,7 @@ class Run:
         if self.output and self._replacing and self.resume and not (self.overwrite or self.update):
             self.complete = kind_of(journal_path(self.output.path)) is Kind.MISSING
             if self.complete:
-                self._refuse_more_outputs(self.output)
+                refuse_more(self.output, (self.annotate, self.report))
         if self.workers:
             from fercli.classification.cluster import refuse_missing_ray
 
@@ -135,9 +123,9 @@ class Run:
                         f"remove it or leave --strict out{go_on}."
                     )
             if self.strict and self.walk.unreadable:
-                raise FercliError(f"{self._first_unreadable} and --strict allows no reject; {self._unpublished}.")
+                raise FercliError(f"{first_unreadable(self.walk)} and --strict allows no reject; {self._unpublished}.")
             if writer:
-                self._refuse_empty(report)
+                refuse_empty(report, self.walk, self.inputs)
                 if journal:
                     journal.commit()
                 writer.close()
@@ -178,7 +166,7 @@ class Run:
         if self.annotate:
             if not isinstance(self.annotate, RemotePath):
                 stack.enter_context(exclusive(self.annotate))
-            self._refuse_copies(self.annotate)
+            refuse_copies(self.annotate, self.inputs, overwrite=self._may_replace)
             write_atomically(self.annotate / COPIES, b"")
         if not self.report:
             return None
@@ -228,17 +216,6 @@ class Run:
         if self.output and self.output.stream:
             sys.stdout.buffer.flush()  # whoever reads the stream need not wait for a buffer to fill
 
-    def _refuse_empty(self, report: "Report") -> None:
-        pictures = report.pictures
-        if pictures["rejected"] and pictures.total() == pictures["rejected"]:
-            raise FercliError(f"{self._unread(report)}, so no results were written; give photos or videos that can be read.")
-        if not pictures:
-            places = ", ".join(map(shown_name, self.inputs[:5]))
-            raise FercliError(
-                f"There are no photos or videos in {places}{self._found_instead}, so no results were written; name the photos "
-                "themselves, or the folder that holds them."
-            )
-
     @property
     def _other_options(self) -> dict[str, Any]:
         """The options that are no settings of the journal, which a report shows, too."""
@@ -250,23 +227,6 @@ class Run:
         }
 
     @property
-    def _found_instead(self) -> str:
-        if self.walk.unreadable:
-            return f" ({self._first_unreadable})"
-        if not self.walk.passed_over:
-            return ", where no file was found"
-        first = shown_name(self.walk.first_passed_over[0])
-        others = self.walk.passed_over - 1
-        return f", only files of other kinds: {first}{f' and {others:,} more' if others else ''}"
-
-    @staticmethod
-    def _unread(report: "Report") -> str:
-        path, reason = report.rejects[0]
-        if report.pictures.total() == 1:
-            return f"{shown_name(path)} could not be read ({reason})"
-        return f"None of the {report.pictures.total():,} inputs could be read (the first is {shown_name(path)}: {reason})"
-
-    @property
     def _may_replace(self) -> bool:
         return self.overwrite or self.resume or self.update
 
@@ -275,59 +235,12 @@ class Run:
         stream = self.output and self.output.stream
         return "what went to standard output is incomplete" if stream else "no results were written"
 
-    @property
-    def _first_unreadable(self) -> str:
-        path, reason = self.walk.unreadable[0]
-        return f"{shown_name(path)} cannot be read ({reason})"
-
     def _refuse_outputs(self) -> None:
-        overwrite = self._may_replace
         if self.update and (self.overwrite or not self.output):
             raise UsageError("--update goes with an output, and without --overwrite, which does everything again.")
-        if self.output and self.output.stream:
-            if self.resume or self.update:
-                raise UsageError("Standard output cannot be resumed or updated; write to a file with -o.")
-            if not hasattr(sys.stdout, "buffer"):  # as in a notebook
-                raise UsageError("Standard output takes no bytes here; name a file to write.")
-        elif self.output:
-            path = self.output.path
-            stopped = is_begun(journal_path(path))
-            if self.output.published and not (overwrite or stopped):
-                raise UsageError(
-                    f"{path} exists already; add --update to label what was added or changed since, --overwrite to do everything "
-                    "again, or name another output."
-                )
-            if self.output.parts:
-                refuse_filled(path, overwrite=overwrite)
-            else:
-                refuse_existing(path, overwrite=overwrite, inputs=self.inputs)
-            if stopped and not overwrite:
-                raise UsageError(
-                    f"An interrupted run of {path} exists; add --resume to go on with it, or --overwrite to start again."
-                )
+        if self.output:
+            refuse_output(self.output, self.inputs, overwrite=self.overwrite, resume=self.resume, update=self.update)
         if self.annotate:
-            self._refuse_copies(self.annotate)
+            refuse_copies(self.annotate, self.inputs, overwrite=self._may_replace)
         if self.report:
-            if self.output and self.report.resolve() == self.output.path.resolve():
-                raise UsageError(f"{self.report} cannot be both the results and the report; name two files.")
-            refuse_existing(self.report, overwrite=overwrite, inputs=self.inputs)
-
-    def _refuse_copies(self, folder: Path) -> None:
-        """Raise UsageError if annotated copies in this folder could replace photos, or be labelled as photos."""
-        real = os.path.realpath(folder)
-        for path in self.inputs:
-            if Path(os.path.realpath(path)).is_relative_to(real):
-                raise UsageError(f"{folder} holds the photos themselves; name a folder for the annotated copies alone.")
-        if kind_of(folder / COPIES) is Kind.MISSING:
-            refuse_filled(folder, overwrite=False)
-        elif any(path.name != COPIES for path in folder.iterdir()):
-            refuse_filled(folder, overwrite=self._may_replace)
-
-    def _refuse_more_outputs(self, output: Output) -> None:
-        """Raise UsageError if a complete run is to write another output as well, which would take all the work again."""
-        for path in (self.annotate, self.report):
-            if path and kind_of(path) is Kind.MISSING:
-                raise UsageError(
-                    f"{output.path} is complete and {path} is missing; add --overwrite to do everything again, or name another "
-                    "output."
-                )
+            refuse_report(self.report, self.output, self.inputs, overwrite=self._may_replace)

@@ -1,4 +1,3 @@
-import io
 import itertools
 import os
 import sqlite3
@@ -75,13 +74,6 @@ def test_nothing_but_rejects_is_not_published(photos: Path, tmp_path: Path) -> N
         seen.extend(Run([tmp_path / "bad.jpg", photos], JOB, output, strict=True))
     assert [outcome.path.name for outcome in seen] == ["bad.jpg"]
     assert not output.path.exists()
-
-
-def test_standard_output_that_takes_no_bytes_is_refused(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As in a notebook."""
-    monkeypatch.setattr("sys.stdout", io.StringIO())
-    with pytest.raises(UsageError, match="takes no bytes here"):
-        Run([photos], JOB, Output.parse("-"))
 
 
 def updated(photos: Path, output: Output, fresh: Path, **options: Any) -> tuple[int, str]:
@@ -193,25 +185,6 @@ def test_promise_20_a_page_that_another_program_puts_there_meanwhile_stays(photo
     with pytest.raises(UsageError, match="exists already"):
         list(run)
     assert (tmp_path / "r.csv").read_text() == "mine"
-
-
-@pytest.mark.parametrize("folder", [".", "photos", "photos/..", "link"])
-def test_promise_20_copies_do_not_go_where_the_photos_are(
-    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    Path("link").symlink_to("photos")
-    for inputs in ([photos], [Path("photos/0.png")]):
-        with pytest.raises(UsageError, match="holds the photos themselves"):
-            Run(inputs, JOB, Output(Path("r.csv")), annotate=Path(folder), overwrite=True)
-    assert not list(tmp_path.rglob(".fercli*"))
-
-
-def test_promise_20_a_folder_of_other_photos_never_becomes_one_of_copies(photos: Path, tmp_path: Path) -> None:
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "a.jpg").write_bytes(b"x")
-    with pytest.raises(UsageError, match="holds files already"):
-        Run([photos], JOB, Output(tmp_path / "r.csv"), annotate=tmp_path / "mine", overwrite=True)
 
 
 def test_promise_17_strict_takes_a_folder_that_cannot_be_listed_for_a_reject(
