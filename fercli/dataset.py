@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import FercliError, IntegrityError, UsageError, nearest
-from fercli.files import Kind, atomic_write, kind_of, shown_name
+from fercli.files import Kind, kind_of, shown_name
 from fercli.labels import LABELS, VOTES
 from fercli.models.registry import HOG_LENGTH, SIDE
+from fercli.writing import atomic_write
 
 _IDENTITY = ("_pixels", "_labels", "_rows")  # the arrays that `Dataset.digest` covers; each of the others has its own digest
 META_LIMIT = 256 << 20  # bytes; a name of 20 characters takes about 80 of them
@@ -83,7 +84,7 @@ class Dataset:
 
 
 def write_dataset(dataset: Dataset, path: Path) -> None:
-    """Write the npz atomically; the same data set gives the same bytes. Errors as in `files.atomic_write`."""
+    """Write the npz atomically; the same data set gives the same bytes. Errors as in `writing.atomic_write`."""
     with atomic_write(path) as handle:
         save_dataset(dataset, handle)
 

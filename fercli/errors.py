@@ -97,3 +97,19 @@ def shortage(error: BaseException) -> str:
     if getattr(error, "errno", None) in {errno.EMFILE, errno.ENFILE}:
         return "The system lets fercli open no more files; raise the limit, for example with: ulimit -n 1024"
     return ""
+
+
+_ADVICE = {
+    errno.ENOSPC: "Free some space, or name another place.",
+    errno.EACCES: "Check that you have permission there, or name another place.",
+    errno.ENAMETOOLONG: "Choose a shorter name.",
+    errno.ENOENT: "It, or the folder that it is in, was moved or removed meanwhile; run the same command again.",
+    errno.ENOTDIR: "What it names as a folder is a file; name another place.",
+    errno.EFBIG: "Raise the limit on the size of files, for example with: ulimit -f unlimited",
+}
+_ADVICE |= {errno.EDQUOT: _ADVICE[errno.ENOSPC], errno.EPERM: _ADVICE[errno.EACCES], errno.EROFS: _ADVICE[errno.EACCES]}
+
+
+def advice(error: OSError) -> str:
+    """Return what to do about a file that cannot be read or written."""
+    return shortage(error) or _ADVICE.get(error.errno or 0, "Check the disk, or name another place.")

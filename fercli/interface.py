@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from fercli.classification.job import Job, Options, Workers
 from fercli.classification.outputs import Output
 from fercli.errors import FercliError, UsageError, nearest
-from fercli.files import MAX_PIXELS, claimed, refuse_existing, refuse_missing
+from fercli.files import MAX_PIXELS, refuse_existing, refuse_missing
 from fercli.models.registry import DEFAULT_TO_TRAIN
 from fercli.remote import place
+from fercli.writing import together
 
 if TYPE_CHECKING:
     from fercli.classification.run import Run
@@ -98,7 +99,8 @@ def prepare(
     from fercli.dataset import save_dataset
     from fercli.preparation.prepare import prepare as make_dataset
 
-    with claimed(output, overwrite=overwrite, inputs=inputs) as opening:
+    with together() as outputs:
+        opening = outputs.claim(output, overwrite=overwrite, inputs=inputs)
         result = make_dataset(
             source,
             ferplus=ferplus,

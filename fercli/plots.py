@@ -1,4 +1,4 @@
-"""Learning curves, accuracy per class, confusion matrices and summaries of results as PNG."""
+"""Learning curves, accuracy per class, confusion matrices and summaries of results: each a PNG."""
 
 import contextlib
 import io
@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from fercli.errors import FercliError
-from fercli.files import write_atomically
 from fercli.models.history import Epoch
 
 # matplotlib reads settings from the current folder, whoever's they are, and fails at an odd file; there is none in its own.
@@ -56,7 +55,7 @@ def _label(name: str) -> str:
 
 
 @_plainly()
-def plot_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
+def plot_curves(histories: Mapping[str, Sequence[Epoch]]) -> bytes:
     """Draw loss and accuracy by epoch, training dashed (or x) and validation solid (or o), in one colour for each model.
 
     The loss of a diverged run is cut off. Compare the paper's Figure 2. One legend, for both panels, explains colours and lines.
@@ -83,7 +82,7 @@ def plot_curves(histories: Mapping[str, Sequence[Epoch]], path: Path) -> None:
     for name, line, mark in (("training", "--", "x"), ("validation", "-", "o")):
         accuracy.plot([], [], f"k{line}", marker="" if several else mark, label=name)
     figure.legend(loc="outside right upper")
-    _save(figure, path)
+    return _png(figure)
 
 
 def _without_diverged(histories: Iterable[Sequence[Epoch]]) -> tuple[float | None, float | None]:
@@ -102,9 +101,8 @@ def plot_per_class(
     title: str,
     networks: Sequence[Mapping[str, Sequence[float | None]]],
     labels: Sequence[str],
-    path: Path,
     published: Collection[str] = (),
-) -> None:
+) -> bytes:
     """Draw bars of accuracy per class, 0 to 1: a group for each label, in it the columns of each network side by side.
 
     The columns named in `published`, which were not measured here, are hatched, each with its own hatch, in the colour of their
@@ -129,11 +127,11 @@ def plot_per_class(
     axes.set(ylabel="accuracy (%)", ylim=(0, 100), title=title)
     axes.grid(axis="y", alpha=0.3)
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
-    _save(figure, path)
+    return _png(figure)
 
 
 @_plainly()
-def plot_confusion(title: str, confusion: Sequence[Sequence[int]], labels: Sequence[str], path: Path) -> None:
+def plot_confusion(title: str, confusion: Sequence[Sequence[int]], labels: Sequence[str]) -> bytes:
     """Draw a confusion matrix (true by row, predicted by column), row percentages and counts (compare the paper's Figures 3, 4)."""
     figure = Figure(figsize=(6.5, 6), layout="constrained")
     axes = figure.subplots()
@@ -148,11 +146,11 @@ def plot_confusion(title: str, confusion: Sequence[Sequence[int]], labels: Seque
     axes.set_xticks(positions, labels, rotation=45, ha="right")
     axes.set_yticks(positions, labels)
     axes.set(xlabel="predicted", ylabel="true", title=title)
-    _save(figure, path)
+    return _png(figure)
 
 
 @_plainly()
-def plot_reliability(title: str, bins: Sequence[tuple[float, float, float]], path: Path) -> None:
+def plot_reliability(title: str, bins: Sequence[tuple[float, float, float]]) -> bytes:
     """Draw accuracy by confidence, 0 to 1, as `calibration.reliability` returns them; a point's area shows its share of images."""
     figure = Figure(figsize=(5, 5), layout="constrained")
     axes = figure.subplots()
@@ -164,11 +162,11 @@ def plot_reliability(title: str, bins: Sequence[tuple[float, float, float]], pat
     axes.set(xlabel="confidence (%)", ylabel="accuracy (%)", xlim=(0, 100), ylim=(0, 100), title=title, aspect="equal")
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left")
-    _save(figure, path)
+    return _png(figure)
 
 
 @_plainly()
-def plot_means(groups: Mapping[str, Sequence[tuple[float, tuple[float, float] | None]]], labels: Sequence[str], path: Path) -> None:
+def plot_means(groups: Mapping[str, Sequence[tuple[float, tuple[float, float] | None]]], labels: Sequence[str]) -> bytes:
     """Draw mean probabilities, 0 to 1, with intervals: a panel for each label on one scale, a point for each group."""
     figure = Figure(figsize=(10, max(3.0, 1.2 + 0.28 * len(groups))), layout="constrained")
     panels = figure.subplots(1, len(labels), sharex=True, sharey=True, squeeze=False)[0]
@@ -185,11 +183,11 @@ def plot_means(groups: Mapping[str, Sequence[tuple[float, tuple[float, float] | 
     panels[0].invert_yaxis()
     intervals = any(interval for means in groups.values() for _, interval in means)
     figure.supxlabel(f"mean probability (%){', with its 95 % interval' if intervals else ''}")
-    _save(figure, path)
+    return _png(figure)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def _png(figure: Figure) -> bytes:
     FigureCanvasAgg(figure)
     data = io.BytesIO()
     figure.savefig(data, format="png", dpi=110, metadata={"Software": None})
-    write_atomically(path, data.getvalue())
+    return data.getvalue()

@@ -119,27 +119,36 @@ class RemotePath(PosixPath):
         """The bucket that it is in; None for a file system without buckets."""
         return None if self.scheme in _HADOOP else RemotePath(*self.parts[:2])
 
-    @contextmanager
-    def published(self) -> Iterator[BinaryIO]:
-        """Open a temporary file on this machine; if the block ends without an exception, upload it, then rename it into place.
+    @property
+    def _aside(self) -> "RemotePath":
+        return self.with_name(f".{self.name}.fercli-part")
 
-        HDFS does not rename onto a file: for a moment between the removal of the old one and the renaming there is none, and if
-        it fails then, the temporary file beside it is left.
-        """
+    @contextmanager
+    def sent(self) -> Iterator[BinaryIO]:
+        """Open a temporary file on this machine; if the block ends without an exception, upload it under another name."""
         with tempfile.TemporaryFile() as handle:
             yield handle
             handle.seek(0)
-            with self._reached() as (system, inside):
-                folder, _, name = inside.rpartition("/")
-                temporary = f"{folder}/.{name}.fercli-part"
-                try:
-                    with system.open_output_stream(temporary) as sent:
-                        shutil.copyfileobj(handle, sent, 1 << 20)
-                except BaseException:
-                    with suppress(Exception):
-                        system.delete_file(temporary)
-                    raise
-                system.move(temporary, inside)
+            try:
+                with self._aside._reached() as (system, inside), system.open_output_stream(inside) as stream:
+                    shutil.copyfileobj(handle, stream, 1 << 20)
+            except BaseException:
+                self.discard()
+                raise
+
+    def put_in_place(self) -> None:
+        """Rename what was sent.
+
+        HDFS does not rename onto a file: for a moment between the removal of the old one and the renaming there is none, and if
+        it fails then, what was sent is left.
+        """
+        with self._aside._reached() as (system, aside), self._reached() as (_, inside):
+            system.move(aside, inside)
+
+    def discard(self) -> None:
+        """Delete what was sent, as far as that is possible."""
+        with suppress(Exception):
+            self._aside.unlink()
 
     def unlink(self, missing_ok: bool = False) -> None:
         """Delete the file."""

@@ -1,4 +1,4 @@
-"""Stand-ins for the operating system behind `fercli.files` and for SQLite behind the journal, which act at the Nth operation."""
+"""Stand-ins for the operating system behind `fercli.writing` and for SQLite behind the journal, which act at the Nth operation."""
 
 import contextlib
 import errno
@@ -36,7 +36,7 @@ class Seam:
     @contextlib.contextmanager
     def in_place(self) -> Iterator["Seam"]:
         """Stand in for the real ones."""
-        with mock.patch("fercli.files.os", _System(self)), mock.patch("fercli.classification.journal.sqlite3", _Sqlite(self)):
+        with mock.patch("fercli.writing.os", _System(self)), mock.patch("fercli.classification.journal.sqlite3", _Sqlite(self)):
             yield self
 
 

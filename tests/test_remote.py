@@ -12,9 +12,10 @@ from PIL import Image
 
 from fercli.classification.journal import journal_path
 from fercli.errors import FercliError, UsageError
-from fercli.files import Kind, atomic_write, identity_of, kind_of, readable, write_atomically
+from fercli.files import Kind, identity_of, kind_of, readable
 from fercli.photos.walk import Walk
 from fercli.remote import RemotePath, _file_system, place
+from fercli.writing import atomic_write, write_atomically
 from tests.clips import gray_steps, write_clip
 from tests.conftest import Ran, synthetic_faces
 

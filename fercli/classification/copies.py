@@ -11,8 +11,8 @@ from fercli.classification.loading import ahead
 from fercli.classification.pictures import annotate, marked, place_of_video, refuse_itself
 from fercli.classification.records import Outcome
 from fercli.errors import ImageRejected
-from fercli.files import atomic_write
 from fercli.photos.videos import NewVideo, Video
+from fercli.writing import atomic_write
 
 _AHEAD = 8  # photos drawn before they are asked for
 _BLOCK = 1 << 20  # bytes

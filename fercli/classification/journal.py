@@ -18,8 +18,9 @@ from typing import Any
 from fercli.classification.job import difference
 from fercli.classification.records import Outcome, decoded, encoded
 from fercli.errors import FercliError, IntegrityError
-from fercli.files import Kind, identity_of, kind_of, move, remove
+from fercli.files import Kind, identity_of, kind_of
 from fercli.remote import RemotePath
+from fercli.writing import move, remove
 
 _COMMIT_EVERY = 1.0  # seconds; anything newer is lost if the process is killed
 _LONGEST = 64 << 20  # bytes of one picture's outcome

@@ -12,8 +12,9 @@ from typing import BinaryIO
 
 from fercli.classification.writers import EXTRAS, WRITERS, Rows, StreamWriter, ended
 from fercli.errors import UsageError
-from fercli.files import Kind, atomic_write, kind_of, remove, write_atomically
+from fercli.files import Kind, kind_of
 from fercli.remote import place
+from fercli.writing import Outputs, atomic_write, remove
 
 PART_ROWS = 50_000  # in a part, or a few more, since the rows of a picture stay together
 COMPLETE = "_SUCCESS"  # by which Hadoop and Spark, too, mark a folder that has all of its parts
@@ -74,23 +75,24 @@ def refuse_missing_extra(suffix: str) -> None:
 
 @contextlib.contextmanager
 def publishing(
-    output: Output, stream: BinaryIO | None = None, *, overwrite: bool = True, inputs: Iterable[Path] = ()
+    output: Output, outputs: Outputs, stream: BinaryIO | None = None, *, overwrite: bool = True, inputs: Iterable[Path] = ()
 ) -> Iterator[Rows]:
-    """Open the output for rows, with `stream` in place of standard output; what is written appears when the block ends well.
+    """Open the output for rows, with `stream` in place of standard output; if the block ends well, `outputs` let them appear.
 
-    A file appears whole, as by `atomic_write`. In a folder, each part appears as soon as it is full, and `COMPLETE` at the end,
-    after the parts of an earlier run are removed; the earlier run's `COMPLETE` is removed just before the first new part appears.
-    Errors as from `suffix_of` and `atomic_write`.
+    In a folder, each part appears as soon as it is full, and only `COMPLETE` with the other `outputs`, after the parts of an
+    earlier run are removed; the earlier run's `COMPLETE` is removed just before the first new part appears. Errors as from
+    `suffix_of` and `Outputs.claim`.
     """
     suffix = suffix_of(output)
     if output.parts:
         with PartsWriter(output.path, suffix) as parts:
             yield parts
-        parts.complete()
+        parts.finish()
+        outputs.write(output.path / COMPLETE, b"")
         return
     target: contextlib.AbstractContextManager[BinaryIO] = contextlib.nullcontext(stream or sys.stdout.buffer)
     if not output.stream:
-        target = atomic_write(output.path, overwrite=overwrite, inputs=inputs)
+        target = outputs.claim(output.path, overwrite=overwrite, inputs=inputs)()
     with target as handle:
         with ended((StreamWriter if output.stream else WRITERS[suffix])(handle)) as writer:
             yield writer
@@ -126,8 +128,8 @@ class PartsWriter:
         """Publish the part that was begun."""
         self.__exit__(None, None, None)
 
-    def complete(self) -> None:
-        """Remove what is left of an earlier run's parts, and mark the folder as complete; without rows it has one empty part."""
+    def finish(self) -> None:
+        """Remove what is left of an earlier run's parts; without rows there is one empty part."""
         if not self._number:
             self._begin()
             self.close()
@@ -135,7 +137,6 @@ class PartsWriter:
         for path in list(self._folder.iterdir()):
             if re.fullmatch(r"part-\d{5,}", path.stem) and path.suffix in WRITERS and path.name not in ours:
                 remove(path)
-        write_atomically(self._folder / COMPLETE, b"")
 
     def _begin(self) -> None:
         with contextlib.ExitStack() as stack:

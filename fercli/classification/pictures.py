@@ -16,11 +16,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fercli.classification.records import Face, Outcome
 from fercli.errors import FercliError, ImageRejected
-from fercli.files import Kind, kind_of, write_atomically
+from fercli.files import Kind, kind_of
 from fercli.photos.geometry import Box, Moment
 from fercli.photos.images import colour
 from fercli.photos.videos import Video
 from fercli.photos.walk import IMAGE_SUFFIXES
+from fercli.writing import write_atomically
 
 THUMBNAIL_SIDE = 96
 _LONGEST_NAME = 220  # bytes; file systems allow 255, and a copy adds a suffix or two

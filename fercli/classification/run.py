@@ -17,9 +17,10 @@ from fercli.classification.records import Outcome, rows, with_persons
 from fercli.classification.refusals import first_unreadable, refuse_copies, refuse_empty, refuse_more, refuse_output, refuse_report
 from fercli.classification.writers import Rows
 from fercli.errors import FercliError, UsageError
-from fercli.files import Kind, Opening, claimed, exclusive, kind_of, refuse_filled, refuse_missing, shown_name, write_atomically
+from fercli.files import Kind, kind_of, refuse_filled, refuse_missing, shown_name
 from fercli.photos.walk import COPIES, Walk
 from fercli.remote import RemotePath
+from fercli.writing import Outputs, exclusive, together, write_atomically
 
 if TYPE_CHECKING:
     from fercli.models.inference import Labels
@@ -102,8 +103,10 @@ class Run:
         with contextlib.ExitStack() as stack:
             journal = stack.enter_context(self._journal(settings))
             earlier = stack.enter_context(self._earlier(settings))
-            page = self._claim_others(stack)
-            writer = stack.enter_context(self._writer())
+            self._hold_folders(stack)
+            outputs = stack.enter_context(together())
+            page = self.report and outputs.claim(self.report, overwrite=self._may_replace, inputs=self.inputs)
+            writer = stack.enter_context(self._writer(outputs))
             # Closed before the journal and the output, so that no thread still works for them when the run is stopped.
             labelled = stack.enter_context(contextlib.closing(self._labelled([earlier, journal])))
             outcomes = with_persons(labelled)
@@ -131,8 +134,8 @@ class Run:
                 writer.close()
             if page:
                 with page() as handle:
-                    outputs = {path.resolve() for path in (self.output and self.output.path, self.report) if path}
-                    report.skipped = [path for path in self.walk.first_passed_over if path.resolve() not in outputs]
+                    ours = {path.resolve() for path in (self.output and self.output.path, self.report) if path}
+                    report.skipped = [path for path in self.walk.first_passed_over if path.resolve() not in ours]
                     report.write(
                         handle, settings | self._other_options, self.job.options.max_pixels, self.job.accuracy(self.labeller)
                     )
@@ -159,8 +162,8 @@ class Run:
                 self.redone = found
             yield None if isinstance(found, str) else found
 
-    def _claim_others(self, stack: contextlib.ExitStack) -> Opening | None:
-        """Hold the outputs other than the rows, and check them again: another run may have come first."""
+    def _hold_folders(self, stack: contextlib.ExitStack) -> None:
+        """Hold the folders among the outputs, and check them again: another run may have come first."""
         if self.output and self.output.parts:
             refuse_filled(self.output.path, overwrite=self._may_replace)  # held by the journal
         if self.annotate:
@@ -168,14 +171,11 @@ class Run:
                 stack.enter_context(exclusive(self.annotate))
             refuse_copies(self.annotate, self.inputs, overwrite=self._may_replace)
             write_atomically(self.annotate / COPIES, b"")
-        if not self.report:
-            return None
-        return stack.enter_context(claimed(self.report, overwrite=self._may_replace, inputs=self.inputs))
 
-    def _writer(self) -> AbstractContextManager[Rows | None]:
+    def _writer(self, outputs: Outputs) -> AbstractContextManager[Rows | None]:
         if self.output is None:
             return contextlib.nullcontext()
-        return publishing(self.output, overwrite=self.overwrite or self._replacing, inputs=self.inputs)
+        return publishing(self.output, outputs, overwrite=self.overwrite or self._replacing, inputs=self.inputs)
 
     def _labelled(self, journals: Iterable[Journal | None]) -> Generator[Outcome, None, None]:
         finds = [journal.find for journal in journals if journal]

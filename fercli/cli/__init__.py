@@ -9,7 +9,7 @@ import typer
 
 from fercli.cli import classify, console, evaluate, models, prepare, summary, train
 from fercli.cli.commands import Command, Group, call, examples
-from fercli.errors import FercliError, UsageError, shortage
+from fercli.errors import FercliError, UsageError, advice, shortage
 from fercli.surroundings import ReaderGone, give_up_output
 from fercli.version import __version__
 
@@ -85,7 +85,7 @@ def _told(error: Exception) -> int:
         case OSError():  # such as standard output closed or full
             give_up_output(error)
             where = f"{error.filename} cannot be read or written" if error.filename else "The system refused what fercli needs"
-            console.error(f"{where} ({error.strerror or error}); check that there is space and that you have permission.")
+            console.error(f"{where} ({error.strerror or error}). {advice(error)}")
         case ImportError():
             console.error(f"A library cannot be loaded ({error}); install fercli again, or check that there is enough memory.")
         case _:

@@ -23,9 +23,10 @@ from fercli.cli.options import (
     output_option,
 )
 from fercli.errors import FercliError, UsageError
-from fercli.files import exclusive, refuse_existing, refuse_filled, write_json
+from fercli.files import refuse_existing, refuse_filled
 from fercli.interface import DATA, EvaluationSplit, Prior
 from fercli.models.registry import find_entry, name_from_flags
+from fercli.writing import exclusive, json_of, together
 
 if TYPE_CHECKING:
     from fercli.dataset import Dataset
@@ -86,13 +87,18 @@ def evaluate(
     if card and prior is Prior.even:
         raise UsageError("--card describes a network as it was trained; drop --prior.")
     to_stdout = str(json_file) == "-"
-    for file in filter(None, (None if to_stdout else json_file, predictions)):
+    if to_stdout:
+        json_file = None
+    for file in filter(None, (json_file, predictions)):
         refuse_existing(file, overwrite=overwrite, inputs=[data])
     folders = list(dict.fromkeys(filter(None, (plots, card))))
     for folder in folders:
         refuse_filled(folder, overwrite=overwrite)
+    from fercli.cli.tables import show_tables
     from fercli.dataset import read_dataset
+    from fercli.evaluation import exports
     from fercli.evaluation.candidates import candidates
+    from fercli.evaluation.comparisons import compare_hog
 
     dataset = read_dataset(data, splits=list(EvaluationSplit) if card else [split])  # a card has both
     rejected = []
@@ -109,32 +115,31 @@ def evaluate(
     for labeller in labellers:
         if labeller.trained_on != {dataset.meta["digest"]}:
             console.say(_note(labeller, dataset, data))
-    results = _measured(labellers, dataset, split, tta=tta, even=prior is Prior.even, shifts=shifts)
-    published = list(dict.fromkeys(item for result in results for item in find_entry(result.model).published))
-    from fercli.cli.tables import show_tables
-    from fercli.evaluation import exports
-    from fercli.evaluation.comparisons import compare_hog
-
-    true = dataset.split(split).labels
-    comparisons = compare_hog(results, true)
-    report = exports.report_of(results, comparisons, published, dataset)
-    if json_file and not to_stdout:
-        write_json(json_file, report, overwrite=overwrite)
-    if predictions:
-        exports.write_predictions(results, dataset, predictions, overwrite=overwrite)
-    with ExitStack() as held:
+    with ExitStack() as stack:  # before the minutes that measuring may take
         for folder in folders:
-            held.enter_context(exclusive(folder))
+            stack.enter_context(exclusive(folder))
             refuse_filled(folder, overwrite=overwrite)  # again, for another run may have come first
+        outputs = stack.enter_context(together())
+        for file in filter(None, (json_file, predictions)):
+            outputs.claim(file, overwrite=overwrite, inputs=[data])
+        results = _measured(labellers, dataset, split, tta=tta, even=prior is Prior.even, shifts=shifts)
+        published = list(dict.fromkeys(item for result in results for item in find_entry(result.model).published))
+        true = dataset.split(split).labels
+        comparisons = compare_hog(results, true)
+        report = exports.report_of(results, comparisons, published, dataset)
+        if json_file:
+            outputs.write(json_file, json_of(report))
+        if predictions:
+            outputs.write(predictions, exports.predictions_of(results, dataset))
         if plots:
-            exports.write_plots(results, published, labellers, true, plots)
+            outputs.write_all(plots, exports.figures_of(results, published, labellers, true))
         if card:
-            exports.write_card(labellers[0], dataset, card, tta=tta, shifts=shifts, measured=results)
+            outputs.write_all(card, exports.files_of_card(labellers[0], dataset, card, tta=tta, shifts=shifts, measured=results))
     if to_stdout:
         console.say_result(json.dumps(report, indent=2))
     else:
         show_tables(results, comparisons, published, split)
-    for output in filter(None, (None if to_stdout else json_file, predictions, *folders)):
+    for output in filter(None, (json_file, predictions, *folders)):
         console.say(f"written: {console.name(output)}")
     if rejected:
         raise typer.Exit(3)

@@ -1,7 +1,9 @@
 """`fercli summary`."""
 
+import io
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +12,10 @@ import typer
 from fercli.cli import console
 from fercli.cli.options import OverwriteOption, output_option
 from fercli.errors import UsageError
-from fercli.files import atomic_write, refuse_existing
+from fercli.files import refuse_existing
 from fercli.labels import LABELS
 from fercli.remote import place
+from fercli.writing import Outputs, together
 
 if TYPE_CHECKING:
     from fercli.classification.summary import Mean, Summary
@@ -76,45 +79,51 @@ def summary(
     """Summarise results by group: counts, shares of the labels, and mean probabilities with 95 % intervals."""
     if truth and (by or unit or plot):
         raise UsageError("--truth compares photo by photo, without groups; drop --by, --unit and --plot.")
+    inputs = [results, *filter(None, [truth])]
     for path, suffixes in ((output, FORMATS), (plot, (".png",))):
         if path and path.suffix.lower() not in suffixes:
             known = " or ".join(filter(None, [", ".join(suffixes[:-1]), suffixes[-1]]))
             raise UsageError(f"{path} has no suffix that can be written here; end the name in {known}.")
         if path:
-            refuse_existing(path, overwrite=overwrite, inputs=[results, *filter(None, [truth])])
+            refuse_existing(path, overwrite=overwrite, inputs=inputs)
     from fercli.classification.outputs import refuse_missing_extra
 
     if output:
         refuse_missing_extra(output.suffix.lower())
-    if truth:
-        _compare(results, truth, output, overwrite=overwrite)
-    else:
-        _summarise(results, by or ["folder"], unit, output, plot, overwrite=overwrite)
-    for path in (output, plot):
-        if path:
-            console.say(f"written: {console.name(path)}")
+    files = list(filter(None, (output, plot)))
+    with together() as outputs:
+        for file in files:
+            outputs.claim(file, overwrite=overwrite, inputs=inputs)
+        if truth:
+            show = _compare(results, truth, output, outputs)
+        else:
+            show = _summarise(results, by or ["folder"], unit, output, plot, outputs)
+    show()
+    for file in files:
+        console.say(f"written: {console.name(file)}")
 
 
 def _summarise(
-    results: Path, by: Sequence[str], unit: str | None, output: Path | None, plot: Path | None, *, overwrite: bool
-) -> None:
+    results: Path, by: Sequence[str], unit: str | None, output: Path | None, plot: Path | None, outputs: Outputs
+) -> Callable[[], None]:
+    """Summarise, and return what shows it."""
     from fercli.classification.results import read_results
     from fercli.classification.summary import summarise
 
     found = summarise(read_results(results), by, unit)
     if output:
-        _write(output, found.table_columns, found.table(), overwrite=overwrite)
+        outputs.write(output, _table(output.suffix.lower(), found.table_columns, found.table()))
     if plot:
         from fercli.plots import plot_means
 
         means = {" ".join(group.names): group.means for group in found.groups}
-        plot_means(
-            {name: [(mean.value, mean.interval) for mean in values] for name, values in means.items() if values}, LABELS, plot
-        )
-    _show(found, unit)
+        drawn = {name: [(mean.value, mean.interval) for mean in values] for name, values in means.items() if values}
+        outputs.write(plot, plot_means(drawn, LABELS))
+    return partial(_show, found, unit)
 
 
-def _compare(results: Path, truth: Path, output: Path | None, *, overwrite: bool) -> None:
+def _compare(results: Path, truth: Path, output: Path | None, outputs: Outputs) -> Callable[[], None]:
+    """Compare, and return what shows it."""
     from fercli.classification.results import read_results
     from fercli.classification.truth import COLUMNS_COMPARED, compare, read_truth
     from fercli.cli import agreement
@@ -123,18 +132,19 @@ def _compare(results: Path, truth: Path, output: Path | None, *, overwrite: bool
     compared = compare(read_truth(truth), read_results(results, COLUMNS_COMPARED))
     measures = measure(compared.by_hand, compared.found, None)
     if output:
-        _write(output, agreement.COLUMNS, agreement.table(compared, measures), overwrite=overwrite)
-    agreement.show(compared, measures)
+        outputs.write(output, _table(output.suffix.lower(), agreement.COLUMNS, agreement.table(compared, measures)))
+    return partial(agreement.show, compared, measures)
 
 
-def _write(path: Path, columns: Sequence[str], rows: Iterable[dict[str, object]], *, overwrite: bool) -> None:
+def _table(suffix: str, columns: Sequence[str], rows: Iterable[dict[str, object]]) -> bytes:
     from fercli.classification.writers import WRITERS
 
-    with atomic_write(path, overwrite=overwrite) as handle:
-        writer = WRITERS[path.suffix.lower()](handle, columns)
-        for row in rows:
-            writer.write(row)
-        writer.close()
+    written = io.BytesIO()
+    writer = WRITERS[suffix](written, columns)
+    for row in rows:
+        writer.write(row)
+    writer.close()
+    return written.getvalue()
 
 
 def _show(found: "Summary", unit: str | None) -> None:

@@ -1,5 +1,6 @@
 """The files that `evaluate` writes: every number, predictions, figures, and cards."""
 
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -15,15 +16,17 @@ from fercli.evaluation.cards import model_card
 from fercli.evaluation.comparisons import Comparison
 from fercli.evaluation.measures import Evaluation, Measures, evaluate
 from fercli.evaluation.provenance import SHIPPED
-from fercli.files import write_atomically, write_json
+from fercli.files import folded
 from fercli.labels import LABELS
 from fercli.models.calibration import reliability
-from fercli.models.history import Choice, Epoch, Portraits, Repetition, read_lines, write_lines
+from fercli.models.history import Choice, Epoch, Portraits, Repetition, csv_of, read_lines
 from fercli.models.inference import Labels, lineage
 from fercli.models.recipes import known_recipe
 from fercli.models.registry import ENSEMBLES, MODELS, Published
 from fercli.plots import plot_confusion, plot_curves, plot_per_class, plot_reliability
+from fercli.writing import json_of
 
+Files = dict[str, bytes]  # what they hold, by name
 _CARD_SPLITS = ("test", "validation")
 _FIGURES = {"confusion matrix, test": "confusion", "learning curves": "curves", "reliability, test": "reliability"}
 
@@ -46,8 +49,8 @@ def _as_shares(item: Published) -> dict[str, Any]:
     return vars(item) | shares | {"per_class": [share / 100 for share in item.per_class]}
 
 
-def write_predictions(results: Sequence[Evaluation], dataset: Dataset, path: Path, *, overwrite: bool) -> None:
-    """Write CSV with a row for each image and model: true and predicted label, and the probabilities."""
+def predictions_of(results: Sequence[Evaluation], dataset: Dataset) -> bytes:
+    """Return CSV with a row for each image and model: true and predicted label, and the probabilities."""
     lines = [csv_line(["model", "split", "row", "name", "leaked", "true", "predicted", *LABELS])]
     names = dataset.meta.get("names") or []
     for result in results:
@@ -58,25 +61,25 @@ def write_predictions(results: Sequence[Evaluation], dataset: Dataset, path: Pat
             lines.append(
                 csv_line([result.title, result.split, row, where, int(leaked), *labels, *(f"{value:.4f}" for value in values)])
             )
-    write_atomically(path, b"".join(lines), overwrite=overwrite)
+    return b"".join(lines)
 
 
-def write_plots(
+def figures_of(
     results: Sequence[Evaluation],
     published: Sequence[Published],
     labellers: Sequence[Labels],
     labels: NDArray[np.uint8],
-    folder: Path,
-) -> None:
+) -> Files:
     """Draw a confusion matrix and a reliability diagram for each model, and figures of all together.
 
     Those are the accuracy per class beside the published ones, and the learning curves of all that had several epochs. `labels`
     (N,) are the true ones.
     """
-    for result in results:
-        plot_confusion(result.headline, result.measures.confusion, LABELS, folder / f"confusion-{_file_name(result.title)}.png")
+    files = {}
+    for result, name in zip(results, _file_names([result.title for result in results]), strict=True):
+        files[f"confusion-{name}.png"] = plot_confusion(result.headline, result.measures.confusion, LABELS)
         bins = reliability(result.probabilities, labels)
-        plot_reliability(_reliability_title(result), bins, folder / f"reliability-{_file_name(result.title)}.png")
+        files[f"reliability-{name}.png"] = plot_reliability(_reliability_title(result), bins)
     networks: dict[str, dict[str, Sequence[float | None]]] = {}
     for result in results:
         networks.setdefault(result.model, {})[result.title] = result.measures.per_class
@@ -84,11 +87,12 @@ def write_plots(
         networks[item.network][item.title] = [share / 100 for share in item.per_class]
     others = [item.title for item in published]
     title = f"Accuracy per class, {results[0].split}{'; hatched: as published' * bool(others)}"
-    plot_per_class(title, list(networks.values()), LABELS, folder / "per-class.png", published=others)
+    files["per-class.png"] = plot_per_class(title, list(networks.values()), LABELS, published=others)
     histories = {labeller.title: read_lines(Epoch, labeller.history) for labeller in labellers if labeller.history}
     histories = {title: history for title, history in histories.items() if _is_curve(history)}
     if histories:
-        plot_curves(histories, folder / "curves.png")
+        files["curves.png"] = plot_curves(histories)
+    return files
 
 
 def _reliability_title(result: Evaluation) -> str:
@@ -100,14 +104,20 @@ def _is_curve(history: Sequence[Epoch]) -> bool:
     return len(history) > 1
 
 
-def _file_name(title: str) -> str:
-    return title.strip("/").replace("/", "-")
+def _file_names(titles: Sequence[str]) -> list[str]:
+    """Return a part of a file's name for each title, another for each other title, on any file system."""
+    names, taken = [], dict[str, str]()
+    for title in titles:
+        plain = title.strip("/").replace("/", "-")
+        possible = itertools.chain([plain], (f"{plain}-{number}" for number in itertools.count(2)))
+        names.append(next(name for name in possible if taken.setdefault(folded(name), title) == title))
+    return names
 
 
-def write_card(
+def files_of_card(
     labeller: Labels, dataset: Dataset, folder: Path, *, tta: bool, shifts: bool, measured: Sequence[Evaluation] = ()
-) -> None:
-    """Measure both splits and write the files of a card; those in `weights/` are made this way.
+) -> Files:
+    """Measure both splits and return the files of a card in `folder`, whose tables it quotes; so were those in `weights/` made.
 
     What is in `measured` is not measured again. With `tta` the card also has the accuracy with test-time augmentation, with
     `shifts` that after changes of the images. Raises IntegrityError for weights whose recipe this version does not know.
@@ -123,14 +133,16 @@ def write_card(
     results = [replace(result_of(labeller, split, shifts=shifts), title=name) for split in _CARD_SPLITS]
     augmented = [result_of(labeller.augmented(), split, shifts=False).measures for split in _CARD_SPLITS] if tta else []
     test = results[0]
-    plot_confusion(test.headline, test.measures.confusion, LABELS, folder / f"{name}-confusion.png")
     bins = reliability(test.probabilities, dataset.test.labels)
-    plot_reliability(_reliability_title(test), bins, folder / f"{name}-reliability.png")
+    files = {
+        f"{name}-confusion.png": plot_confusion(test.headline, test.measures.confusion, LABELS),
+        f"{name}-reliability.png": plot_reliability(_reliability_title(test), bins),
+    }
     history = read_lines(Epoch, labeller.history) if labeller.history else []
     if _is_curve(history):
-        plot_curves({name: history}, folder / f"{name}-curves.png")
+        files[f"{name}-curves.png"] = plot_curves({name: history})
     if labeller.history:
-        write_lines(Epoch, history, folder / f"{name}-history.csv")
+        files[f"{name}-history.csv"] = csv_of(Epoch, history)
     metrics = {
         "splits": [result.summary() for result in results],
         "test_time_augmentation": [asdict(measures) for measures in augmented],
@@ -138,19 +150,19 @@ def write_card(
         "data": {"name": dataset.name, "digest": dataset.meta["digest"]},
         "own_weights": "" if labeller.sha256 in SHIPPED or name in ENSEMBLES else labeller.title,
     }
-    write_json(folder / f"{name}-metrics.json", metrics)
-    write_card_text(folder, name)
-
-
-def write_card_text(folder: Path, name: str) -> None:
-    """Write the Markdown of the card of the model called `name` from the card's other files, without measuring anything."""
-    write_atomically(folder / f"{name}-card.md", card_text(folder, name).encode())
+    written = json_of(metrics)
+    card = _card(name, json.loads(written), history, folder)
+    return files | {f"{name}-metrics.json": written, f"{name}-card.md": card.encode()}
 
 
 def card_text(folder: Path, name: str) -> str:
-    """Return the Markdown of a card from its other files in `folder`, and from the tables beside it that several cards quote."""
+    """Return the Markdown of a card from its other files in `folder`, without measuring anything."""
     metrics = json.loads((folder / f"{name}-metrics.json").read_bytes())
-    history = read_lines(Epoch, folder / f"{name}-history.csv")
+    return _card(name, metrics, read_lines(Epoch, folder / f"{name}-history.csv"), folder)
+
+
+def _card(name: str, metrics: dict[str, Any], history: Sequence[Epoch], folder: Path) -> str:
+    """Return the Markdown of a card; `folder` has the tables that several cards quote."""
     figures = {caption: f"{name}-{part}.png" for caption, part in _FIGURES.items() if part != "curves" or _is_curve(history)}
     data = metrics.get("data", {"name": FER2013, "digest": metrics["weights"].get("dataset")})  # version 0.2 wrote none
     return model_card(

@@ -18,8 +18,9 @@ from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
 from fercli.errors import IntegrityError, UsageError
-from fercli.files import Kind, kind_of, write_atomically
+from fercli.files import Kind, kind_of
 from fercli.models.graphs import Tensors
+from fercli.writing import write_atomically
 
 _KEY = "fercli"
 _DIGEST = "content_sha256"  # among the metadata

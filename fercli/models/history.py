@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from fercli.errors import IntegrityError
-from fercli.files import write_atomically
+from fercli.writing import write_atomically
 
 
 @dataclass(frozen=True)
@@ -70,13 +70,18 @@ class Portraits:
 Line = TypeVar("Line", Epoch, Choice, Repetition, Portraits)
 
 
-def write_lines(kind: type[Line], lines: Sequence[Line], path: Path) -> None:
-    """Write all lines, each a `kind`, in place of what the file held; errors as from `write_atomically`."""
+def csv_of(kind: type[Line], lines: Sequence[Line]) -> bytes:
+    """Return all lines, each a `kind`, as CSV with a header."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(field.name for field in fields(kind))
     writer.writerows(astuple(line) for line in lines)
-    write_atomically(path, text.getvalue().encode())
+    return text.getvalue().encode()
+
+
+def write_lines(kind: type[Line], lines: Sequence[Line], path: Path) -> None:
+    """Write all lines, each a `kind`, in place of what the file held; errors as from `write_atomically`."""
+    write_atomically(path, csv_of(kind, lines))
 
 
 def read_lines(kind: type[Line], path: Path) -> list[Line]:

@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import IntegrityError, UsageError
-from fercli.files import Kind, identity_of, kind_of, write_atomically
+from fercli.files import Kind, identity_of, kind_of
 from fercli.models.graphs import Graph, Tensors, decoded, encoded, is_ours, property_field
 from fercli.models.operators import Work, checked
+from fercli.writing import write_atomically
 
 SCALE = ":scale"  # after the name of a kernel stored as int8: the factors of its columns
 TEMPERATURE = "temperature"

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from fercli.errors import IntegrityError, UsageError
-from fercli.files import Kind, kind_of, write_json
+from fercli.files import Kind, kind_of
 from fercli.models.checkpoints import Checkpoint, read_checkpoint
 from fercli.models.history import Epoch, write_lines
 from fercli.models.inference import RUN_HISTORY, RUN_WEIGHTS
 from fercli.models.recipes import Recipe, known_recipe
 from fercli.plots import NotDrawn, plot_curves
+from fercli.writing import write_atomically, write_json
 
 CHECKPOINT = "checkpoint.safetensors"
 CURVES = "curves.png"
@@ -77,7 +78,7 @@ def write_report(folder: Path, history: Sequence[Epoch], metadata: dict[str, Any
     write_lines(Epoch, history, folder / RUN_HISTORY)
     not_drawn = ""
     try:
-        plot_curves({metadata["model"]: history}, folder / CURVES)
+        write_atomically(folder / CURVES, plot_curves({metadata["model"]: history}))
     except NotDrawn as error:
         not_drawn = str(error)
     summary = metadata | {"epochs_done": len(history), "seconds": round(sum(epoch.seconds for epoch in history), 1)}

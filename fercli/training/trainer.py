@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from fercli.dataset import Dataset
 from fercli.errors import IntegrityError, TrainingDiverged
-from fercli.files import exclusive
 from fercli.models.calibration import cross_entropy, fit_temperature
 from fercli.models.checkpoints import Checkpoint, write_checkpoint
 from fercli.models.history import Epoch
@@ -30,6 +29,7 @@ from fercli.training.targets import balanced_weights, class_mix, mixed, targets
 from fercli.training.teachers import answers, credits_of
 from fercli.training.trainee import Trainee
 from fercli.version import __version__
+from fercli.writing import exclusive
 
 ANSWERS = "teachers/answers"  # among a checkpoint's tensors
 _WHAT_TO_DO = "The last good checkpoint was kept; start again with --overwrite and a lower --learning-rate."

@@ -3,8 +3,10 @@
 import sys
 from pathlib import Path
 
-from fercli.evaluation.exports import write_card_text
+from fercli.evaluation.exports import card_text
+from fercli.writing import write_atomically
 
 for metrics in sorted(Path(sys.argv[1]).glob("*-metrics.json")):
-    write_card_text(metrics.parent, metrics.name.removesuffix("-metrics.json"))
-    print(metrics.with_name(metrics.name.replace("metrics.json", "card.md")))
+    card = metrics.with_name(metrics.name.replace("metrics.json", "card.md"))
+    write_atomically(card, card_text(metrics.parent, metrics.name.removesuffix("-metrics.json")).encode())
+    print(card)

@@ -29,6 +29,7 @@ from fercli.files import identity_of
 from fercli.photos.faces import detector
 from fercli.photos.geometry import Box
 from fercli.photos.walk import Walk
+from fercli.writing import together
 from tests.scenes import compose
 
 SOURCE = Path(__file__).parents[2]
@@ -78,7 +79,11 @@ def taken_in(folder: Path, count: int = 50_000) -> float:
     text = encoded(Outcome(photo, (face,), identity=identity_of(photo)))
     output = Output(folder / "results.csv")
     started = time.perf_counter()
-    with open_journal(journal_path(output.path), {}, resume=False) as journal, publishing(output, sys.stdout.buffer) as writer:
+    with (
+        open_journal(journal_path(output.path), {}, resume=False) as journal,
+        together() as outputs,
+        publishing(output, outputs) as writer,
+    ):
         for number in range(count):
             outcome = decoded(folder / f"{number}.jpg", text)
             journal.add(outcome)

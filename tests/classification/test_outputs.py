@@ -11,6 +11,7 @@ from fercli.classification.outputs import COMPLETE, Output, publishing, suffix_o
 from fercli.classification.records import Face, Outcome, Reject, rows
 from fercli.errors import UsageError
 from fercli.photos.geometry import Box
+from fercli.writing import together
 from tests.conftest import Ran, crop
 
 FACE = Face(Box(0, 0, 48, 48), None, (0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1))
@@ -23,7 +24,7 @@ def short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def write(output: Output, faces: list[int], *, stop: bool = False) -> None:
     """Write photos of as many faces each, a reject for none; then stop, if so wished, before the end."""
-    with publishing(output, io.BytesIO()) as writer:
+    with together() as outputs, publishing(output, outputs, io.BytesIO()) as writer:
         for number, count in enumerate(faces):
             outcome = Outcome(Path(f"{number}.png"), (FACE,) * count, None if count else Reject("damaged", "it is cut off"))
             for row in rows(outcome, "deep"):

@@ -13,6 +13,7 @@ from fercli.labels import LABELS
 from fercli.models.networks import build
 from fercli.models.networks.graphs import save_network
 from fercli.models.registry import MODELS
+from fercli.plots import NotDrawn
 from tests.conftest import FakeLabeller, Ran
 
 Run = Callable[..., Ran]
@@ -175,3 +176,45 @@ def test_a_set_to_evaluate_on_has_one_split(fercli: Run, csv_file: Path, tmp_pat
     ran = fercli("train", "--data", data, "--out", tmp_path / "run")
     assert ran.code == 2
     assert "has no train and no validation images" in ran.talk
+
+
+@pytest.mark.usefixtures("fake_shipped")
+def test_promise_9_numbers_do_not_appear_without_the_figures(
+    fercli: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> bytes:
+        raise NotDrawn("A figure cannot be drawn.")
+
+    monkeypatch.setattr("fercli.evaluation.exports.plot_per_class", fail)
+    places = {"--json": "e.json", "--predictions": "p.csv", "--plots": "figures"}
+    outputs = [argument for option, name in places.items() for argument in (option, tmp_path / name)]
+    assert fercli("evaluate", "--data", data, *outputs).code == 1
+    assert not [path for name in places.values() for path in (tmp_path / name, *(tmp_path / name).rglob("*")) if path.is_file()]
+
+
+@pytest.mark.usefixtures("fake_shipped")
+def test_outputs_are_claimed_before_anything_is_measured(
+    fercli: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fercli.evaluation.measures.evaluate", lambda *_, **__: pytest.fail("it was measured"))
+    (tmp_path / "file").touch()
+    ran = fercli("evaluate", "--data", data, "--json", tmp_path / "file" / "e.json")
+    assert (ran.code, "cannot be written" in ran.talk) == (1, True)
+
+
+@pytest.mark.usefixtures("fake_labeller")
+def test_promise_18_runs_of_like_names_have_figures_of_their_own(
+    fercli: Run, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    titles = ["runs/a-b", "runs/a/b", "runs/A/b"]
+
+    def labeller(_: object, path: Path) -> FakeLabeller:
+        made = FakeLabeller()
+        made.title = str(path)
+        return made
+
+    monkeypatch.setattr("fercli.models.ensembles.labeller_for", labeller)
+    given = [argument for title in titles for argument in ("--weights", title)]
+    assert fercli("evaluate", "--data", data, "--plots", tmp_path / "figures", *given).code == 0
+    names = {path.name for path in (tmp_path / "figures").glob("confusion-*")}
+    assert names == {"confusion-runs-a-b.png", "confusion-runs-a-b-2.png", "confusion-runs-A-b-3.png"}

@@ -10,6 +10,7 @@ from PIL import Image
 
 from fercli.cli.summary import _short
 from fercli.labels import LABELS
+from fercli.plots import NotDrawn
 from tests.conftest import Ran
 
 Run = Callable[..., Ran]
@@ -120,3 +121,15 @@ def test_labels_by_hand_are_compared_with_the_results(fercli: Run, results: Path
         assert refused.code == 2
         assert "drop --by, --unit and --plot" in refused.talk
     assert "is also an input" in fercli("summary", results, "--truth", "truth.csv", "-o", "truth.csv", "--overwrite").talk
+
+
+def test_promise_9_the_table_does_not_appear_without_the_figure(
+    fercli: Run, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> bytes:
+        raise NotDrawn("A figure cannot be drawn.")
+
+    monkeypatch.setattr("fercli.plots.plot_means", fail)
+    before = set(results.parent.rglob("*"))
+    assert fercli("summary", results, "-o", "s.csv", "--plot", "s.png").code == 1
+    assert set(results.parent.rglob("*")) == before

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fercli.dataset import Dataset
-from fercli.evaluation.exports import card_text, write_card
+from fercli.evaluation.exports import card_text, files_of_card
 from fercli.evaluation.measures import evaluate
 from fercli.evaluation.shifts import SHIFTS
 from fercli.labels import LABELS
@@ -52,7 +52,8 @@ def test_a_card_measures_nothing_that_was_measured_before(dataset: Dataset, tmp_
     labeller.metadata = {"model": "deep", "epoch": 1, "recipe": recipe, "versions": {}, "dataset": dataset.meta["digest"]}
     known = evaluate(labeller, dataset, "test", shifts=True)
     labeller.batches.clear()
-    write_card(labeller, dataset, tmp_path, tta=True, shifts=True, measured=[known])
+    for name, data in files_of_card(labeller, dataset, tmp_path, tta=True, shifts=True, measured=[known]).items():
+        (tmp_path / name).write_bytes(data)
     assert labeller.batches.count(21) == 2  # the test images with test-time augmentation, first to warm up
     assert labeller.batches.count(14) == 2 * 2 + 16  # the validation images without it, with it, and after each change
     metrics = json.loads((tmp_path / "deep-metrics.json").read_text())
