@@ -7,6 +7,7 @@ import contextlib
 import errno
 import json
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
@@ -38,7 +39,7 @@ def exclusive(folder: Path) -> Iterator[Callable[[], None]]:
             return
         descriptor = os.open(folder, os.O_RDONLY)
     except OSError as error:
-        raise _cannot_write(folder, error) from error
+        raise cannot_write(folder, error) from error
 
     def check() -> None:
         try:
@@ -100,7 +101,7 @@ class Outputs:
             with aside.opened() as handle:
                 yield handle
         except OSError as error:
-            raise _cannot_write(aside.path, error) from error
+            raise cannot_write(aside.path, error) from error
         self._written.append(aside)
 
     def _put_in_place(self) -> None:
@@ -112,7 +113,7 @@ class Outputs:
                 try:
                     aside.put_in_place(reversibly=several)
                 except OSError as error:
-                    raise _cannot_write(aside.path, error) from error
+                    raise cannot_write(aside.path, error) from error
         except BaseException:
             for aside in reversed(done):
                 aside.take_back()
@@ -165,12 +166,34 @@ def move(path: Path, target: Path) -> None:
         os.replace(path, target)
         _sync_folder(target.parent)
     except OSError as error:
-        raise _cannot_write(target, error) from error
+        raise cannot_write(target, error) from error
 
 
 def remove(path: Path) -> None:
     """Delete a file of ours, if it is there."""
     path.unlink(missing_ok=True)
+
+
+def remove_with_folders(path: Path, top: Path) -> None:
+    """Delete a file of ours, and the folders above it, below `top`, that are empty then; OSError if it cannot be deleted."""
+    path.unlink()
+    with contextlib.suppress(OSError):
+        for folder in path.parents[: len(path.relative_to(top).parts) - 1]:
+            os.rmdir(folder)
+
+
+def open_to_append(path: Path) -> BinaryIO:
+    """Open a file of ours to read and to append to; what is no file, or has other names, is not ours and is replaced."""
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            status = path.lstat()
+            if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+                os.unlink(path)
+        handle = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666), "r+b")
+        handle.seek(0, os.SEEK_END)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    return handle
 
 
 class _Aside:
@@ -188,7 +211,7 @@ class _Aside:
             os.makedirs(self.path.parent, exist_ok=True)
             self._handle = _open_locked(self._temporary, self.path)
         except OSError as error:
-            raise _cannot_write(self.path, error) from error
+            raise cannot_write(self.path, error) from error
         try:
             refuse_existing(self.path, overwrite=self._overwrite, inputs=inputs)
             yield
@@ -333,5 +356,6 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _cannot_write(path: Path, error: OSError) -> FercliError:
+def cannot_write(path: Path, error: OSError) -> FercliError:
+    """Return the error of a file that cannot be written, with what to do about it."""
     return FercliError(f"{path} cannot be written ({error.strerror or error}); nothing there was changed. {advice(error)}")

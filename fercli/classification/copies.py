@@ -8,7 +8,8 @@ from pathlib import Path
 
 from fercli.classification.job import Options
 from fercli.classification.loading import ahead
-from fercli.classification.pictures import annotate, marked, place_of_video, refuse_itself
+from fercli.classification.pictures import annotate, marked, refuse_changed, refuse_itself
+from fercli.classification.places import Amiss, Places
 from fercli.classification.records import Outcome
 from fercli.errors import ImageRejected
 from fercli.photos.videos import NewVideo, Video
@@ -18,50 +19,71 @@ _AHEAD = 8  # photos drawn before they are asked for
 _BLOCK = 1 << 20  # bytes
 
 
-def annotated(outcomes: Iterable[Outcome], folder: Path, options: Options, min_confidence: float) -> Generator[Outcome, None, None]:
-    """Yield the outcomes, and write copies of photos and videos with their faces marked into `folder`.
+def annotated(
+    outcomes: Iterable[Outcome], places: Places, options: Options, min_confidence: float, amiss: Amiss
+) -> Generator[Outcome, None, None]:
+    """Yield the outcomes, and write copies of photos and videos with their faces marked to their `places`.
 
-    A video's copy is an MP4 of the frames that were looked at, in the same size and played at their own pace. For `a/b.mov` it
-    appears as `folder/a/b.mov.mp4` once the last frame is drawn. FercliError if a copy cannot be written.
+    A video's copy is an MP4 of the frames that were looked at, in the same size and played at their own pace. It appears once the
+    last frame is drawn. Rejects have no copy; what can no longer be read is told to `amiss`. FercliError if one cannot be written.
     """
 
-    def drawn(outcome: Outcome) -> Outcome:
-        if not outcome.moment:
-            annotate(outcome, folder, options.max_pixels, min_confidence)
-        return outcome
+    def drawn(item: tuple[Outcome, Path | None]) -> tuple[Outcome, str]:
+        outcome, place = item
+        if place:
+            places.check()
+            try:
+                annotate(outcome, place, options.max_pixels, min_confidence)
+            except ImageRejected as error:
+                return outcome, error.reason
+        return outcome, ""
 
-    with closing(ahead(drawn, outcomes, _AHEAD)) as photos_drawn:
-        for path, some in groupby(photos_drawn, lambda outcome: outcome.path):
-            yield from _copied(path, some, folder, options, min_confidence)
+    def told(items: Iterable[tuple[Outcome, str]]) -> Iterator[Outcome]:
+        for outcome, reason in items:
+            if reason:
+                amiss(outcome.path, f"has no copy: {reason}")
+            yield outcome
+
+    placed = ((outcome, None if outcome.moment or outcome.reject else places.of(outcome.path)) for outcome in outcomes)
+    with closing(ahead(drawn, placed, _AHEAD)) as photos_drawn:
+        for path, some in groupby(told(photos_drawn), lambda outcome: outcome.path):
+            yield from _copied(path, some, places, options, min_confidence, amiss)
 
 
-def _copied(path: Path, outcomes: Iterator[Outcome], folder: Path, options: Options, min_confidence: float) -> Iterator[Outcome]:
-    """Write the copy of a video, whose frames are read again; a frame that can no longer be read is left out."""
+def _copied(
+    path: Path, outcomes: Iterator[Outcome], places: Places, options: Options, min_confidence: float, amiss: Amiss
+) -> Iterator[Outcome]:
+    """Write the copy of a video, whose frames are read again; photos are passed on."""
     first = next(outcomes)
-    video = _opened(first, options.max_pixels)
-    if not video:
+    if not first.moment:
+        yield first
+        yield from outcomes
+        return
+    try:
+        refuse_changed(path, first.identity)
+        video = Video(path, options.max_pixels)
+    except ImageRejected as error:
+        amiss(path, f"has no copy: {error.reason}")
         yield first
         yield from outcomes
         return
     rate = min(video.rate, 1 / options.every) if options.every else video.rate
     with video, tempfile.TemporaryDirectory(prefix="fercli-") as temporary:
-        target = Path(temporary) / "copy.mp4"
+        target, left_out = Path(temporary) / "copy.mp4", 0
         with NewVideo(target, video.width, video.height, rate) as copy:
             for outcome in chain([first], outcomes):
-                with suppress(ImageRejected):
-                    if outcome.moment and not outcome.reject and next(video.moments(start=outcome.moment), None) == outcome.moment:
-                        copy.write(marked(video.colour(), outcome, min_confidence))
+                if outcome.moment and not outcome.reject:
+                    left_out += 1
+                    with suppress(ImageRejected):
+                        if next(video.moments(start=outcome.moment), None) == outcome.moment:
+                            copy.write(marked(video.colour(), outcome, min_confidence))
+                            left_out -= 1
                 yield outcome
-        place = folder / place_of_video(path)
+        if left_out:
+            amiss(path, f"has a copy without frames that can no longer be read: {left_out:,}")
+        places.check()
+        place = places.of(path, video=True)
         refuse_itself(place, path)
         with target.open("rb") as written, atomic_write(place) as handle:
             for block in iter(lambda: written.read(_BLOCK), b""):
                 handle.write(block)
-
-
-def _opened(outcome: Outcome, max_pixels: int) -> Video | None:
-    """Return the outcome's video; None for a photo, and for a video that can no longer be read."""
-    with suppress(ImageRejected):
-        if outcome.moment:
-            return Video(outcome.path, max_pixels)
-    return None

@@ -2,10 +2,7 @@
 
 import base64
 import contextlib
-import hashlib
 import io
-import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,50 +13,46 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fercli.classification.records import Face, Outcome
 from fercli.errors import FercliError, ImageRejected
-from fercli.files import Kind, kind_of
+from fercli.files import Identity, Kind, identity_of, kind_of
 from fercli.photos.geometry import Box, Moment
 from fercli.photos.images import colour
 from fercli.photos.videos import Video
-from fercli.photos.walk import IMAGE_SUFFIXES
 from fercli.writing import write_atomically
 
 THUMBNAIL_SIDE = 96
-_LONGEST_NAME = 220  # bytes; file systems allow 255, and a copy adds a suffix or two
 _LINE = "#ffcc00"
-_JPEG = frozenset((".jpg", ".jpeg", ".jpe", ".jfif"))
 
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a face is: in a photo, or at a moment of a video."""
+    """Where a face is: in a photo, or at a moment of a video; `identity` is the file's as the face was found."""
 
     path: Path
     box: Box
     moment: Moment | None = None
+    identity: Identity | None = None
+
+    @classmethod
+    def of(cls, face: Face, outcome: Outcome) -> "Spot":
+        """Return where a face of an outcome is."""
+        return cls(outcome.path, face.box, outcome.moment, outcome.identity)
 
 
-def annotate(outcome: Outcome, folder: Path, max_pixels: int, min_confidence: float = 0.0) -> Path | None:
-    """Write an upright JPEG copy of a photo, with its faces framed and labelled, into `folder`; return its path.
+def annotate(outcome: Outcome, target: Path, max_pixels: int, min_confidence: float = 0.0) -> None:
+    """Write an upright JPEG copy of a photo, with its faces framed and labelled, as `target`.
 
-    Returns None for a reject, and for a photo that can no longer be read. A copy keeps its photo's path within `folder`: `a/b.jpg`
-    becomes `folder/a/b.jpg`, `a/b.png` becomes `folder/a/b.png.jpg`; parts that lead elsewhere, such as `..`, are renamed.
-    FercliError if the copy would be written over the photo itself, as through a link in `folder`.
+    Raises ImageRejected if the photo can no longer be read or another has taken its place, and FercliError if the copy would be
+    written over the photo itself, as through a link.
     """
-    if outcome.reject:
-        return None
-    try:
-        data = _copy(outcome, max_pixels, min_confidence)
-    except ImageRejected:
-        return None  # it was readable a moment ago; its row stands
-    target = folder / _place(outcome.path)
+    data = _copy(outcome, max_pixels, min_confidence)
     refuse_itself(target, outcome.path)
     write_atomically(target, data)
-    return target
 
 
 def _copy(outcome: Outcome, max_pixels: int, min_confidence: float) -> bytes:
     """Return the copy as a JPEG; by itself, so that no picture stays in memory while the copy is written."""
     data = io.BytesIO()
+    refuse_changed(outcome.path, outcome.identity)
     with colour(outcome.path, max_pixels) as picture:
         _mark_all(picture, outcome, min_confidence)
         picture.save(data, "JPEG", quality=90)
@@ -79,52 +72,19 @@ def _mark_all(picture: Image.Image, outcome: Outcome, min_confidence: float) -> 
         _mark(picture, face, person + (face.sure_label(min_confidence) or "unsure"))
 
 
+def refuse_changed(path: Path, identity: Identity | None) -> None:
+    """Raise ImageRejected if a file is gone, or is not that of which the `identity` was taken; None tells nothing."""
+    now = identity_of(path)
+    if now is None:
+        raise ImageRejected("unreadable", "it is no longer there")
+    if identity and (identity.size, identity.changed) != (now.size, now.changed):  # the rest differs between machines
+        raise ImageRejected("unreadable", "it has changed since it was labelled")
+
+
 def refuse_itself(target: Path, path: Path) -> None:
     """Raise FercliError if a copy would be written over its own original, as through a link."""
     if kind_of(target) is Kind.FILE and target.samefile(path):
         raise FercliError(f"{target} is the input itself, not a copy; name another folder for the annotated copies.")
-
-
-def place_of_video(path: Path) -> Path:
-    """Return the relative path of a video's copy, as `_place` does for a photo: its name with `.mp4` appended."""
-    name = path.name
-    if len(os.fsencode(name)) > _LONGEST_NAME:
-        name = f"{name[:40]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}"
-    return Path(*_above(path), f"{name}.mp4")
-
-
-def _place(path: Path) -> Path:
-    """Return the relative path of a photo's copy, a different one for every path; none is a folder where another is a file.
-
-    A JPEG keeps its name, and other photos have `.jpg` appended (`.jpg.jpg` if they lack a photo's suffix). Names that end like
-    `.png.jpg` are therefore those of copies: to a photo of such a name another `.jpg` is appended, to a folder `_`.
-    """
-    name, above = path.name, _above(path)
-    if len(os.fsencode(name)) > _LONGEST_NAME:
-        return Path(*above, f"{name[:40]}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:16]}.jpg.jpg")
-    if _suffix(name) in _JPEG and not _is_of_copy(name):
-        return Path(*above, name)
-    return Path(*above, f"{name}.jpg" if _suffix(name) in IMAGE_SUFFIXES else f"{name}.jpg.jpg")
-
-
-def _above(path: Path) -> list[str]:
-    return [_folder(part, path.anchor) for part in path.parts[:-1]]
-
-
-def _folder(part: str, anchor: str) -> str:
-    if part in {"..", anchor}:
-        return "__up__" if part == ".." else "__root__"
-    if re.fullmatch("_+(up|root)__", part) and part.startswith("__"):
-        return f"_{part}"
-    return f"{part}_" if _is_of_copy(part.rstrip("_")) else part
-
-
-def _suffix(name: str) -> str:
-    return Path(name).suffix.lower()
-
-
-def _is_of_copy(name: str) -> bool:
-    return _suffix(name) == ".mp4" or (_suffix(name) in _JPEG and _suffix(Path(name).stem) in IMAGE_SUFFIXES)
 
 
 def _mark(picture: Image.Image, face: Face, label: str) -> None:
@@ -143,7 +103,7 @@ def _mark(picture: Image.Image, face: Face, label: str) -> None:
 
 
 def thumbnails(spots: Iterable[Spot], max_pixels: int) -> dict[Spot, str]:
-    """Return each face in colour, with a margin, as a `data:` URL of a small JPEG; "" if it cannot be read.
+    """Return each face in colour, with a margin, as a `data:` URL of a small JPEG; "" if the file cannot be read or has changed.
 
     Every photo is read once, and every video from its first moment to its last.
     """
@@ -154,6 +114,7 @@ def thumbnails(spots: Iterable[Spot], max_pixels: int) -> dict[Spot, str]:
     for path, some in by_path.items():
         found |= dict.fromkeys(some, "")
         with contextlib.suppress(ImageRejected):
+            refuse_changed(path, some[0].identity)
             if moments := sorted({spot.moment for spot in some if spot.moment}):
                 with Video(path, max_pixels) as video:
                     for moment in moments:
@@ -171,7 +132,7 @@ def _small(picture: Image.Image, box: Box) -> str:
     area = (box.x - margin, box.y - margin, box.x + box.width + margin, box.y + box.height + margin)
     inside = (max(0, area[0]), max(0, area[1]), min(picture.width, area[2]), min(picture.height, area[3]))
     if inside[0] >= inside[2] or inside[1] >= inside[3]:
-        return ""  # another picture has taken the file's place since
+        return ""
     small = picture.crop(inside)
     small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
     data = io.BytesIO()

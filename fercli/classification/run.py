@@ -18,11 +18,12 @@ from fercli.classification.refusals import first_unreadable, refuse_copies, refu
 from fercli.classification.writers import Rows
 from fercli.errors import FercliError, UsageError
 from fercli.files import Kind, kind_of, refuse_filled, refuse_missing, shown_name
-from fercli.photos.walk import COPIES, Walk
+from fercli.photos.walk import Walk
 from fercli.remote import RemotePath
-from fercli.writing import Outputs, exclusive, together, write_atomically
+from fercli.writing import Outputs, exclusive, together
 
 if TYPE_CHECKING:
+    from fercli.classification.places import Places
     from fercli.models.inference import Labels
 
 
@@ -37,9 +38,10 @@ class Run:
     only once the last outcome has been taken. A run stopped before that leaves a journal, from which a run with `resume` goes on;
     if the `output` exists already, such a run is `complete` and yields nothing. `overwrite` replaces what exists. So does `update`,
     with the bytes of a whole new run, but it labels only photos that are new or have changed; if it has to label all of them,
-    `redone` says why. `kept` counts the outcomes that were known before. In all outputs a label less probable than
-    `min_confidence`, 0 to 1, is left empty; with `skip_no_face`, photos without a face have no row. If `workers` are given, workers
-    of the Ray cluster at `address` do the labelling, see `classify_on_ray`.
+    `redone` says why. `kept` counts the outcomes that were known before. `amiss` says of which photos and videos there is no whole
+    copy, as they have gone meanwhile, and which copies of photos that are gone cannot be removed. In all outputs a label less
+    probable than `min_confidence`, 0 to 1, is left empty; with `skip_no_face`, photos without a face have no row. If `workers` are
+    given, workers of the Ray cluster at `address` do the labelling, see `classify_on_ray`.
 
     Creating a run raises UsageError for missing inputs and for outputs that must not be written. Iterating raises FercliError if no
     results are written because none of the photos could be read, or because one was rejected and `strict` is set. For the rest
@@ -63,6 +65,7 @@ class Run:
     complete: bool = field(default=False, init=False)
     redone: str = field(default="", init=False)
     kept: int = field(default=0, init=False)
+    amiss: list[tuple[Path, str]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         if self.output:
@@ -103,15 +106,15 @@ class Run:
         with contextlib.ExitStack() as stack:
             journal = stack.enter_context(self._journal(settings))
             earlier = stack.enter_context(self._earlier(settings))
-            self._hold_folders(stack)
+            places = self._hold_folders(stack)
             outputs = stack.enter_context(together())
             page = self.report and outputs.claim(self.report, overwrite=self._may_replace, inputs=self.inputs)
             writer = stack.enter_context(self._writer(outputs))
             # Closed before the journal and the output, so that no thread still works for them when the run is stopped.
             labelled = stack.enter_context(contextlib.closing(self._labelled([earlier, journal])))
             outcomes = with_persons(labelled)
-            if self.annotate:
-                outcomes = stack.enter_context(contextlib.closing(self._annotated(outcomes, self.annotate)))
+            if places:
+                outcomes = stack.enter_context(contextlib.closing(self._annotated(outcomes, places)))
             for outcome in outcomes:
                 if journal:
                     journal.add(outcome)
@@ -162,15 +165,21 @@ class Run:
                 self.redone = found
             yield None if isinstance(found, str) else found
 
-    def _hold_folders(self, stack: contextlib.ExitStack) -> None:
-        """Hold the folders among the outputs, and check them again: another run may have come first."""
+    def _hold_folders(self, stack: contextlib.ExitStack) -> "Places | None":
+        """Hold the folders among the outputs, and check them again: another run may have come first; return where copies go."""
         if self.output and self.output.parts:
             refuse_filled(self.output.path, overwrite=self._may_replace)  # held by the journal
-        if self.annotate:
-            if not isinstance(self.annotate, RemotePath):
-                stack.enter_context(exclusive(self.annotate))
-            refuse_copies(self.annotate, self.inputs, overwrite=self._may_replace)
-            write_atomically(self.annotate / COPIES, b"")
+        if not self.annotate:
+            return None
+        from fercli.classification.places import listed, owner_of
+
+        check = stack.enter_context(exclusive(self.annotate)) if not isinstance(self.annotate, RemotePath) else lambda: None
+        refuse_copies(self.annotate, self.inputs, overwrite=self._may_replace)
+        owner = owner_of(self.output.path if self.output else None, self.annotate)
+        return stack.enter_context(listed(self.annotate, owner, self._note, check))
+
+    def _note(self, path: Path, amiss: str) -> None:
+        self.amiss.append((path, amiss))
 
     def _writer(self, outputs: Outputs) -> AbstractContextManager[Rows | None]:
         if self.output is None:
@@ -203,10 +212,10 @@ class Run:
 
         return classify(self.walk, self.labeller, detector(self.job.detector), self.job.options, known=known)
 
-    def _annotated(self, outcomes: Iterable[Outcome], folder: Path) -> Generator[Outcome, None, None]:
+    def _annotated(self, outcomes: Iterable[Outcome], places: "Places") -> Generator[Outcome, None, None]:
         from fercli.classification.copies import annotated
 
-        return annotated(outcomes, folder, self.job.options, self.min_confidence)
+        return annotated(outcomes, places, self.job.options, self.min_confidence, self._note)
 
     def _write(self, outcome: Outcome, writer: Rows) -> None:
         if self.skip_no_face and outcome.status == "no_face":

@@ -61,7 +61,7 @@ class Timeline:
         seen += (1.0, *face.probabilities)
         label = face.sure_label(min_confidence)
         if label and face.confidence > person.best.get(label, (0.0, None))[0]:
-            person.best[label] = (face.confidence, Spot(outcome.path, face.box, outcome.moment))
+            person.best[label] = (face.confidence, Spot.of(face, outcome))
 
     def _coarsen(self) -> None:
         self._step *= 2

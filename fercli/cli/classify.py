@@ -230,7 +230,9 @@ def classify(
         console.say(f"  of these, known from before: {run.kept:,}")
     if not output.stream:
         _say_kept(finished_path(output.path))
-    if tally.status["rejected"] or run.walk.unreadable:
+    for path, amiss in run.amiss:
+        console.warn(f"annotated copies: {console.name(path)} {amiss}")
+    if tally.status["rejected"] or run.walk.unreadable or run.amiss:
         raise typer.Exit(3)
 
 
