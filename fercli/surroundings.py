@@ -5,8 +5,10 @@ import io
 import math
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from fercli.errors import FercliError, UsageError
@@ -30,6 +32,8 @@ class ReaderGone(Exception):
 _NEEDS = {"classify": 1.1, "evaluate": 1.1, "prepare": 0.5, "summary": 0.5, "train": 5.0}
 _OF_A_CORE, _OF_ARROW = 0.2, 1.5
 _ARROW_WORDS = (".parquet", "://", "EngineName.ray")
+# How many threads a command has at once, measured with 1 to 8 cores: to begin with, and for each core.
+_THREADS = {"classify": (6, 3), "evaluate": (4, 2), "prepare": (4, 1), "summary": (2, 2), "train": (10, 6)}
 
 
 class _Output(io.FileIO):
@@ -139,6 +143,14 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def cores() -> int:
+    """Return how many cores to compute on: as many as OMP_NUM_THREADS says or, without that, as this process may use."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    if wanted.isdecimal() and int(wanted):
+        return int(wanted)
+    return usable_cores()
+
+
 def _addresses() -> int | None:
     """Return how many bytes of addresses this process may use (`ulimit -v`); None if there is no limit."""
     limit = resource.getrlimit(resource.RLIMIT_AS)[0] if resource else -1
@@ -156,3 +168,36 @@ def refuse_little_memory(command: str, arguments: str = "") -> None:
             f"Memory is limited to {limit / 1e6:,.0f} MB here (ulimit -v), and {command} needs {need * 1e3:,.0f} MB, most of them "
             f"addresses alone; raise the limit, for example with: ulimit -v {math.ceil(need * 1e6)}"
         )
+
+
+def refuse_few_threads(command: str) -> None:
+    """Raise FercliError if a command has too few threads for its libraries: TensorFlow aborts without, OpenBLAS interrupts.
+
+    What limits them may be `ulimit -u` or a container's own limit, so they are tried.
+    """
+    begin, each = _THREADS.get(command, (0, 0))
+    need, end, started = begin + each * (usable_cores() if command == "train" else cores()), threading.Event(), []
+    try:
+        while threading.active_count() < need:
+            started.append(threading.Thread(target=end.wait, daemon=True))
+            started[-1].start()
+    except RuntimeError as error:
+        raise FercliError(
+            f"{command} needs {need} threads here, and the system lets it start {threading.active_count()}; raise the limit "
+            f"(ulimit -u, or that of the container), or use one core, with: taskset -c 0 fercli {command} …"
+        ) from error
+    finally:
+        end.set()
+        for thread in started:
+            if thread.ident:
+                thread.join()
+
+
+def refuse_lost_folder() -> None:
+    """Raise FercliError if the current folder is gone, by which libraries would fail one by one."""
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise FercliError(
+            "The current folder is no longer there; go to another with cd, and run the same command again."
+        ) from error

@@ -3,13 +3,14 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from fercli import surroundings
 from fercli.errors import FercliError, UsageError
-from fercli.surroundings import refuse_backend, refuse_little_memory, set_variables
+from fercli.surroundings import cores, refuse_backend, refuse_few_threads, refuse_little_memory, set_variables
 
 ROOT = Path(__file__).parents[1]
 FERCLI = f"exec {sys.executable} -m fercli"
@@ -185,8 +186,8 @@ def test_promise_10_models_need_next_to_no_memory() -> None:
 def test_more_is_needed_for_parquet_and_nothing_is_asked_without_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(surroundings, "_addresses", lambda: None)
     refuse_little_memory("train")
-    cores = len(os.sched_getaffinity(0))
-    monkeypatch.setattr(surroundings, "_addresses", lambda: 1_200_000_000 + 200_000_000 * cores)
+    usable = len(os.sched_getaffinity(0))
+    monkeypatch.setattr(surroundings, "_addresses", lambda: 1_200_000_000 + 200_000_000 * usable)
     refuse_little_memory("classify", "Output(path=PosixPath('r.csv'))")
     refuse_little_memory("models")
     with pytest.raises(FercliError, match="raise the limit"):
@@ -209,3 +210,43 @@ def test_promise_22_modules_in_the_current_folder_are_not_those_of_a_process_of_
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     child = subprocess.run([sys.executable, "-P", "-c", code], cwd=tmp_path, env=environment, check=False)
     assert child.returncode == 0
+
+
+@pytest.mark.parametrize("left", [0, 3])
+def test_promise_10_too_few_threads_are_a_sentence(monkeypatch: pytest.MonkeyPatch, left: int) -> None:
+    """TensorFlow aborts without a word, and OpenBLAS raises SIGINT, as if the user had stopped the command."""
+    start, before = threading.Thread.start, set(threading.enumerate())
+
+    def limited(thread: threading.Thread) -> None:
+        if len(set(threading.enumerate()) - before) >= left:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", limited)
+        with pytest.raises(FercliError, match=rf"lets it start {len(before) + left}; raise the limit .ulimit -u"):
+            refuse_few_threads("train")
+    assert not set(threading.enumerate()) - before
+    refuse_few_threads("train")
+    refuse_few_threads("models")
+    assert not set(threading.enumerate()) - before
+
+
+@pytest.mark.parametrize(
+    "arguments", ["classify . -o r.csv", f"classify {ROOT}/tests/photos -o {{}}/r.csv --report {{}}/r.html", "models"]
+)
+def test_promise_10_a_current_folder_that_is_gone_is_a_sentence(tmp_path: Path, arguments: str) -> None:
+    (gone := tmp_path / "gone").mkdir()
+    child = shell(f"cd {gone}; rmdir {gone}; {FERCLI} {arguments.format(tmp_path, tmp_path)}", PYTHONPATH=str(ROOT))
+    talk = [line for line in child.stderr.decode().splitlines() if not line.startswith("shell-init")]
+    assert (child.returncode, len(talk)) == (1, 1), talk
+    assert talk[0].startswith("error: The current folder is no longer there")
+
+
+@pytest.mark.parametrize(("value", "want"), [("3", 3), ("0", None), ("many", None), ("²", None), ("", None)])
+def test_cores_are_those_wanted_or_else_those_there_are(value: str, want: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    all_of_them = cores()
+    assert all_of_them >= 1
+    monkeypatch.setenv("OMP_NUM_THREADS", value)
+    assert cores() == (want or all_of_them)

@@ -18,7 +18,6 @@ from fercli.classification.records import Outcome, Reject
 from fercli.classification.stretches import Known, Stretch
 from fercli.errors import ImageRejected
 from fercli.files import Identity, identity_of
-from fercli.models.sessions import cores
 from fercli.photos.containers import VIDEO_SUFFIXES
 from fercli.photos.faces import Found
 from fercli.photos.geometry import Moment
@@ -26,6 +25,7 @@ from fercli.photos.images import Photo, read_photo, shrunk
 from fercli.photos.videos import Video
 from fercli.photos.walk import IMAGE_SUFFIXES, is_video
 from fercli.remote import RemotePath
+from fercli.surroundings import cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

@@ -5,7 +5,7 @@ from array import array
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +21,7 @@ FOLDERS_SHOWN = 200
 _NAME_SHOWN = 60  # characters of a path below a face, its end
 NAMES_SHOWN = 1000  # in each list; the file of results has all
 VIDEOS_SHOWN = 20
+_FIRST_SECOND, _LAST_SECOND = -62_135_596_800, 253_402_300_799  # of the years 1 and 9999
 
 _STYLE = """
 body{font:16px/1.45 system-ui,sans-serif;margin:2rem auto;max-width:72rem;padding:0 1rem;color:#1c1c28;background:#fff}
@@ -253,9 +254,15 @@ class Report:
     def _origin(self, settings: Mapping[str, object], measured: str) -> str:
         parts = [f"Labelled by {settings.get('model')} (fercli {settings.get('fercli')})", *filter(None, [measured])]
         if self._changed:
-            days = dict.fromkeys(f"{datetime.fromtimestamp(time // 10**9, UTC):%Y-%m-%d}" for time in self._changed)
+            days = dict.fromkeys(map(_day, self._changed))
             parts.append(f"The files were last changed {'between' if len(days) > 1 else 'on'} {' and '.join(days)}")
         return f"{'. '.join(parts)}."
+
+
+def _day(time: int) -> str:
+    """Return the day of a time in nanoseconds; file systems have times before the year 1 and after 9999, too."""
+    seconds = min(max(time // 10**9, _FIRST_SECOND), _LAST_SECOND)
+    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=seconds)).date().isoformat()
 
 
 def _options(settings: Mapping[str, object]) -> str:

@@ -10,7 +10,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from fercli.errors import UsageError, nearest
 from fercli.models.registry import ENSEMBLES, MODELS
-from fercli.surroundings import refuse_little_memory
+from fercli.surroundings import refuse_few_threads, refuse_little_memory, refuse_lost_folder
 
 # Newer versions of typer bundle click, older ones import it: this parent of a public class is click's UsageError in both.
 _WRONG_USAGE: Any = typer.BadParameter.__mro__[1]
@@ -49,8 +49,10 @@ class Command(_Plain, TyperCommand):
     """A command of fercli."""
 
     def invoke(self, context: Any) -> Any:
-        """Run the command, or raise FercliError where its libraries would crash for lack of memory."""
+        """Run the command, or raise FercliError where its libraries would crash for what is missing around them."""
+        refuse_lost_folder()
         refuse_little_memory(self.name or "", " ".join(map(repr, context.params.values())))
+        refuse_few_threads(self.name or "")
         return super().invoke(context)
 
 

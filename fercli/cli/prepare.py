@@ -1,6 +1,5 @@
 """`fercli prepare`."""
 
-import os
 import shlex
 import time
 from functools import partial
@@ -15,6 +14,7 @@ from fercli.cli.numbers import between
 from fercli.cli.options import OverwriteOption, StrictOption, output_option
 from fercli.interface import DATA
 from fercli.labels import LABELS
+from fercli.surroundings import usable_cores
 
 if TYPE_CHECKING:
     from fercli.dataset import Dataset
@@ -115,7 +115,7 @@ def prepare(
             seed=seed,
             strict=strict,
             overwrite=overwrite,
-            processes=os.cpu_count() or 1,
+            processes=usable_cores(),
             on_progress=on_progress,
         )
     _report(result, output, time.monotonic() - started)

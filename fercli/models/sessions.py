@@ -14,20 +14,12 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # else it reports home (1.2
 import onnxruntime
 
 from fercli.errors import shortage
-from fercli.surroundings import usable_cores
+from fercli.surroundings import cores
 
 # Its warnings, such as of graphics processors that it does not find, bypass Python and reach the terminal; its errors are raised.
 onnxruntime.set_default_logger_severity(4)
 
 BATCH = 8  # items computed in one go, always: other numbers may round differently, and a face's labels must not depend on others
-
-
-def cores() -> int:
-    """Return how many cores to compute on: as many as OMP_NUM_THREADS says or, without that, as this process may use."""
-    wanted = os.environ.get("OMP_NUM_THREADS", "")
-    if wanted.isdecimal() and int(wanted):
-        return int(wanted)
-    return usable_cores()
 
 
 def open_session(graph: bytes, threads: int = 1, *, graphics: bool = True) -> onnxruntime.InferenceSession:

@@ -75,7 +75,11 @@ class Walk:
         return True
 
     def _is_to_enter(self, folder: Path, top: Path) -> bool:
-        real = os.path.realpath(folder)  # not the inode number, as above; nor the time of change, which its files alter
+        try:
+            real = os.path.realpath(folder)  # not the inode number, as above; nor the time of change, which its files alter
+        except OSError as error:  # the current folder is gone
+            self.unreadable.append((folder, error.strerror or str(error)))
+            return False
         if self._left_out is not None and real == os.path.realpath(self._left_out):
             return False
         if real in self._folders:
@@ -107,7 +111,8 @@ class Walk:
             if has_image_signature(start) or has_video_signature(start):
                 return True
         except (OSError, ValueError) as error:
-            if getattr(error, "errno", None) not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}:  # those are links that lead nowhere
+            # A link that leads nowhere is no loss. What is no longer where it was listed may have been a folder full of photos.
+            if getattr(error, "errno", None) not in {errno.ENOENT, errno.ENOTDIR, errno.ELOOP} or not path.is_symlink():
                 self.unreadable.append((path, getattr(error, "strerror", None) or str(error)))
                 return False
         self.passed_over += 1

@@ -119,7 +119,7 @@ class Trainer:
             self._targets = mixed(self._targets, self._answers, recipe.teacher_share)
 
     def __iter__(self) -> Iterator[Epoch]:
-        with exclusive(self.folder):
+        with exclusive(self.folder) as check:
             if not self._replaces:
                 refuse_other_run(self.folder)  # again, for another run may have come first
             if self.history:
@@ -129,6 +129,7 @@ class Trainer:
             for number in range(len(self.history) + 1, self.recipe.epochs + 1):
                 with self._devices.together():
                     epoch = self._train_epoch(number)
+                    check()  # a new folder would lack the weights of the best epoch
                     self.history.append(epoch)
                     self._write_checkpoint()
                     self._write_outputs()

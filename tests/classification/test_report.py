@@ -145,6 +145,16 @@ def test_options_are_shown_as_they_are_typed(tmp_path: Path) -> None:
     assert "optionsnone but the defaults" in Page((tmp_path / "r.html").read_text()).text
 
 
+def test_promise_22_any_time_of_a_file_has_a_day(tmp_path: Path) -> None:
+    """Cameras and file systems have times far from any calendar."""
+    report = Report()
+    for seconds in (-(10**14), 10**14):
+        report.add(Outcome(Path("a.jpg"), identity=Identity(1, seconds * 10**9)))
+    with (tmp_path / "r.html").open("wb") as handle:
+        report.write(handle, SETTINGS, 10**8)
+    assert "The files were last changed between 0001-01-01 and 9999-12-31." in Page((tmp_path / "r.html").read_text()).text
+
+
 def test_the_page_says_whose_faces_by_whom_from_when_and_where(tmp_path: Path) -> None:
     report = Report(min_confidence=0.5)
     day = 86_400 * 10**9

@@ -6,17 +6,8 @@ import numpy as np
 import pytest
 
 from fercli.models.graphs import encoded
-from fercli.models.sessions import BATCH, compute, cores, open_session
+from fercli.models.sessions import BATCH, compute, open_session
 from tests.graphs import small_graph
-
-
-@pytest.mark.parametrize(("value", "want"), [("3", 3), ("0", None), ("many", None), ("²", None), ("", None)])
-def test_cores_are_those_wanted_or_else_those_there_are(value: str, want: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    all_of_them = cores()
-    assert all_of_them >= 1
-    monkeypatch.setenv("OMP_NUM_THREADS", value)
-    assert cores() == (want or all_of_them)
 
 
 def test_onnx_runtime_reports_nothing_and_leaves_nothing(tmp_path: Path) -> None:

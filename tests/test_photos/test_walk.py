@@ -187,3 +187,31 @@ def test_promise_18_any_bytes_that_a_file_system_takes(names: list[bytes], did: 
 
 def test_the_test_photos_are_found() -> None:
     assert [path.name for path in Walk([PHOTOS])] == ["astronaut.jpg", "grace_hopper.jpg"]
+
+
+def test_promise_17_what_goes_once_it_is_listed_is_told(tmp_path: Path) -> None:
+    """It may have been a folder full of photos, so it is not counted among files of other kinds."""
+    for name in ("a.jpg", "b/1.jpg", "c/1.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(PNG)
+    (tmp_path / "d").symlink_to("nowhere")
+    walk = Walk([tmp_path])
+    found = iter(walk)
+    assert next(found).name == "a.jpg"
+    (tmp_path / "b").rename(tmp_path / "0")
+    (tmp_path / "c" / "1.jpg").unlink()
+    (tmp_path / "c").rmdir()
+    assert list(found) == []
+    assert walk.unreadable == [(tmp_path / name, "No such file or directory") for name in ("b", "c")]
+    assert walk.passed_over == 1
+
+
+def test_promise_17_a_current_folder_that_goes_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_: object) -> str:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr("os.getcwd", gone)
+    monkeypatch.setattr("os.path.realpath", gone)
+    walk = Walk([tmp_path])
+    assert list(walk) == []
+    assert walk.unreadable == [(tmp_path, "No such file or directory")]

@@ -103,6 +103,18 @@ def test_promise_11_and_23_resume_continues_exactly_once_nobody_else_trains(
     assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
 
 
+def test_promise_11_a_run_whose_folder_is_moved_away_ends_and_can_be_resumed(dataset: Dataset, tmp_path: Path) -> None:
+    """A new folder in its place would lack the weights of the best epoch so far."""
+    folder = tmp_path / "run"
+    epochs = iter(Trainer(MODEL, RECIPE, dataset, folder))
+    next(epochs)
+    folder.rename(tmp_path / "elsewhere")
+    with pytest.raises(FercliError, match="was moved or removed"):
+        next(epochs)
+    assert not folder.exists()
+    assert len(Trainer(MODEL, RECIPE, dataset, tmp_path / "elsewhere", resume=True).history) == 1
+
+
 def test_a_run_stopped_in_its_first_epoch_resumes_with_its_recipe(
     run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, tmp_path: Path
 ) -> None:
