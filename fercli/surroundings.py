@@ -33,7 +33,7 @@ _NEEDS = {"classify": 1.1, "evaluate": 1.1, "prepare": 0.5, "summary": 0.5, "tra
 _OF_A_CORE, _OF_ARROW = 0.2, 1.5
 _ARROW_WORDS = (".parquet", "://", "EngineName.ray")
 # How many threads a command has at once, measured with 1 to 8 cores: to begin with, and for each core.
-_THREADS = {"classify": (6, 3), "evaluate": (4, 2), "prepare": (4, 1), "summary": (2, 2), "train": (10, 6)}
+_THREADS = {"classify": (5, 3), "evaluate": (3, 2), "prepare": (3, 1), "summary": (1, 2), "train": (9, 6)}
 
 
 class _Output(io.FileIO):
