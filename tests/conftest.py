@@ -1,11 +1,10 @@
 """What the tests share: a small synthetic FER2013, a fake network, and a way to run commands inside the process."""
 
-import copy
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,17 +12,23 @@ from hypothesis import HealthCheck, settings
 from numpy.typing import NDArray
 from typer.testing import CliRunner
 
-from fercli.classification.job import Job
 from fercli.cli import app
 from fercli.dataset import Dataset, read_dataset, write_dataset
 from fercli.errors import FercliError
 from fercli.labels import LABELS
 from fercli.models.history import Epoch, write_lines
 from fercli.models.inference import WeightsFile
-from fercli.preparation.prepare import Preparation, prepare
-from tests.promises import did, pytest_terminal_summary  # noqa: F401 (pytest finds them here)
+from fercli.preparation.prepare import prepare
+from tests.fakes import FakeLabeller
+from tests.order import pytest_collection_modifyitems  # noqa: F401 (pytest finds these here)
+from tests.promises import did, pytest_terminal_summary  # noqa: F401
+from tests.real_data import real_dataset, real_preparation, shared_preparation  # noqa: F401
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Containers often forbid bytecode. Then each of the hundreds of processes that tests start would compile all of fercli anew, and
+# each of pytest's own all of the tests, which takes it seconds.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 # A machine may be busy, and our fixtures give folders and counters, which examples may share.
 settings.register_profile("fercli", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 settings.load_profile("fercli")
@@ -97,24 +102,6 @@ def data(dataset: Dataset, tmp_path: Path) -> Path:
     return tmp_path / "d.npz"
 
 
-@pytest.fixture(scope="session")
-def real_preparation() -> Preparation:
-    """What is made of the real data set, where FERCLI_FER2013 names it, without HOG, with FER+ if that is beside it."""
-    name = os.environ.get("FERCLI_FER2013")
-    if not name:
-        pytest.skip("FERCLI_FER2013 names no CSV")
-    ferplus = Path(name).parent / "fer2013new.csv"
-    return prepare(Path(name), hog=False, ferplus=ferplus if ferplus.is_file() else None)
-
-
-@pytest.fixture(scope="session")
-def real_dataset(real_preparation: Preparation, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    """The real data set as it is read back."""
-    path = tmp_path_factory.mktemp("fer2013") / "fer2013.npz"
-    write_dataset(real_preparation.dataset, path)
-    return read_dataset(path)
-
-
 @dataclass
 class Ran:
     """How a command ended: exit code, standard output, and all talk with the error message last."""
@@ -149,52 +136,6 @@ def crop(brightness: int) -> NDArray[np.uint8]:
     return np.tile(np.clip(ramp, 0, 255).astype(np.uint8), (48, 1))
 
 
-class FakeLabeller:
-    """Labels a face by its brightness, without TensorFlow: dark is angry, bright is neutral."""
-
-    title = "fake"
-    name = "deep"
-    input_size = 48
-    parameters = 1
-    multiply_adds = 1
-    temperature = 1.0
-    sha256 = "0"
-    metadata: dict[str, object] = {}  # noqa: RUF012 (never changed)
-    trained_on: frozenset[str] = frozenset()
-
-    def __init__(self, weights: object = None, *_: object) -> None:
-        self.history = getattr(weights, "history", None)
-        self.batches: list[int] = []
-
-    def augmented(self) -> "FakeLabeller":
-        """Return the same by another title."""
-        twin = copy.copy(self)
-        twin.title = "fake+tta"
-        return twin
-
-    def features(self, pixels: NDArray[np.uint8]) -> None:
-        """No HOG."""
-
-    def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """Return a probability of 0.7 for the class that the mean brightness falls into."""
-        self.batches.append(len(pixels))
-        classes = np.minimum(pixels.mean(axis=(1, 2)) * len(LABELS) / 256, len(LABELS) - 1).astype(int)
-        probabilities = np.full((len(pixels), len(LABELS)), 0.05, np.float32)
-        probabilities[np.arange(len(pixels)), classes] = 0.7
-        return probabilities
-
-
-@dataclass(frozen=True)
-class FakeJob(Job):
-    """Labels by brightness, with what `make` gives for a labeller."""
-
-    detector: str = "none"
-    make: Callable[[], FakeLabeller] = FakeLabeller
-
-    def labeller(self) -> Any:
-        return self.make()
-
-
 @pytest.fixture
 def fake_labeller(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put the fake network in the place of every real one."""
@@ -208,3 +149,12 @@ def fake_shipped(fake_labeller: None, tmp_path: Path, monkeypatch: pytest.Monkey
     history = tmp_path / "h.csv"
     write_lines(Epoch, [Epoch(1, 2.0, 0.2, 1.9, 0.3, 0.01, 1.0), Epoch(2, 1.5, 0.4, 1.6, 0.4, 0.0, 1.0)], history)
     monkeypatch.setattr("fercli.models.inference.all_weights", lambda: [WeightsFile("fake", tmp_path / "w", history)])
+
+
+@pytest.fixture
+def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let an epoch of training learn nothing and draw no curves, where a test is of what is said and kept."""
+    trainer = "fercli.training.trainer.Trainer"
+    monkeypatch.setattr(f"{trainer}._train_epoch", lambda _, number: Epoch(number, 2 / number, 0.2, 2.0, 0.1, 0.1, 1.0))
+    monkeypatch.setattr(f"{trainer}._validate", lambda self: np.eye(7, dtype=np.float32)[self.dataset.validation.labels])
+    monkeypatch.setattr("fercli.training.run.plot_curves", lambda _: b"curves")

@@ -1,5 +1,6 @@
 """A folder of files that no photo library would make, generated; each is named for what is wrong with it."""
 
+import functools
 import gzip
 import io
 import os
@@ -42,6 +43,7 @@ def cut_off() -> dict[str, bytes]:
     return {f"{form}-{tenth}0-percent.png": data[: len(data) * tenth // 10] for form, data, tenth in parts}
 
 
+@functools.cache  # which takes most of the time of them all
 def bombs() -> dict[str, bytes]:
     """Headers that promise more than any memory holds, with nothing behind them; and one that unpacks to just under the limit."""
     gif = bytearray(encoded(FACE, "GIF"))

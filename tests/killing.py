@@ -17,7 +17,7 @@ from pathlib import Path
 from fercli.cli import run
 from fercli.models import ensembles, inference
 from fercli.models.inference import WeightsFile
-from tests.conftest import FakeLabeller
+from tests.fakes import FakeLabeller
 from tests.seam import Seam, contents, kills
 
 OUT = Path("out")
@@ -52,6 +52,9 @@ def main() -> None:
     ensembles.labeller_for = FakeLabeller  # type: ignore[assignment]
     inference.all_weights = lambda: [WeightsFile("fake", Path("w"), Path("h.csv"))]  # type: ignore[assignment, misc]
     assert here(command) == 0
+    for thread in threading.enumerate():  # the one that draws progress may be about to end
+        if thread is not threading.current_thread():
+            thread.join(10)
     assert threading.active_count() == 1  # a thread would be missing from the children
     whole = contents(OUT)
     again = [*command, "--resume"] if command[0] == "classify" else command

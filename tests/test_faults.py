@@ -12,14 +12,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
 from fercli.dataset import Dataset, write_dataset
 from fercli.errors import FercliError
 from fercli.models.architectures.residual import ResidualNetwork
-from fercli.models.history import Epoch
 from fercli.models.registry import MODELS
 from fercli.training.trainer import Trainer
 from tests.conftest import Ran, csv_text, synthetic_faces
@@ -100,6 +98,7 @@ def dies(seam: list[Seam]) -> Callable[[str], None]:
     return act
 
 
+@pytest.mark.usefixtures("untrained")
 def test_promise_9_and_11_the_nth_operation_of_training(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, did: Did
 ) -> None:
@@ -107,9 +106,6 @@ def test_promise_9_and_11_the_nth_operation_of_training(
     network = ResidualNetwork(stem=2, stages=((2, 1),), squeeze=0, head_dropout=0.1)
     model = replace(MODELS["compact"], network=network)
     recipe = replace(model.recipe, epochs=1, batch_size=16)
-    monkeypatch.setattr("fercli.training.run.plot_curves", lambda _: b"curves")  # drawing takes long
-    monkeypatch.setattr(Trainer, "_train_epoch", lambda _, number: Epoch(number, 2 / number, 0.2, 2.0, 0.1 * number, 0.1, 1.0))
-    monkeypatch.setattr(Trainer, "_validate", lambda self: np.eye(7, dtype=np.float32)[self.dataset.validation.labels])
     trainer = Trainer(model, recipe, dataset, tmp_path / "whole")
     monkeypatch.setattr("fercli.training.trainer.Trainee", lambda *_: trainer.trainee)  # built once: nothing is trained
     list(trainer)
@@ -143,7 +139,7 @@ def test_promise_10_a_limit_on_file_size_is_a_sentence(work: Path) -> None:
     (work / "out").mkdir()
     (work / "out" / "d.npz").write_bytes(b"old")
     for limit in (0, 1, 4096, 100_000):
-        command = [sys.executable, "-c", code, str(limit), *COMMANDS["prepare"]]
+        command = [sys.executable, "-B", "-c", code, str(limit), *COMMANDS["prepare"]]  # for Python keeps bytecode cut short
         child = subprocess.run(command, capture_output=True, text=True, check=False)
         assert child.returncode == 1, child.stderr
         assert "File too large" in child.stderr

@@ -14,7 +14,8 @@ import fercli
 import fercli.cli
 from fercli.dataset import read_dataset
 from fercli.errors import UsageError
-from tests.conftest import FakeLabeller, crop
+from tests.conftest import crop
+from tests.fakes import FakeLabeller
 
 UNTOUCHED = """
 import logging, os, signal, sys, warnings

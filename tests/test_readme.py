@@ -146,7 +146,7 @@ def study(fercli: Callable[..., Ran], fake_labeller: None, tmp_path: Path, monke
     return said
 
 
-def test_the_study_runs_as_it_is_written(study: list[str]) -> None:
+def test_the_study_runs_as_it_is_written_and_pandas_and_r_read_its_results(study: list[str]) -> None:
     first, second, third, summary = study
     assert "12 photos" in first
     assert "known from before: 12" in second
@@ -156,11 +156,6 @@ def test_the_study_runs_as_it_is_written(study: list[str]) -> None:
     assert rows[0][:4] == ("participant", "week", "photos", "faces")
     assert [row[:3] for row in rows[1:]] == [(str(p), str(w), 2) for p in range(1, 6) for w in range(1, 4)]
     assert Path("summary.png").stat().st_size > 5000
-
-
-def test_pandas_and_r_read_the_results_as_written(study: list[str]) -> None:
-    assert study
-    pytest.importorskip("pandas")
     values: dict[str, Any] = {}
     exec("\n".join(block("In Python, with pandas:")), values)  # README's own example
     assert list(values["weeks"].index) == ["week1", "week2", "week3"]

@@ -19,7 +19,7 @@ def child(folder: str, output: str) -> None:
     """Classify the folder with a labeller that needs no network, and print the peak."""
     import fercli.models.ensembles
     from fercli.cli import app
-    from tests.conftest import FakeLabeller
+    from tests.fakes import FakeLabeller
 
     fercli.models.ensembles.labeller_for = FakeLabeller  # type: ignore[assignment]
     app(["classify", folder, "-o", output, "--detector", "none", "--quiet"], standalone_mode=False)

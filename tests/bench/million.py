@@ -24,7 +24,7 @@ from fercli.classification.pipeline import classify
 from fercli.classification.records import Outcome
 from fercli.photos.faces import WholeImage
 from fercli.photos.images import Photo
-from tests.conftest import FakeLabeller
+from tests.fakes import FakeLabeller
 
 
 class FakeJob(Job):

@@ -1,17 +1,14 @@
 """On a real Ray: one node with two workers, then a cluster of three nodes on this machine that loses one."""
 
-import os
 import re
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from PIL import Image
 
 from fercli.classification.cluster import classify_on_ray, refuse_missing_ray
@@ -23,39 +20,13 @@ from fercli.photos.faces import detector
 from fercli.photos.walk import Walk
 from tests import hostile
 from tests.clips import gray_steps, write_clip
-from tests.conftest import FakeJob, FakeLabeller, Ran, synthetic_faces
+from tests.conftest import Ran, synthetic_faces
+from tests.fakes import Deadly, FakeJob, FakeLabeller, Slow
 
 ray = pytest.importorskip("ray")
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(600)]
 
 SOURCE = Path(__file__).parents[2]
-
-
-class Deadly(FakeLabeller):
-    """Ends its process, as the kernel does when memory is short, at a white face, while fewer than `times` have ended so."""
-
-    def __init__(self, marks: Path, times: int) -> None:
-        super().__init__()
-        self.marks, self.times = marks, times
-
-    def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        if pixels.min(axis=(1, 2)).max(initial=0) == 255 and len(list(self.marks.iterdir())) < self.times:
-            (self.marks / str(os.getpid())).touch()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().label(pixels, hog)
-
-
-class Slow(FakeLabeller):
-    """Leaves time to take a machine away, and leaves a mark so that the test knows when."""
-
-    def __init__(self, marks: Path) -> None:
-        super().__init__()
-        self.marks = marks
-
-    def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        (self.marks / f"{os.getpid()}").touch()
-        time.sleep(1)
-        return super().label(pixels, hog)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +47,8 @@ def test_a_ray_that_does_not_start_is_no_bug(address: str | None, words: str, mo
 def two_workers() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(SOURCE))  # which workers inherit; with a `runtime_env` Ray would start others first
-        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+        keeping = {"idle_worker_killing_time_threshold_ms": 600_000}  # for the next run, rather than start others
+        ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, _system_config=keeping)
         yield
         ray.shutdown()
 
@@ -95,20 +67,10 @@ def locally(folder: Path, options: Options | None = None) -> list[Outcome]:
 
 
 @pytest.mark.usefixtures("two_workers")
-def test_two_workers_find_what_one_process_finds(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows and rejects, in order; relative paths, too, though a worker has another working folder."""
+def test_two_workers_find_what_one_process_finds_and_pass_on_what_is_known(photos: Path) -> None:
+    """Rows and rejects, in order; `test_a_lost_worker_costs_only_its_block` knows nothing before."""
     expected = locally(photos)
     assert {outcome.status for outcome in expected} == {"ok", "rejected"}
-    assert list(classify_on_ray(Walk([photos]), FakeJob(), "0")) == expected
-    monkeypatch.chdir(photos.parent)
-    options = Options(max_pixels=1000)
-    few = list(classify_on_ray(Walk([Path("photos")]), FakeJob(options=options), "0", workers=Workers(1)))
-    assert [replace(outcome, path=photos.parent / outcome.path) for outcome in few] == locally(photos, options) != expected
-
-
-@pytest.mark.usefixtures("two_workers")
-def test_what_is_known_is_passed_on(photos: Path) -> None:
-    expected = locally(photos)
     known = {outcome.path: replace(outcome, faces=outcome.faces * 2) for outcome in expected[::3]}
     # A cluster at an address may grow, so that more workers may be asked for than it has room for.
     found = list(
@@ -123,6 +85,15 @@ def test_what_is_known_is_passed_on(photos: Path) -> None:
     )
     assert found == [known.get(outcome.path, outcome) for outcome in expected]
     assert list(classify_on_ray([], FakeJob(), "0")) == []
+
+
+@pytest.mark.usefixtures("two_workers")
+def test_relative_paths_and_options_reach_a_worker(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Which has another working folder."""
+    monkeypatch.chdir(photos.parent)
+    options = Options(max_pixels=1000)
+    few = list(classify_on_ray(Walk([Path("photos")]), FakeJob(options=options), "0", workers=Workers(1)))
+    assert [replace(outcome, path=photos.parent / outcome.path) for outcome in few] == locally(photos, options) != locally(photos)
 
 
 @pytest.mark.usefixtures("two_workers")
@@ -151,7 +122,7 @@ def with_white_face(photos: Path) -> Path:
 @pytest.mark.usefixtures("two_workers", "with_white_face")
 def test_a_lost_worker_costs_only_its_block(photos: Path, tmp_path: Path) -> None:
     (marks := tmp_path / "marks").mkdir()
-    found = list(classify_on_ray(Walk([photos]), FakeJob(make=lambda: Deadly(marks, 3)), "0"))
+    found = list(classify_on_ray(Walk([photos]), FakeJob(make=partial(Deadly, marks, 3)), "0"))
     assert found == locally(photos)
     assert len(list(marks.iterdir())) == 3
 
@@ -159,7 +130,7 @@ def test_a_lost_worker_costs_only_its_block(photos: Path, tmp_path: Path) -> Non
 @pytest.mark.usefixtures("two_workers")
 def test_a_photo_that_ends_every_worker_is_rejected(photos: Path, with_white_face: Path, tmp_path: Path) -> None:
     (marks := tmp_path / "marks").mkdir()
-    found = list(classify_on_ray(Walk([photos]), FakeJob(make=lambda: Deadly(marks, 1000)), "0"))
+    found = list(classify_on_ray(Walk([photos]), FakeJob(make=partial(Deadly, marks, 1000)), "0", workers=Workers(1)))
     expected = [
         Outcome(outcome.path, reject=Reject("fatal", "it ended its worker 2 times")) if outcome.path == with_white_face else outcome
         for outcome in locally(photos)
@@ -171,7 +142,7 @@ def test_a_photo_that_ends_every_worker_is_rejected(photos: Path, with_white_fac
 @pytest.mark.usefixtures("two_workers")
 def test_workers_with_other_weights_or_too_many_are_refused(photos: Path) -> None:
     with pytest.raises(IntegrityError, match="other weights"):
-        list(classify_on_ray(Walk([photos]), FakeJob(), "1"))
+        list(classify_on_ray(Walk([photos]), FakeJob(), "1", workers=Workers(1)))
     with pytest.raises(UsageError, match="too few for 1 x 1 CPU and 1 GPU"):
         list(classify_on_ray(Walk([photos]), FakeJob(), "0", workers=Workers(gpus=1)))
     with pytest.raises(UsageError, match="too few for 3 x 1 CPU"):
@@ -215,7 +186,7 @@ def test_a_cluster_that_loses_a_machine_completes_the_run(photos: Path, tmp_path
 
         thread = threading.Thread(target=take_one_away)
         thread.start()
-        found = list(classify_on_ray(Walk([photos]), FakeJob(make=lambda: Slow(marks)), "0"))
+        found = list(classify_on_ray(Walk([photos]), FakeJob(make=partial(Slow, marks)), "0"))
         thread.join()
         with pytest.raises(UsageError, match=r"1 CPU and 0 GPU .machines: 2., too few for 1 x 2 CPU"):  # none has two
             list(classify_on_ray(Walk([photos]), FakeJob(), "0", workers=Workers(cpus=2)))

@@ -3,7 +3,7 @@ from dataclasses import fields
 import pytest
 
 from fercli.classification.job import Job, Options, difference
-from tests.conftest import FakeLabeller
+from tests.fakes import FakeLabeller
 
 
 @pytest.mark.usefixtures("fake_labeller")

@@ -12,7 +12,8 @@ from fercli.classification.records import Outcome
 from fercli.photos.faces import WholeImage, overlap
 from fercli.photos.faces.auto import Auto
 from fercli.photos.images import Photo
-from tests.conftest import PHOTOS, FakeLabeller
+from tests.conftest import PHOTOS
+from tests.fakes import FakeLabeller
 from tests.promises import Did
 from tests.scenes import FACE_FREE, compose, empty
 

@@ -11,7 +11,7 @@ from fercli.classification.stretches import End, Stretch, cut, joined
 from fercli.photos.faces import WholeImage
 from fercli.photos.geometry import Moment
 from tests.clips import gray_steps, write_clip
-from tests.conftest import FakeLabeller
+from tests.fakes import FakeLabeller
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,8 @@ from fercli.photos.faces import WholeImage, overlap
 from fercli.photos.faces.auto import Auto
 from fercli.photos.geometry import Frame
 from tests.clips import RATE, gray_steps, scene, write_clip
-from tests.conftest import FakeLabeller, Ran
+from tests.conftest import Ran
+from tests.fakes import FakeLabeller
 from tests.promises import Did
 
 JOB = Job(detector="none", options=Options(every=0.5))

@@ -11,13 +11,13 @@ import pytest
 from fercli.classification.records import decoded
 from fercli.classification.worker import Worker, block_of, rows_of
 from fercli.version import __version__
-from tests.conftest import FakeJob
+from tests.fakes import FakeJob
 
 pytest.importorskip("pyarrow")
 HELD = """
 import sys
 from pathlib import Path
-from tests.conftest import FakeJob
+from tests.fakes import FakeJob
 from fercli.classification.worker import Worker
 
 def held():

@@ -16,7 +16,8 @@ from pyarrow import parquet
 
 from fercli.classification.pipeline import classify
 from fercli.photos.faces import CROP_SIDE
-from tests.conftest import PHOTOS, FakeLabeller, Ran, crop
+from tests.conftest import PHOTOS, Ran, crop
+from tests.fakes import FakeLabeller
 
 Run = Callable[..., Ran]
 pytestmark = pytest.mark.usefixtures("fake_labeller")

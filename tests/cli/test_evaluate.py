@@ -14,7 +14,8 @@ from fercli.models.networks import build
 from fercli.models.networks.graphs import save_network
 from fercli.models.registry import MODELS
 from fercli.plots import NotDrawn
-from tests.conftest import FakeLabeller, Ran
+from tests.conftest import Ran
+from tests.fakes import FakeLabeller
 
 Run = Callable[..., Ran]
 

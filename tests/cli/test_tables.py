@@ -9,7 +9,7 @@ from fercli.evaluation.comparisons import compare_hog
 from fercli.evaluation.measures import evaluate
 from fercli.labels import LABELS
 from fercli.models.registry import MODELS
-from tests.conftest import FakeLabeller
+from tests.fakes import FakeLabeller
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from fercli.cli import console
@@ -14,17 +13,9 @@ from fercli.models.inference import own_weights
 from fercli.models.registry import MODELS
 from fercli.models.weights import read_weights
 from fercli.preparation.prepare import prepare
-from fercli.training.trainer import Trainer
 from tests.conftest import Ran, csv_text
 
 Run = Callable[..., Ran]
-
-
-@pytest.fixture
-def untrained(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let an epoch learn nothing, where a test is of what is said and kept."""
-    monkeypatch.setattr(Trainer, "_train_epoch", lambda _, number: Epoch(number, 2.0, 0.2, 2.0, 0.1, 0.1, 1.0))
-    monkeypatch.setattr(Trainer, "_validate", lambda self: np.eye(7, dtype=np.float32)[self.dataset.validation.labels])
 
 
 @pytest.fixture(autouse=True)
@@ -50,6 +41,7 @@ def test_train_resume_evaluate_classify(fercli: Run, folder: Path, monkeypatch: 
     again = fercli("train", "--shallow", "--hog", "--resume")
     assert again.code == 0
     assert "Best: epoch" in again.talk
+    assert (folder / "runs" / "shallow-hog" / "curves.png").read_bytes().startswith(b"\x89PNG")
     monkeypatch.setattr("fercli.models.inference.MODELS", {**MODELS, "deep": replace(MODELS["deep"], sha256=None)})
     evaluated = fercli("evaluate", "--weights", "runs/shallow-hog", "--card", "cards")
     assert evaluated.code == 0
@@ -180,11 +172,10 @@ def test_class_weights_can_be_asked_for(fercli: Run, folder: Path, csv_file: Pat
     assert histories[0][0].loss != histories[1][0].loss
 
 
+@pytest.mark.usefixtures("untrained")
 def test_a_stop_names_what_was_typed_and_what_there_is(fercli: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     farewells: list[str] = []
     monkeypatch.setattr(console, "say_on_stop", farewells.append)
-    monkeypatch.setattr(Trainer, "_train_epoch", lambda _, number: Epoch(number, 2.0, 0.2, 2.0, 0.1, 0.1, 1.0))
-    monkeypatch.setattr(Trainer, "_validate", lambda self: np.eye(7, dtype=np.float32)[self.dataset.validation.labels])
     options = ["train", "--shallow", "--hog", "--epochs", "1", "--batch-size", "16"]
     assert fercli(*options).code == 0
     assert farewells == [

@@ -5,7 +5,7 @@ import pytest
 from fercli.errors import FercliError, IntegrityError
 from fercli.evaluation.candidates import candidates
 from fercli.models.inference import WeightsFile
-from tests.conftest import FakeLabeller
+from tests.fakes import FakeLabeller
 
 
 class Breakable(FakeLabeller):

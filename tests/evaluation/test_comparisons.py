@@ -4,7 +4,7 @@ import pytest
 from fercli.dataset import Dataset
 from fercli.evaluation.comparisons import compare_hog, mcnemar
 from fercli.evaluation.measures import Evaluation, evaluate, measure
-from tests.conftest import FakeLabeller
+from tests.fakes import FakeLabeller
 
 
 @pytest.mark.parametrize(("gained", "lost", "p"), [(10, 2, 0.0386), (2, 10, 0.0386), (5, 5, 1.0), (0, 0, 1.0), (0, 6, 0.03125)])

@@ -12,7 +12,8 @@ from fercli.evaluation.measures import evaluate
 from fercli.evaluation.shifts import SHIFTS
 from fercli.labels import LABELS
 from fercli.models.registry import MODELS, card_path, weights_folder
-from tests.conftest import FakeLabeller, Ran
+from tests.conftest import Ran
+from tests.fakes import FakeLabeller
 
 Run = Callable[..., Ran]
 

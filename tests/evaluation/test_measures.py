@@ -16,7 +16,7 @@ from fercli.evaluation.measures import (
     wilson_interval,
 )
 from fercli.evaluation.shifts import accuracies_under_shifts
-from tests.conftest import FakeLabeller
+from tests.fakes import FakeLabeller
 
 
 def test_measures_by_hand() -> None:

@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 from fercli.dataset import Dataset
 from fercli.evaluation import shifts
 from fercli.evaluation.shifts import SHIFTS, accuracies_under_shifts
-from tests.conftest import FakeLabeller, synthetic_faces
+from tests.conftest import synthetic_faces
+from tests.fakes import FakeLabeller
 
 FACES = synthetic_faces(14)[0]
 ROWS, COLUMNS = np.indices((48, 48))

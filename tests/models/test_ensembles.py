@@ -1,9 +1,12 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from fercli.errors import UsageError
+from fercli.models.architectures.paper import Affine, Convolution, PaperNetwork
+from fercli.models.architectures.residual import ResidualNetwork
 from fercli.models.ensembles import EnsembleLabeller, labeller_for
 from fercli.models.inference import Labeller, WeightsFile, own_weights
 from fercli.models.networks import build
@@ -17,8 +20,13 @@ FACES = synthetic_faces(3)[0]
 
 @pytest.fixture
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two untrained networks as if they were shipped."""
-    for name in ("compact", "deep-hog"):
+    """Two small untrained networks as if they were shipped."""
+    networks = {
+        "compact": ResidualNetwork(stem=4, stages=((4, 1),), squeeze=2, head_dropout=0.1, standardize=True),
+        "deep-hog": PaperNetwork((Convolution(4, 3, True, 0.1),), (Affine(8, 0.2),)),
+    }
+    for name, network in networks.items():
+        monkeypatch.setitem(MODELS, name, replace(MODELS[name], network=network))
         mix = [[0.2, 0.3], [0.4, 0.1]][name == "compact"] + [0.1] * 5
         metadata = {"model": name, "labels": list(MODELS[name].labels), "dataset": "d", "class_mix": mix}
         save_network(build(MODELS[name]), metadata, tmp_path / f"{name}.onnx")

@@ -3,7 +3,7 @@ import pytest
 
 from fercli.errors import IntegrityError, UsageError
 from fercli.models.priors import EvenPrior, as_asked, class_mix
-from tests.conftest import FakeLabeller
+from tests.fakes import FakeLabeller
 
 MIX = [0.1, 0.05, 0.15, 0.25, 0.15, 0.1, 0.2]
 FACES = np.array([20, 130], np.uint8)[:, None, None] * np.ones((2, 48, 48), np.uint8)  # angry and happy to the fake network

@@ -36,7 +36,14 @@ def is_alive(pid: int) -> bool:
 def test_promise_12_no_process_outlives_its_parent(tmp_path: Path, number: int, did: Did) -> None:
     (tmp_path / "run.py").write_text(CODE)
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
-    with subprocess.Popen([sys.executable, "run.py"], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as child:
+    with subprocess.Popen(
+        [sys.executable, "run.py"],
+        cwd=tmp_path,
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # noqa: PLW1509 (nohup, if any, is for the tests)
+    ) as child:
         assert child.stdout
         children = [int(pid) for pid in child.stdout.readline().split()]
         os.kill(child.pid, number)

@@ -34,14 +34,14 @@ TURNED = """try:
 
 def begin(work: str, *, nohup: bool = False) -> subprocess.Popen[str]:
     command = [sys.executable, "-c", CODE.format(work=work)]
-    ignore = (lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)) if nohup else None  # as nohup does
+    hang_up = signal.SIG_IGN if nohup else signal.SIG_DFL  # whether or not the tests themselves run under nohup
     child = subprocess.Popen(
         command,
         cwd=Path(__file__).parents[2],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=ignore,  # noqa: PLW1509 (no threads here)
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, hang_up),  # noqa: PLW1509 (no threads here)
     )
     assert child.stdout
     assert child.stdout.readline() == "begun\n"

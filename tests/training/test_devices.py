@@ -1,8 +1,7 @@
-"""Training on two devices: TensorFlow makes two out of one processor, which only a process of its own can ask for."""
+"""Training on two devices, in processes of their own; see `tests/two_devices.py`."""
 
 import json
-import subprocess
-import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,67 +10,20 @@ import numpy as np
 import pytest
 
 from fercli.dataset import Dataset, write_dataset
-from fercli.models.architectures.residual import ResidualNetwork
-from fercli.models.registry import MODELS
 from fercli.preparation.prepare import prepare
 from fercli.training.devices import Devices
 from fercli.training.trainer import Trainer
 from tests.conftest import csv_text, ferplus_text
-
-MODEL = replace(MODELS["compact"], network=ResidualNetwork(stem=4, stages=((4, 1),), squeeze=2, head_dropout=0.0))
-RECIPE = replace(MODEL.recipe, epochs=3, batch_size=12, precision="float32", learning_rate=0.02)
-
-TWO_DEVICES = f"""
-import json, sys
-sys.path[:0] = [{str(Path(__file__).parents[2])!r}]
-import tensorflow as tf
-(cpu,) = tf.config.list_physical_devices("CPU")
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-"""
-
-LEARN = """
-from dataclasses import replace
-from pathlib import Path
-from fercli.dataset import read_dataset
-from fercli.training.trainer import Trainer
-from tests.training.test_devices import MODEL, RECIPE
-
-def learn(name, recipe, stops):
-    lines = []
-    for resume in (False, True)[:1 + stops]:
-        trainer = Trainer(MODEL, recipe, read_dataset(Path(f"{name}.npz")), Path(name), resume=resume)
-        for epoch in trainer:
-            lines.append([epoch.loss, epoch.val_loss, trainer._devices.names, trainer._devices.description, trainer.images])
-            if stops and not resume:
-                break
-    return lines
-
-even = learn("even", replace(RECIPE, augmentation=None), stops=True)
-print(json.dumps({"even": even, "odd": learn("odd", replace(RECIPE, epochs=1), stops=False)}))
-"""
-
-# In a process of its own: TensorFlow 2.21 takes what two networks sum up for one thing, and refuses other shapes.
-NORMALISE = """
-import keras
-from fercli.models.architectures.layers import BatchNormalization
-from fercli.training.devices import Devices
-devices = Devices(4)
-with devices.together():
-    network = keras.Sequential([keras.Input((2, 2, 1)), BatchNormalization(momentum=0.0)])
-    devices.normalise_together(network)
-    network.compile(optimizer=keras.optimizers.SGD(0.0), loss="mse")
-    images = tf.concat([tf.zeros((2, 2, 2, 1)), tf.fill((2, 2, 2, 1), 10.0)], 0)
-    network.fit(images, tf.zeros((4, 2, 2, 1)), batch_size=4, verbose=0)
-layer = network.layers[-1]
-print(json.dumps([float(layer.moving_mean[0]), float(layer.moving_variance[0])]))
-"""
+from tests.forks import forked
+from tests.two_devices import MODEL, RECIPE, TOLD, learn, normalise
 
 
-def told(code: str, folder: Path) -> Any:
-    """Return what a process with two devices printed last, as JSON."""
-    child = subprocess.run([sys.executable, "-c", TWO_DEVICES + code], capture_output=True, text=True, check=False, cwd=folder)
-    assert child.returncode == 0, child.stderr
-    return json.loads(child.stdout.splitlines()[-1])
+def told(work: Callable[[], None], folder: Path) -> Any:
+    """Return what a process with two devices told."""
+    with forked(work, folder) as child:
+        code, talk = child.end()
+    assert code == 0, talk
+    return json.loads((folder / TOLD).read_text())
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +34,12 @@ def two_devices(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> A
     (folder / "odd.csv").write_text(csv_text(train=49, validation=15))
     (folder / "votes.csv").write_text(ferplus_text(train=49, validation=15))
     write_dataset(prepare(folder / "odd.csv", ferplus=folder / "votes.csv", hog=False).dataset, folder / "odd.npz")
-    return told(LEARN, folder)
+    return told(learn, folder)
 
 
-def test_two_devices_learn_as_one_does(two_devices: Any, dataset: Dataset, tmp_path: Path) -> None:
+def test_two_devices_learn_as_one_does(two_devices: Any, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Within 1 % of the loss, over three epochs, the last two of a resumed run; sums are rounded in another order."""
+    monkeypatch.setattr("fercli.training.run.plot_curves", lambda _: b"curves")
     trainer = Trainer(MODEL, replace(RECIPE, augmentation=None), dataset, tmp_path)
     one, two = list(trainer), two_devices["even"]
     assert [line[2] for line in two] == [["cpu:0", "cpu:1"]] * 3
@@ -104,7 +57,7 @@ def test_what_two_devices_cannot_share_evenly(two_devices: Any) -> None:
 
 def test_a_batch_is_normalised_whole(tmp_path: Path) -> None:
     """One device has the zeros and the other the tens; alone, each would find no variance."""
-    assert told(NORMALISE, tmp_path) == pytest.approx([5.0, 25.0])
+    assert told(normalise, tmp_path) == pytest.approx([5.0, 25.0])
 
 
 def test_a_batch_goes_to_as_many_devices_as_divide_it(monkeypatch: pytest.MonkeyPatch) -> None:

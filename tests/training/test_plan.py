@@ -13,7 +13,7 @@ from fercli.models.checkpoints import Checkpoint, write_checkpoint
 from fercli.models.registry import MODELS, weights_path
 from fercli.training.plan import TEACHER_SHARE, Plan
 from fercli.training.run import CHECKPOINT
-from tests.conftest import FakeLabeller
+from tests.fakes import FakeLabeller
 
 
 def write_run(folder: Path, dataset: Dataset, **recipe: Any) -> None:

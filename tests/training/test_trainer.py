@@ -1,7 +1,9 @@
 import json
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 import keras
 import numpy as np
@@ -23,15 +25,32 @@ from fercli.training.targets import targets
 from fercli.training.trainer import Step, Trainer
 
 # The entry's grammar with few filters: a test of the trainer, not of the paper's networks.
-SMALL = PaperNetwork((Convolution(8, 3, True, 0.1), Convolution(8, 3, True, 0.1)), (Affine(16, 0.2),))
+SMALL = PaperNetwork((Convolution(8, 3, True, 0.1),), (Affine(16, 0.2),))
 MODEL = replace(MODELS["deep-hog"], network=SMALL)
 RECIPE = replace(MODEL.recipe, epochs=4, batch_size=16)
 
 
-@pytest.fixture(autouse=True)
-def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw no curves: that takes longer than an epoch; those of the module's shared runs, which begin earlier, are drawn."""
-    monkeypatch.setattr("fercli.training.run.plot_curves", lambda _: b"curves")
+@pytest.fixture(autouse=True, scope="module")
+def undrawn() -> Iterator[None]:
+    """Draw no curves, which takes longer than an epoch; `tests/cli/test_train.py` has some drawn."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fercli.training.run.plot_curves", lambda _: b"curves")
+        yield
+
+
+def trained(trainer: Trainer, stopped: Path) -> list[Epoch]:
+    """Train to the end; `stopped` becomes the folder of the run as it is after the first epoch, for another one to go on from."""
+    history: list[Epoch] = []
+    for epoch in trainer:
+        if not history:
+            shutil.copytree(trainer.folder, stopped)
+        history.append(epoch)
+    return history
+
+
+def same_checkpoints(first: Path, second: Path) -> bool:
+    ours, theirs = (read_checkpoint(folder / "checkpoint.safetensors").tensors for folder in (first, second))
+    return ours.keys() == theirs.keys() and all(np.array_equal(ours[name], theirs[name]) for name in ours)
 
 
 def same(first: list[Epoch], second: list[Epoch]) -> bool:
@@ -84,23 +103,38 @@ def test_the_kept_weights_have_the_best_epochs_accuracy(
     assert right.mean() == pytest.approx(max(epoch.val_accuracy for epoch in history), abs=0.08)  # float16: one image may turn
 
 
-def test_promise_11_and_23_resume_continues_exactly_once_nobody_else_trains(
+def test_promise_11_resume_continues_exactly_and_the_metrics_have_the_kept_weights_temperature(
     run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, tmp_path: Path
 ) -> None:
+    """Whether the last epoch was the best or not; the run is stopped after the first that was not."""
     folder, history, _ = run
+    kept: list[tuple[int, int]] = []
+    for stopped in (True, False):
+        trainer = Trainer(MODEL, RECIPE, dataset, tmp_path, resume=not stopped)
+        assert same(trainer.history, history[: len(kept)])
+        for epoch in trainer:
+            metrics = json.loads((tmp_path / "metrics.json").read_text())
+            stored = read_weights(tmp_path / "model.onnx").metadata
+            assert (metrics["epoch"], metrics["temperature"]) == (stored["epoch"], stored["temperature"])
+            kept.append((stored["epoch"], epoch.epoch))
+            assert same([epoch], history[len(kept) - 1 : len(kept)])
+            if stopped and trainer.best is not epoch:
+                break
+        assert stored_recipe(tmp_path) == RECIPE
+    assert [last for _, last in kept] == [1, 2, 3, 4]
+    assert any(best < last < 4 for best, last in kept)  # so that the run was stopped
+    assert (tmp_path / "model.onnx").read_bytes() == (folder / "model.onnx").read_bytes()
+    assert same_checkpoints(tmp_path, folder)
+
+
+@pytest.mark.usefixtures("untrained")
+def test_promise_23_nobody_else_trains_in_the_folder(dataset: Dataset, tmp_path: Path) -> None:
     for epoch in Trainer(MODEL, RECIPE, dataset, tmp_path):
         if epoch.epoch == 2:
             with pytest.raises(FercliError, match="in use"):
                 next(iter(Trainer(MODEL, RECIPE, dataset, tmp_path, resume=True)))
             break
-    assert stored_recipe(tmp_path) == RECIPE
-    resumed = Trainer(MODEL, RECIPE, dataset, tmp_path, resume=True)
-    assert same(resumed.history, history[:2])
-    assert same([*resumed.history[:2], *resumed], history)
-    assert (tmp_path / "model.onnx").read_bytes() == (folder / "model.onnx").read_bytes()
-    ours, theirs = (read_checkpoint(path / "checkpoint.safetensors").tensors for path in (tmp_path, folder))
-    assert ours.keys() == theirs.keys()
-    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+    assert len(list(Trainer(MODEL, RECIPE, dataset, tmp_path, resume=True))) == 2
 
 
 def test_promise_11_a_run_whose_folder_is_moved_away_ends_and_can_be_resumed(dataset: Dataset, tmp_path: Path) -> None:
@@ -194,7 +228,7 @@ def test_overwrite_starts_anew(run: tuple[Path, list[Epoch], list[Step]], datase
 
 
 # Everything that a recipe can ask for, on a residual network with few filters.
-RICH_NETWORK = ResidualNetwork(stem=4, stages=((4, 1), (8, 1)), squeeze=2, head_dropout=0.1, standardize=True)
+RICH_NETWORK = ResidualNetwork(stem=4, stages=((4, 1),), squeeze=2, head_dropout=0.1, standardize=True)
 RICH_MODEL = replace(MODELS["compact"], network=RICH_NETWORK)
 RICH = replace(
     with_options(RICH_MODEL.recipe, epochs=3, batch_size=16, precision="float32", erasing=0.5),
@@ -208,9 +242,11 @@ PLAIN = replace(RICH, augmentation=None, epochs=2, batch_size=42)
 
 
 @pytest.fixture(scope="module")
-def rich_run(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Epoch]]:
+def rich_run(dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Epoch], Path]:
+    """The folder of a run, its history, and the folder as it was after an epoch."""
     folder = tmp_path_factory.mktemp("rich")
-    return folder, list(Trainer(RICH_MODEL, RICH, dataset, folder))
+    stopped = folder.with_name("rich-stopped")
+    return folder, trained(Trainer(RICH_MODEL, RICH, dataset, folder), stopped), stopped
 
 
 def test_an_augmented_epoch_shows_the_originals_alone(dataset: Dataset, tmp_path: Path) -> None:
@@ -219,7 +255,7 @@ def test_an_augmented_epoch_shows_the_originals_alone(dataset: Dataset, tmp_path
     assert Trainer(RICH_MODEL, replace(RICH, augmentation=None), dataset, tmp_path).images == 84
 
 
-def test_the_rate_warms_up_and_falls(rich_run: tuple[Path, list[Epoch]]) -> None:
+def test_the_rate_warms_up_and_falls(rich_run: tuple[Path, list[Epoch], Path]) -> None:
     rates = [epoch.learning_rate for epoch in rich_run[1]]
     # Three steps an epoch; half of all nine are warm-up, though five are asked for.
     assert rates[0] == pytest.approx(0.1 * 3 / 4, rel=1e-4)
@@ -227,33 +263,11 @@ def test_the_rate_warms_up_and_falls(rich_run: tuple[Path, list[Epoch]]) -> None
     assert rates[2] == pytest.approx(0, abs=1e-8)
 
 
-def test_promise_11_averages_and_augmentation_resume_exactly(
-    rich_run: tuple[Path, list[Epoch]], dataset: Dataset, tmp_path: Path
-) -> None:
-    folder, history = rich_run
-    for epoch in Trainer(RICH_MODEL, RICH, dataset, tmp_path):
-        if epoch.epoch == 1:
-            break
-    assert same(list(Trainer(RICH_MODEL, RICH, dataset, tmp_path, resume=True)), history[1:])
-    ours, theirs = (read_checkpoint(path / "checkpoint.safetensors").tensors for path in (tmp_path, folder))
-    assert [name for name in ours if "average" in name]
-    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
-
-
-def test_the_metrics_have_the_kept_weights_temperature(dataset: Dataset, tmp_path: Path) -> None:
-    """Whether the last epoch was the best or not, and in a resumed run, too."""
-    kept = []
-    for stopped in (True, False):
-        trainer = Trainer(MODEL, RECIPE, dataset, tmp_path, resume=not stopped)
-        for epoch in trainer:
-            metrics = json.loads((tmp_path / "metrics.json").read_text())
-            stored = read_weights(tmp_path / "model.onnx").metadata
-            assert (metrics["epoch"], metrics["temperature"]) == (stored["epoch"], stored["temperature"])
-            kept.append((stored["epoch"], epoch.epoch))
-            if stopped and trainer.best is not epoch:
-                break
-    assert [last for _, last in kept] == [1, 2, 3, 4]
-    assert any(best < last for best, last in kept)
+def test_promise_11_averages_and_augmentation_resume_exactly(rich_run: tuple[Path, list[Epoch], Path], dataset: Dataset) -> None:
+    folder, history, stopped = rich_run
+    assert same(list(Trainer(RICH_MODEL, RICH, dataset, stopped, resume=True)), history[1:])
+    assert [name for name in read_checkpoint(stopped / "checkpoint.safetensors").tensors if "average" in name]
+    assert same_checkpoints(stopped, folder)
 
 
 def test_hog_and_augmentation_exclude_each_other(dataset: Dataset, tmp_path: Path) -> None:
@@ -261,63 +275,81 @@ def test_hog_and_augmentation_exclude_each_other(dataset: Dataset, tmp_path: Pat
         Trainer(MODEL, with_options(RECIPE, erasing=0.5), dataset, tmp_path)
 
 
-def test_averages_follow_their_rule_and_are_what_is_kept(dataset: Dataset, tmp_path: Path) -> None:
-    """A single epoch of two steps: the average, from the weights after each, is kept, and the weights go on."""
-    raw: list[np.ndarray] = []
+class Begun(NamedTuple):
+    """The folder of a run that began with the weights of `rich_run`, was stopped after an epoch, and went on.
+
+    `after_one` is the folder as it was when it was stopped, `history` that of an unbroken run, and `raw` the kernel of its logits
+    after each step.
+    """
+
+    folder: Path
+    after_one: Path
+    history: list[Epoch]
+    raw: list[np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def begun_run(rich_run: tuple[Path, list[Epoch], Path], dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Begun:
+    parent, raw, recipe = tmp_path_factory.mktemp("begun"), list[np.ndarray](), replace(PLAIN, seed=1)
 
     def keep(step: Step) -> None:
         raw.append(keras.ops.convert_to_numpy(trainer.trainee.network.get_layer("logits").kernel))
 
-    trainer = Trainer(RICH_MODEL, replace(RICH, epochs=1, batch_size=21, average=0.1), dataset, tmp_path, on_step=keep)
-    list(trainer)
-    checkpoint = read_checkpoint(tmp_path / "checkpoint.safetensors").tensors
-    kept = read_weights(tmp_path / "model.onnx").tensors["logits/kernel"]
+    trainer = Trainer(RICH_MODEL, recipe, dataset, parent / "unbroken", start=[rich_run[0] / "model.onnx"], on_step=keep)
+    history = trained(trainer, parent / "after-one")
+    shutil.copytree(parent / "after-one", parent / "resumed")
+    list(Trainer(RICH_MODEL, recipe, dataset, parent / "resumed", resume=True))
+    return Begun(parent / "resumed", parent / "after-one", history, raw)
+
+
+def test_averages_follow_their_rule_and_are_what_is_kept(begun_run: Begun) -> None:
+    """After an epoch of two steps: the average, from the weights after each, is kept, and the weights go on."""
+    first, second = begun_run.raw[:2]
+    momentum = PLAIN.momentum_of_average(4)
+    assert momentum < PLAIN.average  # so few steps are there
+    checkpoint = read_checkpoint(begun_run.after_one / "checkpoint.safetensors").tensors
+    kept = read_weights(begun_run.after_one / "model.onnx").tensors["logits/kernel"]
     (average,) = (tensor for name, tensor in checkpoint.items() if name.endswith("logits_kernel_average"))
-    assert np.allclose(average, 0.1 * raw[0] + 0.9 * raw[1], atol=1e-6)
-    assert np.array_equal(checkpoint["model/logits/kernel"], raw[1])
-    assert np.abs(kept - average).max() < 1e-3 < np.abs(raw[1] - average).max()
-
-
-@pytest.fixture(scope="module")
-def begun_run(rich_run: tuple[Path, list[Epoch]], dataset: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a run that began with the weights of `rich_run`, was stopped after an epoch, and went on."""
-    folder = tmp_path_factory.mktemp("begun")
-    next(iter(Trainer(RICH_MODEL, replace(PLAIN, seed=1), dataset, folder, start=[rich_run[0] / "model.onnx"])))
-    list(Trainer(RICH_MODEL, replace(PLAIN, seed=1), dataset, folder, resume=True))
-    return folder
+    assert np.allclose(average, momentum * first + (1 - momentum) * second, atol=1e-6)
+    assert np.array_equal(checkpoint["model/logits/kernel"], second)
+    assert np.abs(kept - average).max() < 1e-3 < np.abs(second - average).max()
 
 
 def test_a_run_that_starts_with_weights_goes_on_from_them(
-    rich_run: tuple[Path, list[Epoch]], begun_run: Path, dataset: Dataset, tmp_path: Path
+    rich_run: tuple[Path, list[Epoch], Path], begun_run: Begun, dataset: Dataset, tmp_path: Path
 ) -> None:
     weights = read_weights(rich_run[0] / "model.onnx")
-    unbroken = Trainer(RICH_MODEL, replace(PLAIN, seed=1), dataset, tmp_path, start=[rich_run[0] / "model.onnx"])
-    for variable in unbroken.trainee.network.weights:
+    begun = Trainer(RICH_MODEL, replace(PLAIN, seed=1), dataset, tmp_path, start=[rich_run[0] / "model.onnx"])
+    for variable in begun.trainee.network.weights:
         assert np.array_equal(variable.numpy(), weights.tensors[variable.path].astype(np.float32))
-    assert same(list(unbroken), read_lines(Epoch, begun_run / "history.csv"))
-    (origin,) = read_checkpoint(begun_run / "checkpoint.safetensors").metadata["start"]
+    assert same(begun_run.history, read_lines(Epoch, begun_run.folder / "history.csv"))
+    (origin,) = read_checkpoint(begun_run.folder / "checkpoint.safetensors").metadata["start"]
     assert origin["sha256"] == weights.sha256
     assert (origin["recipe"]["epochs"], origin["start"]) == (3, [])
 
 
+@pytest.mark.usefixtures("untrained")
 def test_a_run_that_starts_with_several_weights_goes_on_from_their_mean(
-    rich_run: tuple[Path, list[Epoch]], begun_run: Path, dataset: Dataset, tmp_path: Path
+    rich_run: tuple[Path, list[Epoch], Path], begun_run: Begun, dataset: Dataset, tmp_path: Path
 ) -> None:
-    files = [folder / "model.onnx" for folder in (rich_run[0], begun_run)]
+    files = [folder / "model.onnx" for folder in (rich_run[0], begun_run.folder)]
     both = [read_weights(path).tensors for path in files]
-    begun = Trainer(RICH_MODEL, replace(PLAIN, epochs=1, learning_rate=1e-8), dataset, tmp_path, start=files)
+    begun = Trainer(RICH_MODEL, replace(PLAIN, epochs=1), dataset, tmp_path, start=files)
+    differing = 0
     for variable in begun.trainee.network.weights:
         one, other = (tensors[variable.path].astype(np.float64) for tensors in both)
         assert np.allclose(variable.numpy(), (one + other) / 2, atol=1e-7)
-        assert variable.path == "mean/mean" or not np.array_equal(one, other)
+        differing += not np.array_equal(one, other)
+    assert differing > len(begun.trainee.network.weights) / 2
     list(begun)
     stored = read_weights(tmp_path / "model.onnx").metadata
     assert [run["recipe"]["seed"] for run in stored["start"]] == [RICH.seed, 1]
     assert [run["recipe"]["seed"] for run in lineage(stored)] == [RICH.seed, 1, RICH.seed]  # the first is in it once
 
 
+@pytest.mark.usefixtures("untrained")
 def test_weights_tell_whether_tones_are_standardised_and_keep_what_they_learnt_with(
-    rich_run: tuple[Path, list[Epoch]], dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rich_run: tuple[Path, list[Epoch], Path], dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(MODELS, "compact", RICH_MODEL)
     plain = replace(RICH_MODEL, network=replace(RICH_NETWORK, standardize=False))
@@ -336,7 +368,7 @@ def test_weights_tell_whether_tones_are_standardised_and_keep_what_they_learnt_w
 
 
 def test_a_taught_run_resumes_exactly_without_its_teacher(
-    rich_run: tuple[Path, list[Epoch]], dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rich_run: tuple[Path, list[Epoch], Path], dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(MODELS, "compact", RICH_MODEL)
     teacher, recipe = Labeller(own_weights(rich_run[0])), replace(PLAIN, teacher_share=0.4)
@@ -346,20 +378,17 @@ def test_a_taught_run_resumes_exactly_without_its_teacher(
     pixels = dataset.train.pixels
     want = (teacher.label(pixels) + teacher.label(np.ascontiguousarray(pixels[:, :, ::-1]))) / 2
     assert np.allclose(given, want, atol=1e-5)
-    history = list(unbroken)
-    next(iter(Trainer(RICH_MODEL, recipe, dataset, tmp_path / "stopped", teachers=[teacher])))
+    history = trained(unbroken, tmp_path / "stopped")
     resumed = Trainer(RICH_MODEL, stored_recipe(tmp_path / "stopped"), dataset, tmp_path / "stopped", resume=True)
     assert same(list(resumed), history[1:])
-    ours, theirs = (read_checkpoint(tmp_path / name / "checkpoint.safetensors").tensors for name in ("stopped", "unbroken"))
-    assert ours.keys() == theirs.keys()
-    assert all(np.array_equal(ours[name], theirs[name]) for name in ours)
+    assert same_checkpoints(tmp_path / "stopped", tmp_path / "unbroken")
     kept = read_weights(tmp_path / "stopped" / "model.onnx")
     assert kept.metadata["teachers"] == [{"name": teacher.title, "sha256": teacher.sha256}]
     assert not [name for name in kept.tensors if "teachers" in name]
 
 
 def test_a_checkpoint_that_lost_its_teachers_answers_is_not_resumed(
-    rich_run: tuple[Path, list[Epoch]], dataset: Dataset, tmp_path: Path
+    rich_run: tuple[Path, list[Epoch], Path], dataset: Dataset, tmp_path: Path
 ) -> None:
     checkpoint = read_checkpoint(rich_run[0] / "checkpoint.safetensors")
     taught = checkpoint.metadata | {"recipe": checkpoint.metadata["recipe"] | {"teacher_share": 0.5}}
@@ -392,7 +421,7 @@ def test_the_kept_temperature_suits_the_validation_images(
     assert best <= cross_entropy(logits, labels, fit_temperature(logits, labels)) + 1e-3
 
 
-def test_votes_that_are_missing_or_others(rich_run: tuple[Path, list[Epoch]], dataset: Dataset, tmp_path: Path) -> None:
+def test_votes_that_are_missing_or_others(rich_run: tuple[Path, list[Epoch], Path], dataset: Dataset, tmp_path: Path) -> None:
     without = replace(dataset, train=replace(dataset.train, votes=None))
     with pytest.raises(UsageError, match="--ferplus"):
         Trainer(RICH_MODEL, RICH, without, tmp_path)
