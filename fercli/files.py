@@ -97,6 +97,20 @@ def refuse_missing(inputs: Iterable[Path], advice: str) -> None:
             raise UsageError(f"{path} does not exist; {advice}.")
 
 
+_NO_FILE = {
+    Kind.FOLDER: "is a folder",
+    Kind.OTHER: "is a pipe or a device, not a file",
+    Kind.MISSING: "does not exist",
+    Kind.UNREADABLE: "cannot be looked at",
+}
+
+
+def refuse_all_but_files(path: Path, advice: str) -> None:
+    """Raise UsageError, with `advice`, unless there is a file; a pipe, such as a shell makes of <(…), can be read only once."""
+    if fault := _NO_FILE.get(kind_of(path)):
+        raise UsageError(f"{path} {fault}; {advice}.")
+
+
 def already_there(path: Path) -> UsageError:
     """Return the error of an output that exists and is not to be replaced."""
     return UsageError(f"{path} exists already; add --overwrite to replace it, or name another file.")

@@ -4,7 +4,17 @@ from pathlib import Path
 import pytest
 
 from fercli.errors import UsageError
-from fercli.files import Kind, folded, kind_of, readable, refuse_existing, refuse_filled, refuse_missing, shown_name
+from fercli.files import (
+    Kind,
+    folded,
+    kind_of,
+    readable,
+    refuse_all_but_files,
+    refuse_existing,
+    refuse_filled,
+    refuse_missing,
+    shown_name,
+)
 
 
 def test_promise_20_existing_files_need_overwrite(tmp_path: Path) -> None:
@@ -75,3 +85,12 @@ def test_promise_18_names_that_some_file_system_takes_for_one() -> None:
     for names in alike:
         assert len(set(map(folded, names))) == 1
     assert len({folded(names[0]) for names in alike}) == len(alike)
+
+
+def test_what_is_no_file_is_told_by_its_kind(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    told = {"pipe": "is a pipe or a device, not a file", "gone": "does not exist", "loop": "cannot be looked at", "": "is a folder"}
+    for name, fault in told.items():
+        with pytest.raises(UsageError, match=f"{fault}; give a file[.]$"):
+            refuse_all_but_files(tmp_path / name, "give a file")

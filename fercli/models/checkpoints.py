@@ -17,8 +17,8 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load, save
 
-from fercli.errors import IntegrityError, UsageError
-from fercli.files import Kind, kind_of
+from fercli.errors import IntegrityError
+from fercli.files import refuse_all_but_files
 from fercli.models.graphs import Tensors
 from fercli.writing import write_atomically
 
@@ -95,8 +95,7 @@ def read_checkpoint(path: Path, sha256: str | None = None) -> Checkpoint:
     Raises UsageError if the file is missing, IntegrityError if it is damaged, not one of ours, or holds values that are not finite.
     With a `sha256`, which covers the whole file, the digest that the file itself carries is not required.
     """
-    if kind_of(path) is not Kind.FILE:
-        raise UsageError(f"{path} does not exist; give a file that fercli train wrote.")
+    refuse_all_but_files(path, "give a file that fercli train wrote")
     data = path.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
     if sha256 not in (None, digest):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import IntegrityError, UsageError
-from fercli.files import Kind, kind_of, shown_name
+from fercli.files import Kind, kind_of, refuse_all_but_files, shown_name
 from fercli.models.calibration import HIGHEST, LOWEST, tempered
 from fercli.models.graphs import Value
 from fercli.models.registry import HOG_LENGTH, MODELS, Model, card_path, find_model, weights_path
@@ -185,8 +185,7 @@ class Labeller:
 def _read(weights: WeightsFile) -> Weights:
     if weights.path.suffix != ".safetensors":
         return read_weights(weights.path, weights.sha256)
-    if kind_of(weights.path) is not Kind.FILE:
-        raise UsageError(f"{weights.path} does not exist; give the folder of a run, or a file, that fercli train wrote.")
+    refuse_all_but_files(weights.path, "give the folder of a run, or a file, that fercli train wrote")
     _LOG.info("Starting TensorFlow to convert %s …", shown_name(weights.path))
     with quiet_import():
         from fercli.models.networks.conversion import converted  # imports Keras, which only weights of older versions need

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.errors import IntegrityError, UsageError
-from fercli.files import Kind, identity_of, kind_of
+from fercli.errors import IntegrityError
+from fercli.files import identity_of, refuse_all_but_files
 from fercli.models.graphs import Graph, Tensors, decoded, encoded, is_ours, property_field
 from fercli.models.operators import Work, checked
 from fercli.writing import write_atomically
@@ -78,10 +78,9 @@ def read_weights(path: Path, sha256: str | None = None) -> Weights:
 
     Raises UsageError if the file is missing, IntegrityError if it is damaged, does not fit together, or is not one of ours.
     """
+    refuse_all_but_files(path, "give the folder of a run, or a .onnx file, that fercli train wrote")
     identity = identity_of(path)
-    if kind_of(path) is not Kind.FILE or identity is None:
-        raise UsageError(f"{path} does not exist; give the folder of a run, or a .onnx file, that fercli train wrote.")
-    if identity.size > _MOST_BYTES:
+    if identity and identity.size > _MOST_BYTES:
         raise IntegrityError(f"{path} is larger than any weights that fercli train writes; give another.")
     return unsealed(path.read_bytes(), path, sha256)
 

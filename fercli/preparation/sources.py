@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fercli.errors import FercliError, UsageError
-from fercli.files import Kind, kind_of
+from fercli.files import Kind, kind_of, refuse_all_but_files
 from fercli.photos.walk import COPIES, Walk
 from fercli.preparation.archives import LINES_LIMIT, CsvLines
 from fercli.preparation.classes import Classes
@@ -41,8 +41,7 @@ def read_faces(
     classes = classes or Classes()
     if kind is Kind.FOLDER:
         return _read_folder(source, classes, person, on_row)
-    if kind is not Kind.FILE:
-        raise UsageError(f"{source} does not exist; name FER2013's CSV, an archive that holds it, or a folder of images.")
+    refuse_all_but_files(source, "name FER2013's CSV, an archive that holds it, or a folder of images")
     with packed_images(source) as packed:
         if packed:
             return read_images(source, [(path, path) for path in packed], [], classes, person, on_row)

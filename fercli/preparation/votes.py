@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import FercliError, UsageError
-from fercli.files import Kind, kind_of
+from fercli.files import refuse_all_but_files
 from fercli.labels import LABELS, VOTES
 from fercli.preparation.archives import CsvLines
 from fercli.preparation.faces import NO_SPLIT, Faces
@@ -24,8 +24,7 @@ def votes_of(faces: Faces, path: Path) -> NDArray[np.uint8]:
     """
     if faces.names:
         raise UsageError(f"{path} follows the rows of FER2013's CSV, but folders have another order; prepare the CSV instead.")
-    if kind_of(path) is not Kind.FILE:
-        raise UsageError(f"{path} does not exist; name FER+'s fer2013new.csv.")
+    refuse_all_but_files(path, "name FER+'s fer2013new.csv")
     splits, counts = _read(path)
     if len(counts) != faces.total:
         raise FercliError(
