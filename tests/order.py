@@ -6,8 +6,8 @@ import pytest
 
 TESTS = Path(__file__).parent
 LONGEST = (  # files, by the seconds that they take
-    "evaluation/test_shipped.py",
     "classification/test_cluster.py",
+    "evaluation/test_shipped.py",
     "training/test_trainer.py",
     "training/test_devices.py",
     "test_faults.py",

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests import order
+
 PACKAGE = Path(__file__).parents[1] / "fercli"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 FORBIDDEN = {"pickle", "marshal", "shelve", "yaml", "dill", "joblib", "eval", "exec", "compile"}
@@ -49,6 +51,10 @@ def test_promise_9_only_two_modules_write_and_rename() -> None:
             if name.endswith("open"):
                 modes = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
                 assert not {"w", "wb", "a", "x"} & set(modes) or path.name == "console.py", f"{path.name}: {name}"
+
+
+def test_the_files_that_are_put_first_are_there() -> None:
+    assert all((order.TESTS / name).is_file() for name in order.LONGEST)
 
 
 def test_every_module_has_its_test() -> None:

@@ -137,6 +137,7 @@ def test_promise_23_nobody_else_trains_in_the_folder(dataset: Dataset, tmp_path:
     assert len(list(Trainer(MODEL, RECIPE, dataset, tmp_path, resume=True))) == 2
 
 
+@pytest.mark.usefixtures("untrained")
 def test_promise_11_a_run_whose_folder_is_moved_away_ends_and_can_be_resumed(dataset: Dataset, tmp_path: Path) -> None:
     """A new folder in its place would lack the weights of the best epoch so far."""
     folder = tmp_path / "run"
