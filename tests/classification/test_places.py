@@ -39,7 +39,7 @@ def test_names_of_copies() -> None:
 def test_promise_20_names_that_some_file_system_takes_for_one_do_not_meet(first: str, second: str) -> None:
     """The first keeps its name; the second's follows from its path, so that it is the same in the next run."""
     video = first.lower().endswith(".mov")
-    runs = [[Places(Path("out")) for _ in range(2)][number] for number in range(2)]
+    runs = Places(Path("out")), Places(Path("out"))
     found = [[places.of(Path(name), video=video) for name in (first, second)] for places in runs]
     assert found[0] == found[1]
     one, other = found[0]

@@ -117,8 +117,8 @@ def test_promise_7_a_file_larger_than_any_weights_is_not_even_read(tmp_path: Pat
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    for path in (tmp_path / "no.onnx", tmp_path):
-        with pytest.raises(UsageError, match=r"does not exist|is a folder"):
+    for path, fault in ((tmp_path / "no.onnx", "does not exist"), (tmp_path, "is a folder")):
+        with pytest.raises(UsageError, match=fault):
             read_weights(path)
 
 
