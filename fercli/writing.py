@@ -9,6 +9,7 @@ import json
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -77,11 +78,12 @@ class Outputs:
         Raises FercliError if another run holds the path or it cannot be written, and UsageError as `refuse_existing` does. A remote
         file is not locked; without `overwrite` it is checked now, and again before the new one is put in place.
         """
-        if path.resolve() in self._openings:
+        place = path.resolve()
+        if place in self._openings:
             raise UsageError(f"{path} cannot hold two outputs; name two files.")
         aside = _AsideRemote(path, overwrite) if isinstance(path, RemotePath) else _Aside(path, overwrite)
         self._claims.enter_context(aside.claimed(inputs))
-        opening = self._openings[path.resolve()] = lambda: self._writing(aside)
+        opening = self._openings[place] = lambda: self._writing(aside)
         return opening
 
     def write(self, path: Path, data: bytes) -> None:
@@ -233,7 +235,7 @@ class _Aside:
             undo = self._way_back() if reversibly else self._undo
             os.replace(self._temporary, self.path)
         else:
-            undo = lambda: os.unlink(self.path)  # noqa: E731
+            undo = partial(os.unlink, self.path)
             _rename_to_nothing(self._temporary, self.path)
         self._undo = undo
 
@@ -243,10 +245,10 @@ class _Aside:
         try:
             os.link(self.path, self._former)
         except FileNotFoundError:
-            return lambda: os.unlink(self.path)
+            return partial(os.unlink, self.path)
         except OSError:
             return lambda: None
-        return lambda: os.replace(self._former, self.path)
+        return partial(os.replace, self._former, self.path)
 
     def _forget_former(self) -> None:
         with contextlib.suppress(OSError):

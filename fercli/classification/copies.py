@@ -12,6 +12,7 @@ from fercli.classification.pictures import annotate, marked, refuse_changed, ref
 from fercli.classification.places import Amiss, Places
 from fercli.classification.records import Outcome
 from fercli.errors import ImageRejected
+from fercli.photos.geometry import Moment
 from fercli.photos.videos import NewVideo, Video
 from fercli.writing import atomic_write
 
@@ -55,15 +56,8 @@ def _copied(
 ) -> Iterator[Outcome]:
     """Write the copy of a video, whose frames are read again; photos are passed on."""
     first = next(outcomes)
-    if not first.moment:
-        yield first
-        yield from outcomes
-        return
-    try:
-        refuse_changed(path, first.identity)
-        video = Video(path, options.max_pixels)
-    except ImageRejected as error:
-        amiss(path, f"has no copy: {error.reason}")
+    video = _opened(first, options.max_pixels, amiss) if first.moment else None
+    if not video:
         yield first
         yield from outcomes
         return
@@ -73,11 +67,7 @@ def _copied(
         with NewVideo(target, video.width, video.height, rate) as copy:
             for outcome in chain([first], outcomes):
                 if outcome.moment and not outcome.reject:
-                    left_out += 1
-                    with suppress(ImageRejected):
-                        if next(video.moments(start=outcome.moment), None) == outcome.moment:
-                            copy.write(marked(video.colour(), outcome, min_confidence))
-                            left_out -= 1
+                    left_out += not _add_frame(copy, video, outcome, outcome.moment, min_confidence)
                 yield outcome
         if left_out:
             amiss(path, f"has a copy without frames that can no longer be read: {left_out:,}")
@@ -87,3 +77,22 @@ def _copied(
         with target.open("rb") as written, atomic_write(place) as handle:
             for block in iter(lambda: written.read(_BLOCK), b""):
                 handle.write(block)
+
+
+def _opened(outcome: Outcome, max_pixels: int, amiss: Amiss) -> Video | None:
+    """Return the outcome's video; None if it can no longer be read, which is told to `amiss`."""
+    try:
+        refuse_changed(outcome.path, outcome.identity)
+        return Video(outcome.path, max_pixels)
+    except ImageRejected as error:
+        amiss(outcome.path, f"has no copy: {error.reason}")
+        return None
+
+
+def _add_frame(copy: NewVideo, video: Video, outcome: Outcome, moment: Moment, min_confidence: float) -> bool:
+    """Add the video's frame at a moment, with its faces marked, to the copy; tell whether it could be read again."""
+    with suppress(ImageRejected):
+        if next(video.moments(start=moment), None) == moment:
+            copy.write(marked(video.colour(), outcome, min_confidence))
+            return True
+    return False

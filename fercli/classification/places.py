@@ -41,11 +41,12 @@ class Places:
 
     def of(self, path: Path, *, video: bool = False) -> Path:
         """Return the place of the copy of a photo or video."""
-        above = [_folder(part, path.anchor) for part in path.parts[:-1]]
-        digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
-        short = f"{path.name[:40]}-{digest}{'.mp4' if video else '.jpg.jpg'}"
-        possible = (Path(*above, f"{path.name}{'.mp4' if video else _suffix_of_copy(path.name)}"), Path(*above, short), Path(short))
-        place = next((place for place in possible if self._fits(place) and _key(place) not in self._taken), possible[-1])
+        above = Path(*(_folder(part, path.anchor) for part in path.parts[:-1]))
+        place = above / f"{path.name}{'.mp4' if video else _suffix_of_copy(path.name)}"
+        if not self._is_free(place):
+            digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
+            short = f"{path.name[:40]}-{digest}{'.mp4' if video else '.jpg.jpg'}"
+            place = above / short if self._is_free(above / short) else Path(short)
         self._taken.add(_key(place))
         self.note(_line(str(place)))  # before the copy is there, so that none is forgotten
         return self.folder / place
@@ -63,9 +64,10 @@ class Places:
         """Tell whether a place within the folder was given out."""
         return _key(place) in self._taken
 
-    def _fits(self, place: Path) -> bool:
+    def _is_free(self, place: Path) -> bool:
         lengths = [len(os.fsencode(part)) for part in place.parts]
-        return max(lengths) <= _LONGEST_NAME and len(os.fsencode(self.folder / place)) <= _LONGEST_PATH
+        fits = max(lengths) <= _LONGEST_NAME and len(os.fsencode(self.folder / place)) <= _LONGEST_PATH
+        return fits and not self.has_given(place)
 
 
 @contextmanager

@@ -83,14 +83,15 @@ class Report:
         elif outcome.status == "no_face" and not outcome.moment and len(self.no_face) < NAMES_SHOWN:
             self.no_face.append(outcome.path)
         for face in outcome.faces:
-            self._add_doubtful(face, Spot.of(face, outcome))
+            spot = Spot.of(face, outcome)
+            self._add_doubtful(face, spot)
             if outcome.moment:
                 self.in_frames[face.sure_label(self.min_confidence) or "unsure"] += 1
             if face.sure_label(self.min_confidence) is None:
                 self.unsure += 1
                 continue
             self.counts[face.label] += 1
-            self._add_best(face, Spot.of(face, outcome))
+            self._add_best(face, spot)
 
     def _add_to_folder(self, outcome: Outcome) -> None:
         name = shown_name(outcome.path.parent)
