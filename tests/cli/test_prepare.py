@@ -1,11 +1,15 @@
+import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from PIL import Image
 
 from fercli.cli.prepare import _ORDERS
 from fercli.labels import LABELS
+from fercli.preparation import features
 from fercli.preparation.classes import ORDERS
 from tests.conftest import Ran, csv_text, ferplus_text, synthetic_faces
 
@@ -24,6 +28,17 @@ def test_it_writes_the_data_set_and_sums_up(fercli: Run, csv_file: Path, tmp_pat
     assert f"unless some of them are from FER2013: {begun} --data {tmp_path / 'd.npz'}" in ran.talk
     assert "duplicates: 0 groups of" in ran.talk
     assert (tmp_path / "d.npz").is_file()
+
+
+def test_hog_is_computed_in_as_many_processes_as_there_are_cores_to_use(
+    fercli: Run, csv_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mapper = Mock(side_effect=lambda _: nullcontext(map))
+    monkeypatch.setattr(features, "_mapper", mapper)
+    monkeypatch.setattr(features, "_CHUNK", 10)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})  # of more cores that the machine may have
+    assert fercli("prepare", csv_file, "-o", tmp_path / "d.npz").code == 0
+    mapper.assert_called_once_with(3)
 
 
 def test_rejects_are_listed_and_the_exit_code_is_3(fercli: Run, tmp_path: Path) -> None:
