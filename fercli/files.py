@@ -3,7 +3,7 @@
 import os
 import stat
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -57,6 +57,15 @@ def identity_of(path: Path) -> Identity | None:
     except (OSError, ValueError):
         return None
     return Identity(status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
+
+
+def refuse_other_endings(path: Path, endings: Sequence[str], hint: str = "") -> None:
+    """Raise UsageError for a name without one of the endings, which says the format; the `hint` is what else may be named."""
+    suffix = path.suffix.lower()
+    if suffix not in endings:
+        given = f"as {suffix}" if suffix else "without an ending that tells the format"
+        known = " or ".join(filter(None, [", ".join(endings[:-1]), endings[-1]]))
+        raise UsageError(f"{path} cannot be written {given}; end the name in {known}{hint}.")
 
 
 def refuse_existing(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:

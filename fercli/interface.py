@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from fercli.classification.job import Job, Options, Workers
 from fercli.classification.outputs import Output
 from fercli.errors import FercliError, UsageError, nearest
-from fercli.files import MAX_PIXELS, refuse_existing, refuse_missing
+from fercli.files import MAX_PIXELS, refuse_existing, refuse_missing, refuse_other_endings
 from fercli.models.registry import DEFAULT_TO_TRAIN
 from fercli.remote import place
 from fercli.writing import together
@@ -95,6 +95,7 @@ def prepare(
     naming = Classes.parse(classes, [leave_out] if isinstance(leave_out, str) else leave_out)
     shares = parse_shares(split) if split else None
     inputs = [source, *([ferplus] if ferplus else [])]
+    refuse_other_endings(output, (".npz",))
     refuse_existing(output, overwrite=overwrite, inputs=inputs)  # before the seconds that imports take
     from fercli.dataset import save_dataset
     from fercli.preparation.prepare import prepare as make_dataset
@@ -304,10 +305,10 @@ def summary(results: Place, by: str | Iterable[str] = "folder", unit: str | None
     """Return what the results of `classify`, a file or a folder of parts, come to by group.
 
     `by` is one or several of `folder`, `person`, `minute`, a column's name, or a regular expression for the path. `unit`, of the
-    same kind, tells which faces are one draw; by default those of a photo or a video are. The summary has `groups`, each with its
-    `names`, counts, `shares` of the labels and `means` of the probabilities with 95 % intervals, and `everything` together;
-    `table()` yields a row for each group, for such as `pandas.DataFrame(summary.table())`. Raises UsageError if the results are
-    missing or `by` makes no group, FercliError if they are no results.
+    same kind, tells which faces are one observation; by default those of a photo or a video are. The summary has `groups`, each
+    with its `names`, counts, `shares` of the labels and `means` of the probabilities with 95 % intervals, and `everything`
+    together; `table()` yields a row for each group, for such as `pandas.DataFrame(summary.table())`. Raises UsageError if the
+    results are missing or `by` makes no group, FercliError if they are no results.
     """
     from fercli.classification.results import read_results
     from fercli.classification.summary import summarise

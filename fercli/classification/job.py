@@ -33,6 +33,10 @@ class Options:
     def __post_init__(self) -> None:
         if not 0 <= self.every < math.inf:
             raise UsageError(f"--every {self.every:g} is no step in seconds; give 0 for each frame, or a positive number.")
+        if self.min_face < 0:
+            raise UsageError(f"--min-face {self.min_face} is no size; give a number of pixels, or 0 for faces of any size.")
+        if self.max_pixels < 1:
+            raise UsageError(f"--max-pixels {self.max_pixels} allows no photo; give a number of at least 1.")
 
 
 _OTHER_DEFAULTS = {"detector": "auto", "min_confidence": 0.0, "tta": False, "prior": "trained", "on_no_face": "row"}

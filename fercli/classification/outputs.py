@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from fercli.classification.writers import EXTRAS, WRITERS, Rows, StreamWriter, ended
 from fercli.errors import UsageError
-from fercli.files import Kind, kind_of
+from fercli.files import Kind, kind_of, refuse_other_endings
 from fercli.remote import place
 from fercli.writing import Outputs, atomic_write, remove
 
@@ -54,12 +54,7 @@ def suffix_of(output: Output) -> str:
     suffix = output.path.suffix.lower()
     if suffix not in WRITERS:
         if not (output.stream or output.parts):
-            *others, last = WRITERS
-            given = f"as {suffix}" if suffix else "without an ending that tells the format"
-            raise UsageError(
-                f"{output.path} cannot be written {given}; end the name in {', '.join(others)} or {last} (for Excel: .xlsx), or "
-                "in / for a folder of parts."
-            )
+            refuse_other_endings(output.path, tuple(WRITERS), " (for Excel: .xlsx), or in / for a folder of parts")
         suffix = ".csv"
     refuse_missing_extra(suffix)
     return suffix

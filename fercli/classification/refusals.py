@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from fercli.classification.journal import is_begun, journal_path
 from fercli.classification.outputs import Output
 from fercli.errors import FercliError, UsageError
-from fercli.files import Kind, kind_of, refuse_existing, refuse_filled, shown_name
+from fercli.files import Kind, kind_of, refuse_existing, refuse_filled, refuse_other_endings, shown_name
 from fercli.photos.walk import COPIES, Walk
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def refuse_report(path: Path, output: Output | None, inputs: Sequence[Path], *, 
     if output and path.resolve() == output.path.resolve():
         raise UsageError(f"{path} cannot be both the results and the report; name two files.")
     refuse_existing(path, overwrite=overwrite, inputs=inputs)
+    refuse_other_endings(path, (".html", ".htm"))
 
 
 def refuse_copies(folder: Path, inputs: Sequence[Path], *, overwrite: bool) -> None:

@@ -45,7 +45,7 @@ def _rows_of(path: Path, columns: Sequence[str], advice: str) -> Iterator[Row]:
     try:
         for row in reader(path):
             if missing := [column for column in columns if column not in row]:
-                raise FercliError(f"{path} has no column {', '.join(missing)}; {advice}.")
+                raise FercliError(f"{path} has no column{'s' * (len(missing) > 1)} {', '.join(missing)}; {advice}.")
             if not isinstance(row["path"], str | None):
                 raise ValueError(f"its path is {row['path']!r}")
             number += 1

@@ -70,6 +70,8 @@ class Run:
     def __post_init__(self) -> None:
         if self.output:
             suffix_of(self.output)  # refuses what cannot be written
+        if not 0 <= self.min_confidence <= 1:
+            raise UsageError(f"--min-confidence {self.min_confidence:g} is no probability; give a number from 0 to 1.")
         refuse_missing(self.inputs, "give photos, videos or folders of them, and put quotes around a path with spaces")
         self._refuse_outputs()
         self._replacing = bool(self.output and self.output.published)

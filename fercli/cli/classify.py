@@ -16,22 +16,23 @@ from fercli.classification.writers import WRITERS
 from fercli.cli import console
 from fercli.cli.numbers import between
 from fercli.cli.options import (
+    MODEL_HELP,
     DeepOption,
     HogOption,
-    ModelOption,
     OverwriteOption,
     PriorOption,
     ShallowOption,
     StrictOption,
     TtaOption,
     WeightsOption,
+    model_option,
     output_option,
 )
 from fercli.cli.tally import Tally, counted
 from fercli.errors import UsageError
 from fercli.files import MAX_PIXELS
 from fercli.interface import Engine, OnNoFace, Prior
-from fercli.models.registry import name_from_flags
+from fercli.models.registry import DEFAULT_MODEL, name_from_flags
 from fercli.remote import place
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "fercli classify ./photos -o results.csv",
-    "fercli classify ./photos -o results.xlsx --largest --min-confidence 0.5 --report report.html",
+    "fercli classify ./photos -o results.xlsx --largest --report report.html",
 )
 # Bytes: pictures of many megapixels are made of larger blocks. Smaller blocks are kept for the next picture, which saves time.
 _LARGE = 8 << 20
@@ -96,7 +97,7 @@ def classify(
     deep: DeepOption = False,
     shallow: ShallowOption = False,
     hog: HogOption = None,
-    model: ModelOption = None,
+    model: Annotated[str | None, model_option("--model", metavar="NAME", help=MODEL_HELP, show_default=DEFAULT_MODEL)] = None,
     weights: WeightsOption = None,
     tta: TtaOption = False,
     prior: PriorOption = Prior.trained,

@@ -23,7 +23,7 @@ from fercli.cli.options import (
     output_option,
 )
 from fercli.errors import FercliError, UsageError
-from fercli.files import refuse_existing, refuse_filled
+from fercli.files import refuse_existing, refuse_filled, refuse_other_endings
 from fercli.interface import DATA, EvaluationSplit, Prior
 from fercli.models.registry import find_entry, name_from_flags
 from fercli.writing import exclusive, json_of, together
@@ -89,8 +89,10 @@ def evaluate(
     to_stdout = str(json_file) == "-"
     if to_stdout:
         json_file = None
-    for file in filter(None, (json_file, predictions)):
-        refuse_existing(file, overwrite=overwrite, inputs=[data])
+    for file, ending in ((json_file, ".json"), (predictions, ".csv")):
+        if file:
+            refuse_other_endings(file, (ending,))
+            refuse_existing(file, overwrite=overwrite, inputs=[data])
     folders = list(dict.fromkeys(filter(None, (plots, card))))
     for folder in folders:
         refuse_filled(folder, overwrite=overwrite)

@@ -70,7 +70,7 @@ def _facts(entry: Model | Ensemble) -> dict[str, Any]:
 def _show_all(entries: list[dict[str, Any]]) -> None:
     shifts = any(facts["mean_over_shifts"] is not None for facts in entries)
     columns = ["name", "MB", "cost", "accuracy,\n%", "leak-free,\n%", *["shifted,\n%"] * shifts, "published,\n%"]
-    table = console.table("Models, measured on PrivateTest", columns)
+    table = console.table("Models, measured on FER2013's PrivateTest", columns)
     for facts in entries:
         table.add_row(
             facts["name"] + " *" * bool(facts["default_of"]),
@@ -84,7 +84,7 @@ def _show_all(entries: list[dict[str, Any]]) -> None:
     for facts in entries:
         if facts["members"]:
             console.say_result(f"{facts['name']}: the mean of {', '.join(facts['members'])}.")
-    console.say_result(f"Cost: multiply-adds for a face, those of {DEFAULT_MODEL} being 1.")
+    console.say_result(f"Cost: multiply-adds per face, relative to {DEFAULT_MODEL}.")
     console.say_result("Leak-free: without the images that are also in the training set.")
     if shifts:
         console.say_result("Shifted: the mean over changes of the images, such as noise, blur and JPEG.")

@@ -21,7 +21,7 @@ HogOption = Annotated[
         help="The network with or without HOG features (histograms of oriented gradients); the deep one unless --shallow is given.",
     ),
 ]
-ModelOption = Annotated[str | None, model_option("--model", metavar="NAME", help="A model by name; `fercli models` lists them.")]
+MODEL_HELP = "A model by name; `fercli models` lists them."
 WEIGHTS_HELP = "Your own weights: runs/NAME, or a .onnx or .safetensors file that fercli train wrote."
 WeightsOption = Annotated[Path | None, model_option("--weights", metavar="RUN|FILE", help=WEIGHTS_HELP)]
 TtaOption = Annotated[
@@ -36,7 +36,7 @@ PriorOption = Annotated[
     Prior,
     model_option(
         "--prior",
-        help="How frequent to expect the expressions to be: as in the training images, or all alike, as in posed sets.",
+        help="How often to expect each expression: as often as in the training images, or all equally often, as in posed sets.",
         show_default=True,
     ),
 ]

@@ -124,7 +124,7 @@ def prepare(
 
 
 def _report(result: "Preparation", output: Path, seconds: float) -> None:
-    """Print what was found and made, the command that goes on from there, and a closing line."""
+    """Print what was found and made, and the commands that go on from there."""
     from fercli.dataset import PUBLISHED
     from fercli.photos.faces import CROP_SIDE
 
@@ -147,9 +147,9 @@ def _report(result: "Preparation", output: Path, seconds: float) -> None:
     size = output.stat().st_size / 1e6
     hog = "with HOG" if dataset.train.hog is not None else "without HOG"
     data = f"--data {shlex.quote(str(output))}"
+    console.say(f"{console.name(output)}: {total:,} images, {rejected:,} rejected, {hog}, {size:,.0f} MB, in {seconds:.1f} s")
     for beginning, command in _next(dataset, sums["train"]):
         console.say(f"{beginning}: fercli {command} {data}")
-    console.say(f"{console.name(output)}: {total:,} images, {rejected:,} rejected, {hog}, {size:,.0f} MB, in {seconds:.1f} s")
 
 
 def _show_counts(counts: "dict[str, list[int]]") -> None:

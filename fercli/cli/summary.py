@@ -12,7 +12,7 @@ import typer
 from fercli.cli import console
 from fercli.cli.options import OverwriteOption, output_option
 from fercli.errors import UsageError
-from fercli.files import refuse_existing
+from fercli.files import refuse_existing, refuse_other_endings
 from fercli.labels import LABELS
 from fercli.remote import place
 from fercli.writing import Outputs, together
@@ -28,7 +28,7 @@ FORMATS = (".csv", ".jsonl", ".xlsx")
 
 EXAMPLES = (
     "fercli summary results.csv",
-    "fercli summary results.csv --by folder --by minute -o summary.csv --plot summary.png",
+    "fercli summary results.csv --by folder --by minute --plot summary.png",
     "fercli summary results.csv --truth by-hand.csv",
 )
 
@@ -53,8 +53,8 @@ def summary(
         str | None,
         typer.Option(
             metavar="COLUMN|REGEX",
-            help="What counts as one draw, such as a participant with several photos: values are averaged within each unit first, "
-            "then over units, and intervals are between units. Named as for --by.",
+            help="What counts as one observation, such as a participant with several photos: values are averaged within each unit "
+            "first, then over units, and intervals are between units. Named as for --by.",
             show_default="the photo or video",
         ),
     ] = None,
@@ -81,10 +81,8 @@ def summary(
         raise UsageError("--truth compares photo by photo, without groups; drop --by, --unit and --plot.")
     inputs = [results, *filter(None, [truth])]
     for path, suffixes in ((output, FORMATS), (plot, (".png",))):
-        if path and path.suffix.lower() not in suffixes:
-            known = " or ".join(filter(None, [", ".join(suffixes[:-1]), suffixes[-1]]))
-            raise UsageError(f"{path} has no suffix that can be written here; end the name in {known}.")
         if path:
+            refuse_other_endings(path, suffixes)
             refuse_existing(path, overwrite=overwrite, inputs=inputs)
     from fercli.classification.outputs import refuse_missing_extra
 
@@ -116,7 +114,7 @@ def _summarise(
     if plot:
         from fercli.plots import plot_means
 
-        means = {" ".join(group.names): group.means for group in found.groups}
+        means = {_joined(group.names): group.means for group in found.groups}
         drawn = {name: [(mean.value, mean.interval) for mean in values] for name, values in means.items() if values}
         outputs.write(plot, plot_means(drawn, LABELS))
     return partial(_show, found, unit)
@@ -153,7 +151,7 @@ def _show(found: "Summary", unit: str | None) -> None:
     names = _short([group.names for group in shown])
     if len(found.groups) > 1:
         shown, names = [*shown, found.everything], [*names, "all"]
-    counts = console.table("Photos, of which some have no face or are rejected, and faces", [heading, *_COUNTS])
+    counts = console.table("Photos or videos, and their faces", [heading, *_COUNTS])
     whose = f"units ({unit})" if unit else "photos or videos"
     means = console.table(f"Mean probability and its 95 % interval, %; n: {whose} with faces", [heading, "n", *LABELS])
     shares = console.table("Share of each label, %", [heading, *LABELS])
@@ -177,7 +175,12 @@ def _cell(mean: "Mean") -> str:
 
 def _short(names: Sequence[Sequence[str]]) -> list[str]:
     """Return names for a table, each made of several parts, of which long ones are cut as far as they stay different."""
-    return [" ".join(parts) for parts in zip(*map(_shortened, zip(*names, strict=True)), strict=True)]
+    return [_joined(parts) for parts in zip(*map(_shortened, zip(*names, strict=True)), strict=True)]
+
+
+def _joined(parts: Sequence[str]) -> str:
+    """Return one name made of several parts, of which those of a column may be empty."""
+    return ", ".join(part or "(empty)" for part in parts)
 
 
 def _shortened(parts: Sequence[str]) -> list[str]:

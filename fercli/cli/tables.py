@@ -30,6 +30,15 @@ _MEASURES = (
     "multiply-adds, million",
     "images/s",
 )
+_HOG = (
+    "accuracy gained by HOG, points",
+    "95 % interval",
+    "images right only with HOG",
+    "images right only without HOG",
+    "McNemar's exact test, p",
+    "conclusion",
+)
+_CHANCE = 0.05  # differences as large are seen at least so often where there is none
 
 
 def show_tables(
@@ -45,11 +54,12 @@ def show_tables(
     shifts = next((list(result.shifts) for result in results), [])
     if shifts:
         _show_columns(f"Accuracy after changes of the images, {split}, %", ["change", *shifts, "mean"], _after_shifts(results))
-    for comparison in comparisons:
-        _show_hog(comparison, split)
+    if comparisons:
+        hog = {f"{pair.with_hog} against\n{pair.without}": _hog(pair) for pair in comparisons}
+        _show_columns(f"Does HOG help? {split}, the same images", ["", *_HOG], hog)
     _show_columns(f"Accuracy per class, {split}, %", ["expression", *LABELS], _per_class(results, published))
     if published:
-        console.say_result("The sources do not say on which split they measured their accuracies per class.")
+        console.say_result("The published accuracies are of FER2013; the sources do not say of which split those per class are.")
     _show_columns(f"Overall, {split}", ["measure", *_MEASURES], _overall(results, published, split))
 
 
@@ -122,15 +132,19 @@ def _show_columns(title: str, rows: list[str], columns: Columns) -> None:
         console.show_result(table)
 
 
-def _show_hog(comparison: Comparison, split: str) -> None:
-    table = console.table(f"Does HOG help? {split}, the same images", ["", f"{comparison.with_hog} against {comparison.without}"])
-    low, high = (100 * bound for bound in comparison.interval)
-    table.add_row("accuracy gained by HOG, points", f"{100 * comparison.difference:+z.1f}")
-    table.add_row("95 % interval", f"{low:+z.1f} to {high:+z.1f}")
-    table.add_row("images right only with HOG", f"{comparison.gained:,}")
-    table.add_row("images right only without HOG", f"{comparison.lost:,}")
-    table.add_row("McNemar's exact test, p", f"{comparison.p_value:.2g}")
-    console.show_result(table)
+def _hog(comparison: Comparison) -> list[str]:
+    return [
+        _points(comparison.difference),
+        " to ".join(map(_points, comparison.interval)),
+        f"{comparison.gained:,}",
+        f"{comparison.lost:,}",
+        f"{comparison.p_value:.2g}",
+        "may be chance" if comparison.p_value >= _CHANCE else "HOG helps" if comparison.difference > 0 else "HOG harms",
+    ]
+
+
+def _points(share: float) -> str:
+    return f"{100 * share:+z.1f}".replace("+0.0", "0.0")
 
 
 def show_classes(measures: Measures, headline: str, true: str, predicted: str) -> None:
@@ -138,8 +152,8 @@ def show_classes(measures: Measures, headline: str, true: str, predicted: str) -
     counts = {true: measures.true, predicted: measures.predicted}
     if measures.crowd:
         counts["by the crowd"] = measures.crowd
-    shares = {"recall": measures.per_class, "precision": measures.precision, "F1": measures.f1}
-    table = console.table(f"Each class, {headline} (in %, and numbers of images)", ["expression", *shares, *counts])
+    shares = {"recall, %": measures.per_class, "precision, %": measures.precision, "F1, %": measures.f1}
+    table = console.table(f"Each class, {headline}", ["expression", *shares, *counts])
     for label, name in enumerate(LABELS):
         cells = [percent(column[label]) for column in shares.values()] + [f"{column[label]:,}" for column in counts.values()]
         table.add_row(name, *cells)
@@ -150,7 +164,11 @@ def show_confusion(confusion: Sequence[Sequence[int]], title: str, corner: str) 
     """Show a confusion matrix, the true class by row, the predicted one by column."""
     table = console.table(f"{title} (images, share of the row)", [corner, *LABELS])
     for expression, counts in zip(LABELS, confusion, strict=True):
-        shares = [count / (sum(counts) or 1) for count in counts]
-        cells = [console.shaded(f"{count}\n{share:.0%}", share) for count, share in zip(counts, shares, strict=True)]
+        images = sum(counts)
+        shares = [count / (images or 1) for count in counts]
+        cells = [
+            console.shaded(f"{count}\n{share:.0%}" if images else NOTHING, share)
+            for count, share in zip(counts, shares, strict=True)
+        ]
         table.add_row(expression, *cells)
     console.show_result(table)

@@ -11,7 +11,16 @@ import typer
 
 from fercli.cli import console
 from fercli.cli.numbers import between
-from fercli.cli.options import DataOption, DeepOption, HogOption, ModelOption, OverwriteOption, ShallowOption, output_option
+from fercli.cli.options import (
+    MODEL_HELP,
+    DataOption,
+    DeepOption,
+    HogOption,
+    OverwriteOption,
+    ShallowOption,
+    model_option,
+    output_option,
+)
 from fercli.interface import DATA
 from fercli.models.registry import DEFAULT_TO_TRAIN, find_model, name_from_flags
 
@@ -35,7 +44,7 @@ class ClassWeights(StrEnum):
 
 EXAMPLES = (
     "fercli train --deep --hog",
-    "fercli train --model compact --start compact --data mine.npz --votes 0 --epochs 10 --learning-rate 0.01",
+    "fercli train --model shallow-hog --epochs 6 --out runs/short",
 )
 
 
@@ -48,7 +57,7 @@ def train(
     deep: DeepOption = False,
     shallow: ShallowOption = False,
     hog: HogOption = None,
-    model: ModelOption = None,
+    model: Annotated[str | None, model_option("--model", metavar="NAME", help=MODEL_HELP, show_default=DEFAULT_TO_TRAIN)] = None,
     data: DataOption = DATA,
     out: Annotated[
         Path | None, output_option("--out", metavar="FOLDER", help="Folder of the run.", show_default="runs/NAME")
@@ -162,7 +171,7 @@ def train(
             meter.update(
                 (step.epoch - 1) * step.steps + step.step,
                 total=recipe.epochs * step.steps,
-                note=f"epoch {step.epoch}/{recipe.epochs}, loss {step.loss:.4f}, accuracy {step.accuracy:.2%}",
+                note=f"epoch {step.epoch}/{recipe.epochs}, accuracy {step.accuracy:.2%}, loss {step.loss:.4f}",
             )
 
         go_on = f"Stopped. To go on after the last complete epoch: {again}"

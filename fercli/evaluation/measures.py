@@ -81,7 +81,7 @@ class Evaluation:
     @property
     def headline(self) -> str:
         """Model, split and accuracy, as above a figure."""
-        return f"{self.title}, {self.split}: {100 * self.measures.accuracy:.1f} %"
+        return f"{self.title}, {self.split}: {100 * self.measures.accuracy:.1f} % right"
 
     def summary(self) -> dict[str, Any]:
         """Return everything but the predictions and how the weights were trained, as JSON values."""

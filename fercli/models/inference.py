@@ -13,7 +13,7 @@ from fercli.errors import IntegrityError, UsageError
 from fercli.files import Kind, kind_of, refuse_all_but_files, shown_name
 from fercli.models.calibration import HIGHEST, LOWEST, tempered
 from fercli.models.graphs import Value
-from fercli.models.registry import HOG_LENGTH, MODELS, Model, card_path, find_model, weights_path
+from fercli.models.registry import ENSEMBLES, HOG_LENGTH, MODELS, Model, card_path, find_model, weights_path
 from fercli.models.sessions import compute, open_session
 from fercli.models.views import VIEWS, views
 from fercli.models.weights import TEMPERATURE, Weights, read_weights
@@ -56,6 +56,8 @@ def shipped_weights(name: str) -> WeightsFile:
 def own_weights(path: Path) -> WeightsFile:
     """Return the user's weights: a file, or the folder of a run; UsageError for a folder that is none."""
     file = _weights_in(path) if kind_of(path) is Kind.FOLDER else path
+    if kind_of(path) is Kind.MISSING and str(path) in {**MODELS, **ENSEMBLES}:
+        raise UsageError(f"{path} is a shipped model; name it with --model {path}.")
     if file != path and kind_of(file) is Kind.MISSING:
         raise UsageError(f"{path} has no {RUN_WEIGHTS}; {_instead_of(path)}.")
     title = shown_name(file.parent if file.name in {RUN_WEIGHTS, OLD_WEIGHTS} else file)

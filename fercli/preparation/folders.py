@@ -61,7 +61,7 @@ def read_images(
     for number, ((_, path), name, meaning) in enumerate(zip(images, names, meanings, strict=True)):
         on_row(number)
         if meaning.expression is None:
-            collector.reject(number, shown_name(Path(name)), "it is not in a folder of an expression")
+            collector.reject(number, shown_name(Path(name)), "it is not in a folder named after an expression, such as happy")
         elif meaning.label is None:
             collector.left_out[meaning.expression.strip().lower()] += 1
         else:

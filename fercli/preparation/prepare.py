@@ -29,7 +29,7 @@ _MEND_ROWS = (
     "Correct the file or download it again; if its words differ from FER2013's, name its classes with --classes, leave some out "
     "with --leave-out, and draw splits with --split 80/10/10."
 )
-_MEND_IMAGES = "Remove these images, or put good ones in their place."
+_MEND_IMAGES = "Remove these images, replace them, or move each into a folder named after its expression."
 OnProgress = Callable[[str, int, int | None], None]  # stage, done, total (None: not known yet)
 
 

@@ -42,6 +42,12 @@ def test_promise_20_a_page_replaces_neither_results_nor_photos(photos: Path, nam
         refuse_report(Path(name), Output(Path("r.csv")), [photos / "0.png"], overwrite=True)
 
 
+@pytest.mark.parametrize("name", ["page.pdf", "page"])
+def test_a_page_is_not_written_as_another_format(name: str) -> None:
+    with pytest.raises(UsageError, match=r"page(\.pdf)? cannot be written .*; end the name in \.html or \.htm\.$"):
+        refuse_report(Path(name), None, [], overwrite=False)
+
+
 @pytest.mark.parametrize("folder", [".", "photos", "photos/..", "link"])
 def test_promise_20_copies_do_not_go_where_the_photos_are(photos: Path, tmp_path: Path, folder: str) -> None:
     Path("link").symlink_to("photos")

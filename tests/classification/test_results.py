@@ -36,8 +36,8 @@ def test_every_format_gives_the_same_summary(tmp_path: Path, suffix: str) -> Non
 def test_broken_results_are_refused_by_name(tmp_path: Path) -> None:
     path, header = tmp_path / "r.csv", ",".join(COLUMNS_NEEDED)
     for text, message in (
-        ("a,b\n1,2\n", "has no column path"),
-        ("path,label,happy\nx,happy,1\n", "has no column face, status, angry, .*; give the results that fercli classify wrote"),
+        ("a,b\n1,2\n", "has no columns path, face"),
+        ("path,label,happy\nx,happy,1\n", "has no columns face, status, angry, .*; give the results that fercli classify wrote"),
         (f"{header}\nx,1{',' * 8}\ny\n", "after row 1 .line 3 has 1 cells"),
         (f'{header}\n"x,1\n', "cannot be read after row 0"),
     ):

@@ -37,6 +37,8 @@ def test_other_arguments_pass() -> None:
         (["models", "deep", "shallow"], "models does not know what to do with shallow. See"),
         (["train", "--epoch", "3"], "No such option: --epoch. Did you mean '--epochs'? See fercli train --help."),
         (["evaluate", "--model", "./no.onnx"], "give --weights ./no.onnx instead"),
+        (["evaluate", "--predictions", "p.xlsx"], "p.xlsx cannot be written as .xlsx; end the name in .csv."),
+        (["evaluate", "--json", "p.csv"], "p.csv cannot be written as .csv; end the name in .json."),
         (["classify", "x", "-o", "r.csv", "--model", "compact", "--model", "deep"], "--model is given 2 times; give it once"),
         (["classify", "x", "-o", "r.csv", "-o", "s.csv"], "--output is given 2 times"),
         (["train", "--hog", "--no-hog"], "--hog/--no-hog is given 2 times"),
@@ -75,6 +77,7 @@ def test_the_help_has_examples_and_no_types_of_python(
     assert run() == 0
     text = capsys.readouterr().out
     assert text.count(f" fercli {command}") >= 3  # usage and two examples
+    assert all(line.strip().startswith("fercli ") for line in text.split("Examples:")[1].splitlines() if line.strip())  # none wraps
     assert not [word for word in ("<bool>", "<list", "<str>", "<path>", "range>", "{") if word in text]
     assert not re.findall(r"--[a-z-]*…", text)  # cut off
 

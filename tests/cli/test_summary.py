@@ -93,8 +93,9 @@ def test_intervals_on_the_screen_stay_within_0_and_100(fercli: Run, results: Pat
 def test_names_are_cut_only_as_far_as_they_stay_different() -> None:
     paths = [f"study/condition_{letter}/participant/week/img_01.jpg" for letter in "ab"]
     assert len(set(_short([[path] for path in paths]))) == 2
-    assert _short([[".", "interview-with-a-long-name.mp4", "1"]])[0] == ". intervie…name.mp4 1"
+    assert _short([[".", "interview-with-a-long-name.mp4", "1"]])[0] == "., intervie…name.mp4, 1"
     assert _short([["a"], ["a\nb"]]) == ["a", "a\\nb"]
+    assert _short([["", "1"], ["2", "1"]]) == ["(empty), 1", "2, 1"]
 
 
 def test_labels_by_hand_are_compared_with_the_results(fercli: Run, results: Path) -> None:

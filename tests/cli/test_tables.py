@@ -3,9 +3,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from fercli.cli.tables import show_tables
+from fercli.cli.tables import _hog, show_confusion, show_tables
 from fercli.dataset import Dataset
-from fercli.evaluation.comparisons import compare_hog
+from fercli.evaluation.comparisons import Comparison, compare_hog
 from fercli.evaluation.measures import evaluate
 from fercli.labels import LABELS
 from fercli.models.registry import MODELS
@@ -49,4 +49,22 @@ def test_counts_stand_beside_the_true_ones_and_the_crowds(capsys: pytest.Capture
 
 
 def test_what_hog_gave_is_shown(shown: Callable[..., dict[str, list[str]]]) -> None:
-    assert shown("deep", "deep-hog")["accuracy gained by HOG, points"] == ["+0.0"]
+    table = shown("deep", "deep-hog", "shallow", "shallow-hog")
+    assert table["accuracy gained by HOG, points"] == ["0.0", "0.0"]
+    assert table["conclusion"] == ["may be chance", "may be chance"]
+
+
+@pytest.mark.parametrize(
+    ("difference", "p_value", "points", "conclusion"),
+    [(-0.0003, 1.0, "0.0", "may be chance"), (0.02, 0.01, "+2.0", "HOG helps"), (-0.02, 0.01, "-2.0", "HOG harms")],
+)
+def test_a_conclusion_follows_from_the_test(difference: float, p_value: float, points: str, conclusion: str) -> None:
+    cells = _hog(Comparison("deep", "deep-hog", difference, (-0.0002, 0.1), 1, 2, p_value))
+    assert (cells[0], cells[1], cells[-1]) == (points, "0.0 to +10.0", conclusion)
+
+
+def test_a_class_without_images_has_no_shares(capsys: pytest.CaptureFixture[str]) -> None:
+    show_confusion([[2, 2, *[0] * 5], *[[0] * 7] * 6], "Confusion", "true")
+    _, first, shares, second, *_ = [line.split() for line in capsys.readouterr().out.splitlines() if line.split()[1:]][1:]
+    assert (first[:3], shares[:2]) == (["angry", "2", "2"], ["50%", "50%"])
+    assert second == ["disgust", *["–"] * 7]

@@ -112,6 +112,12 @@ def test_old_weights_that_are_missing_are_missed_before_tensorflow_starts(
     assert "Starting TensorFlow to convert" in caplog.text
 
 
+@pytest.mark.parametrize("name", ["compact", "ensemble"])
+def test_a_shipped_model_given_for_weights_is_told_where_it_goes(name: str) -> None:
+    with pytest.raises(UsageError, match=f"{name} is a shipped model; name it with --model {name}"):
+        own_weights(Path(name))
+
+
 def test_a_folder_that_is_no_run_says_what_to_give(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"has no model\.onnx; give the folder of a run that fercli train wrote\.$"):
         own_weights(tmp_path)
