@@ -89,7 +89,7 @@ def _png(data: bytes) -> Header:
 def _jpeg(data: bytes) -> Header:
     kept, position, parts, orientation = [data[:2]], 2, 0, 1
     size: tuple[int, int] | None = None
-    at_once = False
+    layers, progressive = 0, False
     while True:
         position = data.find(b"\xff", position)
         found = _FILLING.match(data, max(position, 0)) if position >= 0 else None
@@ -111,7 +111,7 @@ def _jpeg(data: bytes) -> Header:
             if bits != 8 or layers not in (1, 3, 4) or marker not in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA):
                 kind = f"of {bits} bits and {layers} layers, process {marker & 15}"
                 raise ImageRejected("unsupported", f"it is a JPEG of a kind that is not read ({kind})")
-            size, at_once = (width, height), marker in (0xC2, 0xCA)
+            size, progressive = (width, height), marker in (0xC2, 0xCA)
         if marker == 0xE1 and orientation == 1 and data.startswith(b"Exif\0\0", body):
             orientation = tiff.orientation_of(data[body:end])
         if marker in (0xE0, 0xEE) or not (0xE0 <= marker <= 0xEF or marker == 0xFE):  # JFIF and Adobe say what the colours are
@@ -120,7 +120,8 @@ def _jpeg(data: bytes) -> Header:
     if size is None:
         raise struct.error("no size")
     _refuse_scans(data, position - 2)
-    return Header("JPEG", *size, b"".join(kept), orientation, at_once=at_once)
+    in_several_scans = progressive or data[position + 2] < layers  # of which a decoder keeps all, however small the result
+    return Header("JPEG", *size, b"".join(kept), orientation, at_once=in_several_scans)
 
 
 def _refuse_scans(data: bytes, start: int) -> None:

@@ -48,6 +48,15 @@ def test_promise_13_a_jpeg_of_endless_scans_is_too_large(tmp_path: Path) -> None
     assert code_of(tmp_path / "x", progressive(101)) == "too_large"
 
 
+def test_promise_14_a_jpeg_whose_layers_come_one_after_another_counts_as_a_whole() -> None:
+    """Its decoder keeps every layer at full size, also for a small result."""
+    together = encoded(RGB, "JPEG")
+    scan = together.index(b"\xff\xda")
+    one_by_one = together[:scan] + segment(0xDA, b"\1\1\0\0\x3f\0") + together[scan + 14 :]
+    assert not read_header(together).at_once
+    assert read_header(one_by_one).at_once
+
+
 def test_promise_13_what_looks_like_scans_in_metadata_or_behind_the_end_is_none(tmp_path: Path) -> None:
     """Such as the film behind a phone's photo."""
     whole = encoded(RGB, "JPEG")
