@@ -82,8 +82,11 @@ def _set_transparency(image: Image.Image, header: Header) -> None:
     clear = image.info.get("transparency")
     if header.format == "PNG" and header.bits in {2, 4} and image.mode == "L" and isinstance(clear, int):
         image.info["transparency"] = clear * 255 // ((1 << header.bits) - 1)  # Pillow spreads the samples, but not this one
-    if header.format in {"BMP", "TIFF"} and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
-        image.putalpha(255)  # many programs leave a fourth sample empty, and mean no picture that is nowhere visible
+    last = image.getbands()[-1]
+    if header.format in {"BMP", "TIFF"} and last in {"A", "a"} and image.getchannel(last).getextrema() == (0, 0):
+        image.putalpha(255)  # many programs leave a further sample empty, and mean no picture that is nowhere visible
+        if not _largest(image):  # multiplied by the empty sample while it was decoded
+            raise ImageRejected("unsupported", "it is transparent all over, so that its colours are not known")
     if header.format == "TIFF" and image.mode == "P" and not any(image.getpalette() or ()):
         raise ImageRejected("unsupported", "its palette has 8 bits where TIFF has 16, or is all black, which is not read")
 

@@ -5,12 +5,13 @@ After Adobe's TIFF 6.0 and the DNG specification. Only what affects the pixels i
 
 import contextlib
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from fercli.errors import ImageRejected
 
-_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _ORIENTATION = 256, 257, 258, 259, 262, 274
-_LARGEST, _PLANES, _TILE_WIDTH, _TILE_HEIGHT, _SUB_PICTURES, _INKS = 281, 284, 322, 323, 330, 332
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _STRIPS, _ORIENTATION = 256, 257, 258, 259, 262, 273, 274
+_LARGEST, _PLANES, _TILE_WIDTH, _TILE_HEIGHT, _TILES, _SUB_PICTURES, _INKS = 281, 284, 322, 323, 324, 330, 332
 _EXTRA_SAMPLES, _SAMPLE_FORMAT, _SUBSAMPLING, _SUBFILE, _DNG = 338, 339, 530, 254, 50706
 
 # The tags that a decoder needs; all others, which may be long, nested or circular, are kept from it.
@@ -19,12 +20,15 @@ _NEEDED = frozenset(
      *range(512, 522), *range(529, 533))
 )  # fmt: skip
 _SINGLE = frozenset((256, 257, 259, 262, 266, 277, 278, 284, 317, 322, 323))  # of another count, decoders pass over the tag
-_LONGEST = 8 << 20  # bytes of one tag's values: the places of two million strips or tiles
+_LONGEST = 1_500_000  # bytes of one tag's values: the places of 375,000 strips or tiles
+_PIXELS_OF_A_PIECE = 256  # the least that a strip or tile costs, however small it is: Pillow keeps notes on each
 _SIZES = {2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _NUMBERS = {1: "B", 3: "H", 4: "I", 13: "I"}
 
 _COMPRESSIONS = frozenset((1, 2, 3, 4, 5, 6, 7, 8, 32771, 32773, 32809, 32946, 34925, 50000, 50001))
 _RAW_SENSOR = (32803, 34892)  # a mosaic of colours, and linear sensor data
+_PHASE_ONE = (b"IIII", b"MMMM")
+_FOLLOWING = 4
 
 
 class Directory:
@@ -36,10 +40,18 @@ class Directory:
         self.data, self.order = data, "<" if data[:2] == b"II" else ">"
         (at,) = (place,) if place is not None else struct.unpack_from(f"{self.order}I", data, 4)
         (count,) = struct.unpack_from(f"{self.order}H", data, at)
+        self.end = at + 2 + 12 * count  # where the place of the next directory stands
         self.entries: dict[int, int] = {}
-        for entry in range(at + 2, at + 2 + 12 * count, 12):
+        for entry in range(at + 2, self.end, 12):
             (tag,) = struct.unpack_from(f"{self.order}H", data, entry)
             self.entries.setdefault(tag, entry)
+
+    def count(self, tag: int) -> int:
+        """Return how many values a tag has; 0 if it is missing."""
+        if tag not in self.entries:
+            return 0
+        (count,) = struct.unpack_from(f"{self.order}I", self.data, self.entries[tag] + 4)
+        return int(count)
 
     def numbers(self, tag: int, *default: int) -> tuple[int, ...]:
         """Return a tag's whole numbers, at most 16; `default` if it is missing. Raises struct.error for other kinds."""
@@ -85,7 +97,7 @@ class Picture:
     """The first picture of a TIFF file; for what is not told here see `headers.Header`."""
 
     size: tuple[int, int]  # width and height as stored
-    largest: int  # pixels of the picture or, if that has more, of a tile
+    largest: int  # pixels of the picture or, if those are more, of a tile or those that all tiles cost
     bits: int
     orientation: int
     top: int
@@ -112,7 +124,7 @@ def described(data: bytes) -> tuple[Picture, Directory]:
     turn = numbers(_ORIENTATION, 1)[0]
     picture = Picture(
         (width, height),
-        max(width * height, tile[0] * tile[1]),
+        max(width * height, tile[0] * tile[1], (directory.count(_STRIPS) + directory.count(_TILES)) * _PIXELS_OF_A_PIECE),
         max(numbers(_BITS, 1)),
         turn if 1 <= turn <= 8 else 1,
         numbers(_LARGEST, 0)[0],
@@ -143,14 +155,33 @@ def _taken_for_another(directory: Directory) -> str | None:
 
 
 def _is_camera_raw(directory: Directory, pixels: int) -> bool:
-    """Tell a camera's raw file: DNG, NEF, CR2, ARW and the like are TIFF with a thumbnail first and the photo as a sub-picture."""
+    """Tell a camera's raw file: DNG, NEF, CR2, ARW, IIQ and the like are TIFF with a thumbnail first and the photo elsewhere."""
     numbers, data = directory.numbers, directory.data
-    if _DNG in directory.entries or data[8:10] == b"CR" or numbers(_PHOTOMETRIC, 0)[0] in _RAW_SENSOR:
+    if _DNG in directory.entries or data[8:10] == b"CR" or data[8:12] in _PHASE_ONE or _is_of_a_sensor(directory):
+        return True
+    if any(_is_of_a_sensor(following) for following in _following(directory)):
         return True
     for place in numbers(_SUB_PICTURES):
         with contextlib.suppress(struct.error):
             sub = Directory(data, place)
             (width,), (height,) = sub.numbers(_WIDTH)[:1] or (0,), sub.numbers(_HEIGHT)[:1] or (0,)
-            if sub.numbers(_PHOTOMETRIC, 0)[0] in _RAW_SENSOR or width * height > pixels:
+            if _is_of_a_sensor(sub) or width * height > pixels:
                 return True
     return bool(numbers(_SUBFILE, 0)[0] & 1)
+
+
+def _is_of_a_sensor(directory: Directory) -> bool:
+    with contextlib.suppress(struct.error):
+        return directory.numbers(_PHOTOMETRIC, 0)[0] in _RAW_SENSOR
+    return False
+
+
+def _following(directory: Directory) -> Iterator[Directory]:
+    """Yield the directories that follow, few of them: their chain may be a circle."""
+    with contextlib.suppress(struct.error):
+        for _ in range(_FOLLOWING):
+            (place,) = struct.unpack_from(f"{directory.order}I", directory.data, directory.end)
+            if not place:
+                return
+            directory = Directory(directory.data, place)
+            yield directory

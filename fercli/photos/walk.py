@@ -14,7 +14,10 @@ from fercli.remote import RemotePath
 IMAGE_SUFFIXES = frozenset(
     (".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".webp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jp2")
 )
-RAW_SUFFIXES = frozenset((".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2", ".dng", ".pef", ".srw"))
+RAW_SUFFIXES = frozenset(
+    (".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef", ".nrw", ".orf",
+     ".pef", ".raf", ".rw2", ".rwl", ".sr2", ".srw", ".x3f")
+)  # fmt: skip
 NAMES_KEPT = 1000  # of files passed over: there may be millions
 COPIES = ".fercli-copies"  # a file of this name marks a folder of annotated copies, which are not photos to label
 
