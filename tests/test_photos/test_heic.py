@@ -1,6 +1,7 @@
 """AVIF, and HEIC where pillow-heif is installed: photos as phones write them."""
 
 import io
+import struct
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from PIL import Image
 
 from fercli.errors import ImageRejected
+from fercli.photos.headers import read_header
 from fercli.photos.images import colour, read_gray, read_photo
 from fercli.photos.walk import Walk
 from tests.conftest import PHOTOS
@@ -86,6 +88,34 @@ def test_promise_14_too_many_pixels_are_told_by_the_header(tmp_path: Path, kind:
     with pytest.raises(ImageRejected) as caught:
         read_gray(path, max_pixels=10**8)
     assert caught.value.code == "too_large"
+
+
+def box(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", 8 + len(content)) + kind + content
+
+
+@pytest.mark.parametrize(
+    "added",
+    [
+        box(b"meta", bytes(4) + box(b"iinf", b"\1\0\0\0" + struct.pack(">I", 5000) + box(b"infe", bytes(14)) * 5000)),
+        box(b"meta", bytes(4) + box(b"iprp", box(b"ipma", bytes(60_000)) * 2)),
+        box(b"moov", bytes(500_000)),
+    ],
+    ids=["pictures", "properties", "sequence"],
+)
+def test_promise_13_avif_and_heic_list_only_so_much(added: bytes) -> None:
+    """libavif compares each entry with all others: 60,000 of them, 1.5 MB, took it ten seconds, and more could not be stopped."""
+    with pytest.raises(ImageRejected, match="lists more") as caught:
+        read_header(stored("avif") + added)
+    assert caught.value.code == "too_large"
+
+
+def test_promise_15_a_box_of_64_bits_before_the_others_hides_nothing() -> None:
+    whole = stored("avif")
+    end = int.from_bytes(whole[:4])
+    wide = struct.pack(">I4sQ", 1, b"free", 20) + bytes(4)
+    header = read_header(whole[:end] + wide + whole[end:])
+    assert (header.width, header.height) == upright().size
 
 
 def test_heic_without_its_package_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
