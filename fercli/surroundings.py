@@ -21,6 +21,10 @@ except ImportError:  # Windows
 BACKENDS = ("tensorflow", "jax", "torch")
 _OUTPUT = "standard output"
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+# Nor are those of OpenCV, which choose decoders and clocks, or abort where a number is none; typer fails by its width.
+_NOT_HEARD = (
+    "MATPLOTLIBRC", "TF_USE_LEGACY_KERAS", "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED", "TERMINAL_WIDTH"
+)  # fmt: skip
 
 
 class ReaderGone(Exception):
@@ -93,8 +97,8 @@ def set_variables() -> None:
 
     KERAS_BACKEND is kept if it is set.
     """
-    for name in ("MATPLOTLIBRC", "TF_USE_LEGACY_KERAS", "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED"):
-        os.environ.pop(name, None)
+    for name in [name for name in os.environ if name in _NOT_HEARD or name.startswith("OPENCV_")]:
+        del os.environ[name]
     os.environ["MPLBACKEND"] = "agg"  # a notebook names one that only it has
     os.environ["PYTHONSAFEPATH"] = "1"  # or processes of ours would import a `types.py` that lies in the current folder
     os.environ["KERAS_HOME"] = os.devnull  # a place where no keras.json is or can be made

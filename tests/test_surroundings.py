@@ -120,6 +120,9 @@ def test_promise_22_what_is_set_for_other_programs_is_not_heard(monkeypatch: pyt
         "KERAS_HOME": "/somebody's",
         "TF_USE_LEGACY_KERAS": "1",
         "KERAS_MAX_EPOCHS": "1",
+        "OPENCV_FFMPEG_CAPTURE_OPTIONS": "use_wallclock_as_timestamps;1",
+        "OPENCV_BUFFER_AREA_ALWAYS_SAFE": "abc",
+        "TERMINAL_WIDTH": "wide",
     }
     environment = {"KERAS_BACKEND": "jax"} | hostile
     monkeypatch.setattr("fercli.surroundings.os.environ", environment)
