@@ -122,6 +122,8 @@ def test_promise_22_what_is_set_for_other_programs_is_not_heard(monkeypatch: pyt
         "KERAS_MAX_EPOCHS": "1",
         "OPENCV_FFMPEG_CAPTURE_OPTIONS": "use_wallclock_as_timestamps;1",
         "OPENCV_BUFFER_AREA_ALWAYS_SAFE": "abc",
+        "TF_XLA_FLAGS": "--nothing",
+        "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "none",
         "TERMINAL_WIDTH": "wide",
     }
     environment = {"KERAS_BACKEND": "jax"} | hostile

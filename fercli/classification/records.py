@@ -1,7 +1,7 @@
 """What `classify` finds, as plain records, and the rows they become."""
 
 import json
-import math
+import sys
 from collections.abc import Generator, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -149,7 +149,7 @@ def _is_whole(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return type(value) in {int, float} and math.isfinite(value)  # type: ignore[arg-type]
+    return type(value) in {int, float} and abs(value) <= sys.float_info.max  # type: ignore[arg-type]  # whole numbers may be larger
 
 
 def with_persons(outcomes: Iterable[Outcome]) -> Generator[Outcome, None, None]:

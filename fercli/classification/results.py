@@ -3,11 +3,13 @@
 import contextlib
 import csv
 import json
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
+from fercli.classification.records import COLUMNS
 from fercli.errors import FercliError, UsageError
 from fercli.files import Kind, kind_of, refuse_missing
 from fercli.labels import LABELS
@@ -16,6 +18,8 @@ Row = dict[str, Any]
 COLUMNS_NEEDED = ("path", "face", "status", *LABELS)  # of results
 RESULTS_ADVICE = "give the results that fercli classify wrote"
 _TOGETHER = 10_000  # rows of a Parquet file
+_LONGEST = 1 << 22  # characters of a line
+_UNPACKED, _DENSEST = 1 << 26, 100  # bytes of a workbook that may always be unpacked; beyond, as many times those of its file
 
 
 def read_results(path: Path, columns: Sequence[str] = COLUMNS_NEEDED, advice: str = RESULTS_ADVICE) -> Iterator[Row]:
@@ -48,6 +52,8 @@ def _rows_of(path: Path, columns: Sequence[str], advice: str) -> Iterator[Row]:
                 raise FercliError(f"{path} has no column{'s' * (len(missing) > 1)} {', '.join(missing)}; {advice}.")
             if not isinstance(row["path"], str | None):
                 raise ValueError(f"its path is {row['path']!r}")
+            if several := [column for column in COLUMNS if isinstance(row.get(column), list | dict)]:
+                raise ValueError(f"its {several[0]} is no single value")
             number += 1
             yield row
     except (OSError, ValueError, RecursionError, csv.Error) as error:  # ValueError: JSON, Unicode, and what pyarrow raises
@@ -57,10 +63,11 @@ def _rows_of(path: Path, columns: Sequence[str], advice: str) -> Iterator[Row]:
 
 def _csv(path: Path) -> Iterator[Row]:
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as handle:  # spreadsheets save a byte order mark
-        first = handle.readline()
+        text = _lines(handle)
+        first = next(text, "")
         # Excel separates cells with semicolons where the language has a decimal comma, which then stands in numbers.
         semicolons = first.count(";") > first.count(",")
-        lines = csv.reader(chain([first], handle), strict=True, delimiter=";" if semicolons else ",")
+        lines = csv.reader(chain([first], text), strict=True, delimiter=";" if semicolons else ",")
         header = next(lines, [])
         for cells in lines:
             if not cells:
@@ -75,6 +82,13 @@ def _csv(path: Path) -> Iterator[Row]:
             yield row
 
 
+def _lines(handle: TextIO) -> Iterator[str]:
+    while line := handle.readline(_LONGEST):
+        if len(line) == _LONGEST:
+            raise ValueError(f"a line has over {_LONGEST - 1:,} characters")
+        yield line
+
+
 def with_formula(text: str) -> str:
     """Return the text without the apostrophe that `writers` puts before what a spreadsheet would run as a formula."""
     return text[1:] if text.startswith(("'=", "'+", "'-", "'@", "'\t", "'\r")) else text
@@ -82,7 +96,7 @@ def with_formula(text: str) -> str:
 
 def _json_lines(path: Path) -> Iterator[Row]:
     with path.open(encoding="utf-8") as handle:
-        for line in handle:
+        for line in _lines(handle):
             row = json.loads(line)
             if not isinstance(row, dict):
                 raise ValueError("a line is no object")
@@ -107,6 +121,7 @@ def _excel(path: Path) -> Iterator[Row]:
     except ImportError:
         raise UsageError("Excel needs openpyxl; install it with: pip install 'fercli[xlsx]'") from None
     try:
+        _refuse_bomb(path)
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)  # row by row, and values in place of formulas
         with contextlib.closing(book):
             first: tuple[Any, ...] | None = None
@@ -121,6 +136,13 @@ def _excel(path: Path) -> Iterator[Row]:
                         yield {name: cell for name, cell in zip_longest(header, cells) if name is not None}
     except Exception as error:  # openpyxl raises what zipfile, zlib and the XML parser raise, and KeyErrors of its own
         raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def _refuse_bomb(path: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        unpacked = sum(member.file_size for member in archive.infolist())
+    if unpacked > max(_UNPACKED, _DENSEST * path.stat().st_size):
+        raise ValueError(f"it unpacks to {unpacked:,} bytes")
 
 
 READERS: dict[str, Callable[[Path], Iterator[Row]]] = {

@@ -201,7 +201,7 @@ def _read(row: Row, number: int) -> tuple[str, str, Sequence[float] | None]:
         probabilities = [float(row[label]) for label in LABELS]
     except KeyError as error:
         raise FercliError(f"Row {number} has no column {error.args[0]}; give what fercli classify wrote.") from error
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise _not_results(number, error) from error
     if not all(0 <= value <= 1 for value in probabilities):
         raise FercliError(f"Row {number} has a probability outside 0 to 1; give what fercli classify wrote.")

@@ -53,7 +53,7 @@ class _Photo:
         self.faces += 1
         area = float(row["width"]) * float(row["height"])
         if area > self.area:
-            self.area, self.label = area, label_from_name(row["label"] or "")
+            self.area, self.label = area, label_from_name(str(row["label"] or ""))
 
     @property
     def left(self) -> str | None:
@@ -105,7 +105,7 @@ def compare(truth: Mapping[str, int], rows: Iterable[Mapping[str, Any]]) -> Comp
                 photo = photos[wanted].setdefault(path, _Photo(str(row["status"]), row.get("time") not in {None, ""}))
                 try:
                     photo.add(row)
-                except (TypeError, ValueError) as error:
+                except (TypeError, ValueError, OverflowError) as error:
                     raise FercliError(f"Row {number} is no row of results ({error}); {RESULTS_ADVICE}.") from error
     compared = _compared(truth, {wanted: _the_one(wanted, found) for wanted, found in photos.items()})
     if not len(compared.found):

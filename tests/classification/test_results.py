@@ -1,10 +1,12 @@
 import io
+import zipfile
 from pathlib import Path
 
 import openpyxl
 import pytest
 from pyarrow import Table, parquet
 
+from fercli.classification import results
 from fercli.classification.records import Outcome
 from fercli.classification.results import COLUMNS_NEEDED, read_results
 from fercli.classification.summary import summarise
@@ -48,7 +50,16 @@ def test_broken_results_are_refused_by_name(tmp_path: Path) -> None:
         (tmp_path / "r.jsonl").write_text(text)
         with pytest.raises(FercliError, match=message):
             list(read_results(tmp_path / "r.jsonl", ["path"]))
-    for text in ('{"path": 5}', '{"path": ["x"]}', '{"path": "\\ud800"}', '{"path": "x", "label": "\\uD800"}', "[" * 100_000, "5"):
+    several = ('{"path": "x", "label": ["happy"]}', '{"path": "x", "time": {}}')
+    for text in (
+        *several,
+        '{"path": 5}',
+        '{"path": ["x"]}',
+        '{"path": "\\ud800"}',
+        '{"path": "x", "label": "\\uD800"}',
+        "[" * 100_000,
+        "5",
+    ):
         (tmp_path / "r.jsonl").write_text(text)
         with pytest.raises(FercliError, match="cannot be read after row 0"):
             list(read_results(tmp_path / "r.jsonl", ["path"]))
@@ -91,3 +102,18 @@ def test_excel_s_sheets_go_on_in_the_next_and_others_are_the_user_s_own(tmp_path
     book.create_sheet("notes").append(["what I thought"])
     book.save(tmp_path / "r.xlsx")
     assert [row["path"] for row in read_results(tmp_path / "r.xlsx")] == [row["path"] for row in table()]
+
+
+def test_promise_13_a_line_without_an_end_is_not_read_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "_LONGEST", 1000)
+    for name, text in (("r.csv", "a" * 5000), ("r.csv", f"path,label\n{'a' * 5000}"), ("r.jsonl", "a" * 5000)):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(FercliError, match="a line has over 999 characters"):
+            list(read_results(tmp_path / name, ["path"]))
+
+
+def test_promise_13_a_workbook_that_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "r.xlsx", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/worksheets/sheet1.xml", bytes(70_000_000))
+    with pytest.raises(FercliError, match="unpacks to 70,000,000 bytes"):
+        list(read_results(tmp_path / "r.xlsx"))
