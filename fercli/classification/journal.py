@@ -79,13 +79,15 @@ class Journal:
         Any thread may call this. Raises IntegrityError if the journal holds anything else than outcomes.
         """
         identity, frame = identity_of(path), -1
+        if identity is None:  # such as of a name that no file can have, for which there may be no room in a query
+            return
         while row := self._next(path, frame):
             frame, text = row
             try:
                 outcome = decoded(path, text)
             except (TypeError, ValueError) as error:
                 raise _no_journal(self._path, error) from error
-            if outcome.identity is None or outcome.identity != identity:
+            if outcome.identity != identity:
                 return
             yield outcome
 

@@ -3,12 +3,14 @@
 import os
 import sys
 from pathlib import Path
+from typing import IO
 
 from fercli.classification.results import READERS, read_results
 from fercli.errors import FercliError, UsageError
 from fercli.files import refuse_missing
 from fercli.remote import place
 
+_MOST = 1 << 30  # bytes of a list: ten million names
 _ADVICE = "give a table with a column path, or a text file with a name a line"
 
 
@@ -36,12 +38,20 @@ def _content(path: Path | None) -> bytes:
     if path is None:
         if not hasattr(sys.stdin, "buffer"):  # closed, or as in a notebook
             raise UsageError("Standard input gives no list here; name a file with --from-file.")
-        return sys.stdin.buffer.read()
+        return _limited(sys.stdin.buffer)
     refuse_missing([path], "give a file with a name a line")
     try:
-        return path.read_bytes()
+        with path.open("rb") as handle:
+            return _limited(handle)
     except OSError as error:
         raise FercliError(f"{path} cannot be read ({error.strerror or error}); give a file with a name a line.") from error
+
+
+def _limited(handle: IO[bytes]) -> bytes:
+    content = handle.read(_MOST + 1)
+    if len(content) > _MOST:
+        raise UsageError(f"The list has over {_MOST:,} bytes; give several shorter ones, or the folders that hold the photos.")
+    return content
 
 
 def _names(content: bytes) -> list[bytes]:

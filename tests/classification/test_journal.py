@@ -124,6 +124,13 @@ def stopped(path: Path, outcomes: list[Outcome]) -> None:
         raise Stop
 
 
+def test_promise_18_a_name_too_long_for_any_file_is_simply_not_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite refuses to look for it, which was taken for a broken journal."""
+    monkeypatch.setattr("fercli.classification.journal._LONGEST", 10_000)
+    with open_journal(journal_path(tmp_path / "r.csv"), SETTINGS, resume=False) as journal:
+        assert found(journal, Path("x" * 20_000)) is None
+
+
 def test_what_was_added_is_found_again_to_the_last_bit(tmp_path: Path, photos: list[Path]) -> None:
     path = journal_path(tmp_path / "r.csv")
     outcomes = [

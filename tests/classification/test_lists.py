@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from fercli.classification import lists
 from fercli.classification.lists import read_list
 from fercli.errors import FercliError, UsageError
 
@@ -46,3 +47,13 @@ def test_no_list_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(UsageError, match="gives no list here"):
         read_list(None)
+
+
+def test_promise_13_a_list_without_an_end_is_not_read_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lists, "_MOST", 1000)
+    with pytest.raises(UsageError, match="over 1,000 bytes"):
+        read_list(Path("/dev/zero"))
+    with Path("/dev/zero").open("rb") as endless:
+        monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=endless))
+        with pytest.raises(UsageError, match="over 1,000 bytes"):
+            read_list(None)
