@@ -12,17 +12,18 @@ from numpy.typing import NDArray
 
 from fercli.cells import csv_line
 from fercli.dataset import FER2013, Dataset
+from fercli.errors import IntegrityError
 from fercli.evaluation.cards import model_card
 from fercli.evaluation.comparisons import Comparison
 from fercli.evaluation.measures import Evaluation, Measures, evaluate
-from fercli.evaluation.provenance import SHIPPED
+from fercli.evaluation.provenance import SHIPPED, training
 from fercli.files import folded
 from fercli.labels import LABELS
 from fercli.models.calibration import reliability
 from fercli.models.history import Choice, Epoch, Portraits, Repetition, csv_of, read_lines
 from fercli.models.inference import Labels, lineage
 from fercli.models.recipes import known_recipe
-from fercli.models.registry import ENSEMBLES, MODELS, Published
+from fercli.models.registry import ENSEMBLES, MODELS, Model, Published
 from fercli.plots import plot_confusion, plot_curves, plot_per_class, plot_reliability
 from fercli.writing import json_of
 
@@ -120,7 +121,7 @@ def files_of_card(
     """Measure both splits and return the files of a card in `folder`, whose tables it quotes; so were those in `weights/` made.
 
     What is in `measured` is not measured again. With `tta` the card also has the accuracy with test-time augmentation, with
-    `shifts` that after changes of the images. Raises IntegrityError for weights whose recipe this version does not know.
+    `shifts` that after changes of the images. Raises IntegrityError for weights that do not tell how they were trained.
     """
     known = {(result.title, result.split): result for result in measured}
 
@@ -128,8 +129,8 @@ def files_of_card(
         return known.get((labels.title, split)) or evaluate(labels, dataset, split, shifts=shifts)
 
     name = labeller.name
-    for run in lineage(labeller.metadata) if name in MODELS else []:
-        known_recipe(run, labeller.title)  # refuses before minutes of measuring what the card could not tell
+    if name in MODELS:
+        _refuse_untold(labeller, MODELS[name])  # before minutes of measuring
     results = [replace(result_of(labeller, split, shifts=shifts), title=name) for split in _CARD_SPLITS]
     augmented = [result_of(labeller.augmented(), split, shifts=False).measures for split in _CARD_SPLITS] if tta else []
     test = results[0]
@@ -153,6 +154,18 @@ def files_of_card(
     written = json_of(metrics)
     card = _card(name, json.loads(written), history, folder)
     return files | {f"{name}-metrics.json": written, f"{name}-card.md": card.encode()}
+
+
+def _refuse_untold(labeller: Labels, model: Model) -> None:
+    """Raise IntegrityError if the card could not tell how the weights were trained."""
+    for run in lineage(labeller.metadata):
+        known_recipe(run, labeller.title)
+    try:
+        training(model, labeller.metadata, [], "", [], [])
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise IntegrityError(
+            f"{labeller.title} tells of its training what fercli never writes ({error!r}); leave --card out, or train again."
+        ) from error
 
 
 def card_text(folder: Path, name: str) -> str:

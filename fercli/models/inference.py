@@ -28,7 +28,7 @@ OLD_WEIGHTS = "model.safetensors"  # of older versions, which wrote weights as t
 RUN_HISTORY = "history.csv"
 _KINDS: dict[str, Any] = {  # types of the JSON values in the metadata of weights, on the run that made them and those before it
     "dataset": str, "device": str, "dropout": list, "epoch": int, "recipe": dict, "sha256": str, "teachers": list, "versions": dict,
-    "votes": str | None,
+    "validation_accuracy": float, "votes": str | None,
 }  # fmt: skip
 
 
@@ -230,8 +230,9 @@ def refuse_odd(metadata: dict[str, Any], path: Path) -> None:
     try:
         runs = lineage(metadata)
         odd = [name for run in runs for name, kind in _KINDS.items() if name in run and not isinstance(run[name], kind)]
-        odd += ["start" for run in runs for start in begun_with(run) if "sha256" not in start]
-        odd += ["teachers" for run in runs for who in run.get("teachers", []) if not {"name", "sha256"} <= who.keys()]
+        odd += ["start" for run in runs for start in begun_with(run) if not isinstance(start["sha256"], str)]
+        teachers = [who for run in runs for who in run.get("teachers", [])]
+        odd += ["teachers" for who in teachers if not isinstance(who.get("name"), str) or not isinstance(who.get("sha256"), str)]
     except (AttributeError, KeyError, TypeError, RecursionError):
         odd = ["start"]
     if odd:

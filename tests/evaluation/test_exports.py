@@ -3,16 +3,20 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from fercli.dataset import Dataset
+from fercli.errors import IntegrityError
 from fercli.evaluation.exports import card_text, files_of_card
 from fercli.evaluation.measures import evaluate
 from fercli.evaluation.shifts import SHIFTS
 from fercli.labels import LABELS
 from fercli.models.registry import MODELS, card_path, weights_folder
 from tests.conftest import Ran
+from tests.evaluation.test_provenance import METADATA
 from tests.fakes import FakeLabeller
 
 Run = Callable[..., Ran]
@@ -69,3 +73,12 @@ def test_a_card_measures_nothing_that_was_measured_before(dataset: Dataset, tmp_
 def test_the_shipped_cards_are_what_their_measurements_say(name: str) -> None:
     """`python tests/bench/cards.py weights` makes them so."""
     assert card_path(name, "card.md").read_text() == card_text(weights_folder(), name)
+
+
+@pytest.mark.parametrize("odd", [{"dataset": None}, {"epoch": None}, {"versions": None}, {"dropout": ["x"]}])
+def test_weights_that_tell_odd_things_of_their_training_have_no_card(dataset: Dataset, tmp_path: Path, odd: dict[str, Any]) -> None:
+    """None stands for what is missing. They are refused before anything is measured."""
+    metadata = METADATA | odd
+    labeller: Any = SimpleNamespace(name="deep", title="mine", metadata={key: value for key, value in metadata.items() if value})
+    with pytest.raises(IntegrityError, match="mine tells of its training what fercli never writes"):
+        files_of_card(labeller, dataset, tmp_path, tta=False, shifts=False)

@@ -179,7 +179,9 @@ def test_the_shipped_default_labels_real_photos() -> None:
     [
         {"start": "d1"}, {"start": [1]}, {"start": [{"dataset": "abc"}]}, {"start": [{"sha256": []}]},
         {"start": [{"sha256": "d1", "start": [{"sha256": "d2", "recipe": 7}]}]}, {"dataset": ["abc"]}, {"dataset": None},
+        {"validation_accuracy": "high"},
         {"recipe": []}, {"versions": "3.1"}, {"teachers": ["deep"]}, {"teachers": [{"name": "deep"}]}, {"teachers": 3},
+        {"teachers": [{"name": [], "sha256": "d1"}]}, {"teachers": [{"name": "deep", "sha256": 5}]}, {"start": [{"sha256": 5}]},
     ],
 )  # fmt: skip
 def test_promise_7_weights_that_tell_odd_things_never_load(odd: dict[str, object], run: Path, tmp_path: Path) -> None:
