@@ -1,6 +1,6 @@
 """How networks are trained, as data."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from fercli.errors import IntegrityError
@@ -133,7 +133,14 @@ def recipe_from(values: dict[str, Any]) -> Recipe:
     """Return the recipe from the values that `asdict` gave; TypeError if this version does not know such a recipe."""
     augmentation = values.get("augmentation")
     known = {name: value for name, value in values.items() if name not in _FORMER or value}
-    return Recipe(**known | {"augmentation": augmentation and Augmentation(**augmentation)})
+    recipe = Recipe(**known | {"augmentation": augmentation and Augmentation(**augmentation)})
+    records: list[Any] = [recipe, *([recipe.augmentation] if recipe.augmentation else [])]
+    for record in records:
+        for item in fields(record):
+            kind: Any = int | float if item.type is float else item.type
+            if not isinstance(getattr(record, item.name), kind):
+                raise TypeError(f"{item.name} is {getattr(record, item.name)!r}")
+    return recipe
 
 
 def known_recipe(metadata: dict[str, Any], where: object) -> Recipe:

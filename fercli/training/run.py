@@ -65,7 +65,10 @@ def stored_history(stored: dict[str, Any], now: dict[str, Any], recipe: Recipe, 
             "or start from its weights in another folder with --start."
         )
     try:
-        return [Epoch(**line) for line in stored["history"]]
+        history = [Epoch(**line) for line in stored["history"]]
+        if not all(isinstance(value, int | float) for epoch in history for value in asdict(epoch).values()):
+            raise TypeError("an epoch has other than numbers")
+        return history
     except (KeyError, TypeError) as error:
         raise IntegrityError(f"{path} holds no history that can be read ({error}); start again with --overwrite.") from error
 
