@@ -11,7 +11,7 @@ from pathlib import Path
 from fercli.errors import UsageError
 from fercli.remote import RemotePath
 
-MAX_PIXELS = 100_000_000  # of a photo: the largest cameras on sale; up to 1.2 GB while decoding, with transparency
+MAX_PIXELS = 100_000_000  # of a photo: the largest cameras on sale; up to 1.6 GB while decoding, as WebP with transparency
 
 
 class Kind(StrEnum):

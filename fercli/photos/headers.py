@@ -7,11 +7,12 @@ proportion to the size of the file, a second or so at most.
 
 import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fercli.errors import ImageRejected
 from fercli.photos import tiff
+from fercli.photos.boxes import boxes, length_of_lists
 from fercli.photos.containers import AVIF_BRANDS, HEIC_BRANDS, has_still_brand
 
 _PARTS = 100_000  # segments, chunks or blocks of a file
@@ -22,7 +23,6 @@ _BMP_HEADERS = tuple(struct.pack("<I", length) for length in (12, 16, 40, 52, 56
 
 _TABLES = 100_000  # bytes of such lists in AVIF and HEIC: thousands of tiles, where a photo of 100 megapixels has some hundreds
 _MOVIE = 4  # bytes of a sequence's description, where lists stand among much else, that count as one of a list
-_LISTS = (b"iinf", b"iloc", b"iref", b"ipma", b"grpl")
 
 _EXTENTS = re.compile(rb"\0\0\0\x14ispe....(.{8})", re.DOTALL)  # ISO/IEC 23008-12, 6.5.3
 _FILLING = re.compile(rb"\xff+")
@@ -222,11 +222,11 @@ def _iso(data: bytes) -> Header:
     brands = {data[8:12], *(data[position : position + 4] for position in range(16, min(length, 512), 4))}
     kind = "AVIF" if brands & set(AVIF_BRANDS) and data[8:12] not in HEIC_BRANDS[:4] else "HEIC"
     parts, tables, sizes = 0, 0, [(0, 0)]
-    for box, start, end in _boxes(data, length, len(data)):
+    for box, start, end in boxes(data, length, len(data)):
         parts = _counted(parts)
         if box == b"meta":
             sizes += [struct.unpack(">II", found[1]) for found in _EXTENTS.finditer(data, start, end)]
-            tables += sum(_tables(data, start + 4, end))
+            tables += length_of_lists(data, start + 4, end)
         elif box == b"moov":
             tables += (end - start) // _MOVIE
     if tables > _TABLES:
@@ -235,28 +235,6 @@ def _iso(data: bytes) -> Header:
     if not width * height:
         raise struct.error("no size")
     return Header(kind, width, height, data)
-
-
-def _boxes(data: bytes, position: int, end: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yield the type of each box, and where its content begins and ends (ISO/IEC 14496-12, 4.2)."""
-    while position + 8 <= end:
-        size, kind, start = *struct.unpack_from(">I4s", data, position), position + 8
-        if size == 1:
-            (size,), start = struct.unpack_from(">Q", data, position + 8), position + 16
-        if size < start - position:  # broken, or 0: it reaches to the end
-            yield kind, start, end
-            return
-        yield kind, start, min(position + size, end)
-        position += size
-
-
-def _tables(data: bytes, start: int, end: int) -> Iterator[int]:
-    """Yield the lengths of the boxes in `meta` that say what there is, each entry of which libavif compares with all others."""
-    for box, first, last in _boxes(data, start, end):
-        if box == b"iprp":
-            yield from _tables(data, first, last)
-        elif box in _LISTS:
-            yield last - first
 
 
 def _counted(parts: int) -> int:
