@@ -150,7 +150,8 @@ def test_the_study_runs_as_it_is_written_and_pandas_and_r_read_its_results(study
     first, second, third, summary = study
     assert "12 photos" in first
     assert "known from before: 12" in second
-    assert "known from before: 20" in third  # of 24, for one participant is gone
+    assert "known from before: 20" in third
+    assert "that are gone, whose rows were dropped: 4" in third  # one participant's
     assert "Mean probability" in summary
     rows = list(openpyxl.load_workbook("summary.xlsx").active.values)
     assert rows[0][:4] == ("participant", "week", "photos", "faces")

@@ -69,6 +69,7 @@ class Journal:
         except BaseException:
             self._database.close()
             raise
+        self._asked_for = 0
         self._failure: sqlite3.Error | None = None
         self._closed = threading.Event()
         threading.Thread(target=self._commit_regularly, daemon=True).start()
@@ -82,6 +83,9 @@ class Journal:
         if identity is None:  # such as of a name that no file can have, for which there may be no room in a query
             return
         while row := self._next(path, frame):
+            if frame < 0:
+                with self._lock:
+                    self._asked_for += 1
             frame, text = row
             try:
                 outcome = decoded(path, text)
@@ -90,6 +94,12 @@ class Journal:
             if outcome.identity != identity:
                 return
             yield outcome
+
+    def not_asked_for(self) -> int:
+        """Return how many of the files that it knows were not looked for, each of the others being looked for once."""
+        with self._lock:
+            (known,) = self._database.execute("SELECT COUNT(DISTINCT path) FROM picture").fetchone()
+        return int(known) - self._asked_for
 
     def _next(self, path: Path, frame: int) -> tuple[int, str] | None:
         query = "SELECT frame, outcome FROM picture WHERE path = ? AND frame > ? ORDER BY frame LIMIT 1"

@@ -38,7 +38,8 @@ class Run:
     only once the last outcome has been taken. A run stopped before that leaves a journal, from which a run with `resume` goes on;
     if the `output` exists already, such a run is `complete` and yields nothing. `overwrite` replaces what exists. So does `update`,
     with the bytes of a whole new run, but it labels only photos that are new or have changed; if it has to label all of them,
-    `redone` says why. `kept` counts the outcomes that were known before. `amiss` says of which photos and videos there is no whole
+    `redone` says why. `kept` counts the outcomes that were known before, `gone` the photos and videos that no longer are among the
+    inputs, so that their rows are dropped. `amiss` says of which photos and videos there is no whole
     copy, as they have gone meanwhile, and which copies of photos that are gone cannot be removed. In all outputs a label less
     probable than `min_confidence`, 0 to 1, is left empty; with `skip_no_face`, photos without a face have no row. If `workers` are
     given, workers of the Ray cluster at `address` do the labelling, see `classify_on_ray`.
@@ -65,6 +66,7 @@ class Run:
     complete: bool = field(default=False, init=False)
     redone: str = field(default="", init=False)
     kept: int = field(default=0, init=False)
+    gone: int = field(default=0, init=False)
     amiss: list[tuple[Path, str]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
@@ -130,6 +132,7 @@ class Run:
                         f"{shown_name(outcome.path)} was rejected and --strict allows none, so {self._unpublished}; "
                         f"remove it or leave --strict out{go_on}."
                     )
+            self.gone = earlier.not_asked_for() if earlier else 0
             if self.strict and self.walk.unreadable:
                 raise FercliError(f"{first_unreadable(self.walk)} and --strict allows no reject; {self._unpublished}.")
             if writer:

@@ -229,6 +229,8 @@ def classify(
     tally.say_end(run.walk, output.path, title)
     if run.kept:
         console.say(f"  of these, known from before: {run.kept:,}")
+    if run.gone:
+        console.say(f"  photos and videos that are gone, whose rows were dropped: {run.gone:,}")
     if not output.stream:
         _say_kept(finished_path(output.path))
     for path, amiss in run.amiss:

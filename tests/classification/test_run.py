@@ -14,6 +14,7 @@ from fercli.classification.outputs import Output
 from fercli.classification.records import Outcome
 from fercli.classification.run import Run
 from fercli.errors import FercliError, UsageError
+from tests.clips import gray_steps, write_clip
 
 pytestmark = pytest.mark.usefixtures("fake_labeller")
 JOB = Job(detector="none")
@@ -84,6 +85,27 @@ def updated(photos: Path, output: Output, fresh: Path, **options: Any) -> tuple[
     assert len(list(again)) == count
     assert output.path.read_bytes() == fresh.read_bytes()
     return run.kept, run.redone
+
+
+def test_promise_17_an_update_counts_whose_rows_it_drops(photos: Path, tmp_path: Path) -> None:
+    clip = write_clip(photos / "clip.mp4", gray_steps(45))
+
+    def gone() -> int:
+        update = [Run([photos], JOB, Output(tmp_path / "r.csv"), update=True) for _ in range(2)]
+        stopped = iter(update[0])
+        next(stopped)
+        stopped.close()
+        list(update[1])
+        return update[1].gone
+
+    assert gone() == 0
+    (photos / "0.png").unlink()
+    Image.fromarray(np.full((48, 48), 7, np.uint8)).save(photos / "1.png")  # one that has changed is not gone
+    (photos / "2.png").write_text("no image")  # nor is one that is now rejected
+    assert gone() == 1
+    assert gone() == 0
+    clip.unlink()
+    assert gone() == 1
 
 
 def test_promise_22_an_update_gives_the_bytes_of_a_new_run(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
