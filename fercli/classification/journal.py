@@ -22,6 +22,7 @@ from fercli.files import Kind, identity_of, kind_of
 from fercli.remote import RemotePath
 from fercli.writing import move, remove
 
+_PATIENCE = 0.5  # seconds to wait for another run to give way
 _COMMIT_EVERY = 1.0  # seconds; anything newer is lost if the process is killed
 _LONGEST = 64 << 20  # bytes of one picture's outcome
 _TABLES = {
@@ -58,12 +59,13 @@ class Journal:
     def __init__(self, path: Path, settings: dict[str, Any], *, resume: bool) -> None:
         self._path = path
         self._lock = threading.Lock()
-        # We begin transactions ourselves; the file stays locked between them, so that two runs never share it.
-        self._database = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        # We begin transactions ourselves; the file stays locked between them, so that two runs never share it. Of two that begin at
+        # once, each may keep the other from locking it, until one gives way.
+        self._database = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
         try:
             self._database.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST)
-            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")
             self._database.execute("BEGIN EXCLUSIVE")
+            self._database.execute("PRAGMA locking_mode = EXCLUSIVE")  # not before, for then none would give way
             self._make_tables(resume=resume)
             self.changed = self._changed(settings)
         except BaseException:
@@ -250,7 +252,7 @@ def open_finished(path: Path, settings: dict[str, Any]) -> Iterator[Journal | st
 
 
 def _is_busy(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY  # the other bits say why
 
 
 def _refuse_links(path: Path) -> None:

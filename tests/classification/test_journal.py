@@ -3,6 +3,7 @@ import json
 import os
 import sqlite3
 import tempfile
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -188,6 +189,30 @@ def test_promise_23_a_journal_in_use_is_left_alone(tmp_path: Path, photos: list[
         with pytest.raises(FercliError, match="in use by another run"), open_journal(path, SETTINGS, resume=resume):
             pass
         assert found(journal, photos[0]) == outcome
+
+
+def test_promise_23_of_two_that_begin_at_once_one_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, did: Did) -> None:
+    monkeypatch.setattr("fercli.classification.journal._PATIENCE", 0.1)
+    path, both = tmp_path / "j", threading.Barrier(2)
+    won: list[Journal] = []
+
+    def begin() -> None:
+        both.wait()
+        with contextlib.suppress(sqlite3.OperationalError):
+            won.append(Journal(path, {}, resume=False))
+
+    for number in range(1, 21):
+        runs = [threading.Thread(target=begin) for _ in range(2)]
+        for run in runs:
+            run.start()
+        for run in runs:
+            run.join()
+        assert len(won) == number
+        won[-1].commit()
+        with pytest.raises(sqlite3.OperationalError, match="locked"):  # between its transactions, too
+            Journal(path, {}, resume=False)
+        won[-1].close(keep=True)
+        did(1, "pairs of runs")
 
 
 def test_an_outcome_that_was_tampered_with_is_refused(tmp_path: Path, photos: list[Path]) -> None:
