@@ -44,9 +44,9 @@ def _story(runs: Sequence[Run], name: str) -> list[str]:
         return [f"In one run, which started from {_start(runs[0], {})}."]
     begun = f"run 1 started from {_start(runs[0], {})}, the others from weights of earlier runs"
     told = f"In {len(runs)} runs: {begun}; the last made `{name}`."
-    means = [number for number, run in enumerate(runs, 1) if recipe_from(run["recipe"]).learning_rate < _NO_STEP]
-    for number in means:
-        told += f" Run {number} trained nothing: at its learning rate it only took the mean of the weights that it started from."
+    means = [f"run {number}" for number, run in enumerate(runs, 1) if recipe_from(run["recipe"]).learning_rate < _NO_STEP]
+    if means:
+        told += f" At a learning rate of almost 0, {' and '.join(means)} only took the mean of the weights at the start."
     return [told]
 
 
@@ -99,8 +99,9 @@ def _recipes(model: Model, runs: Sequence[Run]) -> list[str]:
 
 def _settings(model: Model, run: Run) -> dict[str, str]:
     dropout = ", ".join(f"{rate:g}" for rate in run.get("dropout") or model.network.dropout)
-    standardised = {"input standardised": "yes"} if model.as_trained(run).input["standardized"] else {}
-    return settings(recipe_from(run["recipe"])) | {"dropout, by layer": dropout} | standardised
+    was = model.as_trained(run).input
+    tones = {f"input {done.replace('z', 's')}": "yes" for done in ("standardized", "equalized") if was[done]}
+    return settings(recipe_from(run["recipe"])) | {"dropout, by layer": dropout} | tones
 
 
 def _teachers(run: Run, names: dict[str, str]) -> str:
@@ -136,7 +137,7 @@ def _changed_since(model: Model, runs: Sequence[Run]) -> list[str]:
             field.name.replace("_", " ") for field in fields(Recipe) if getattr(then, field.name) != getattr(now, field.name)
         ]
         changed += ["dropout"] if run.get("dropout", list(model.network.dropout)) != list(model.network.dropout) else []
-        changed += ["standardised input"] if model.as_trained(run).input != model.input else []
+        changed += ["the tones of the input"] if model.as_trained(run).input != model.input else []
     return list(dict.fromkeys(changed))
 
 

@@ -126,10 +126,10 @@ def _reduce(shapes: Sequence[Shape], axes: Shape, keepdims: int) -> Shape:
     if not axes:  # means all of them
         raise ValueError("no mean over the batch")
     for axis in axes:
-        if not axis > 0 or keepdims != 1:
+        if not axis > 0 or keepdims not in (0, 1):
             raise ValueError(f"no mean over axis {axis}")
         shape[axis] = 1
-    return tuple(shape)
+    return tuple(side for axis, side in enumerate(shape) if keepdims or axis not in axes)
 
 
 def _softmax(shapes: Sequence[Shape], axis: int) -> Shape:

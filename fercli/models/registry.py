@@ -71,14 +71,16 @@ class Model(Entry):
 
     @property
     def input(self) -> dict[str, Any]:
-        """What the network takes, and whether it standardises that first, as recorded in the metadata of weights."""
+        """What the network takes, and what it does to the tones first, as recorded in the metadata of weights."""
         pixels = ["uint8", self.input_size, self.input_size]
-        return {"pixels": pixels, "hog": self.uses_hog, "standardized": self.network.standardize}
+        tones = {"standardized": self.network.standardize, "equalized": self.network.equalize}
+        return {"pixels": pixels, "hog": self.uses_hog} | tones
 
     def as_trained(self, metadata: dict[str, Any]) -> "Model":
-        """Return the entry with the network as weights with this metadata were trained: not standardised unless they say so."""
+        """Return the entry with the network as it was when weights with this metadata were trained."""
         told = metadata.get("input")
-        return replace(self, network=self.network.as_trained(isinstance(told, dict) and told.get("standardized") is True))
+        standardized, equalized = (isinstance(told, dict) and told.get(key) is True for key in ("standardized", "equalized"))
+        return replace(self, network=self.network.as_trained(standardized=standardized, equalized=equalized))
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,9 @@ DEEP_PUBLISHED = (
     Published("re-implementation", "deep", 60.18, 62.77, (46.07, 60.71, 49.00, 79.57, 53.09, 77.15, 61.26)),
 )
 
-COMPACT = ResidualNetwork(stem=64, stages=((64, 1), (128, 2), (256, 2)), squeeze=16, head_dropout=0.2, standardize=True)
+COMPACT = ResidualNetwork(
+    stem=64, stages=((64, 1), (128, 2), (256, 2)), squeeze=16, head_dropout=0.2, standardize=True, equalize=True
+)
 AUGMENTATION = Augmentation(
     flip=True,
     rotation=15,
@@ -199,13 +203,13 @@ MODELS: dict[str, Model] = {
             summary="a residual network with squeeze-and-excitation, small enough for a laptop",
             network=COMPACT,
             recipe=COMPACT_RECIPE,
-            sha256="5bb760a642805857e7554502ebcf00111c10fff57dab0f4296cbc30d00e0e0ab",
+            sha256="c8ee4faa200d73e5b3d45a76b8503775c7aafa887a9fbdd286468dfccdc46ae7",
         ),
     )
 }
 
 ENSEMBLES: dict[str, Ensemble] = {
-    "ensemble": Ensemble("ensemble", "the best networks together", members=("compact", "deep", "deep-hog"), temperature=0.8339),
+    "ensemble": Ensemble("ensemble", "the best networks together", members=("compact", "deep", "deep-hog"), temperature=0.8383),
 }
 
 DEFAULT_MODEL = "compact"  # of classify

@@ -99,7 +99,7 @@ def test_several_runs_stand_side_by_side_and_each_has_its_command() -> None:
         " --no-balanced-votes\n"
     ) in text
     assert "In 3 runs: run 1 started from random weights" in text
-    assert "Run 3 trained nothing: " in text
+    assert "At a learning rate of almost 0, run 3 only took the mean of the weights at the start." in text
     assert "| setting | run 1 | run 2 | run 3 |" in text
     assert "| starts from | random weights | run 1 | the mean of run 1 and run 2 |" in text
     assert "| augmentation: share with random erasing | 0.25 | 0.3 | 0.3 |" in text
@@ -125,7 +125,7 @@ def test_a_run_of_another_data_set_or_with_what_has_changed_promises_no_command(
     first["recipe"]["average"] = 0.5
     assert "changed what no option sets: average." in told(metadata)
     del first["input"]
-    assert "changed what no option sets: average, standardised input." in told(metadata)
+    assert "changed what no option sets: average, the tones of the input." in told(metadata)
 
 
 def test_a_teacher_that_was_an_earlier_run_is_named_so() -> None:

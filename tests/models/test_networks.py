@@ -12,7 +12,7 @@ import pytest
 from fercli.dataset import Dataset
 from fercli.errors import FercliError, IntegrityError
 from fercli.models.architectures import Network, Style
-from fercli.models.architectures.layers import BatchNormalization, ToneStandardization
+from fercli.models.architectures.layers import BatchNormalization, ToneEqualization, ToneStandardization
 from fercli.models.architectures.paper import Affine, Convolution, PaperNetwork
 from fercli.models.architectures.residual import ResidualNetwork
 from fercli.models.checkpoints import assign, weights_of
@@ -211,6 +211,21 @@ def test_tones_are_standardised_by_the_middle_of_each_image() -> None:
     assert np.abs(seen[0] - seen[1]).max() < 2  # rounding to whole pixels, stretched
     assert (middle[0] == middle[2]).all()
     assert np.allclose(middle[3].std(), 0.5 * 64 / 16)
+
+
+def test_tones_move_half_the_way_to_equal_frequency() -> None:
+    ramp = np.tile(np.linspace(0, 255, 32, dtype=np.float32), (32, 1))  # all tones are equally frequent there
+    images = np.stack([ramp, 255 * (ramp / 255) ** 2, np.full_like(ramp, 100)])
+    images = np.pad(images, ((0, 0), (8, 8), (8, 8)), constant_values=30)  # the border of an image does not count
+    moved = keras.ops.convert_to_numpy(ToneEqualization()(images))
+    middle, before = moved[:, 8:40, 8:40], images[:, 8:40, 8:40]
+    assert np.abs(middle[0] - before[0]).max() < 5  # the bins at both ends are half as wide
+    assert np.abs(middle[1] - (before[0] + before[1]) / 2)[:, 3:].max() < 6  # and the ramp's tones are those of equal frequency
+    assert (np.diff(middle[:2], axis=2) >= 0).all()
+    assert middle[2].std() == 0
+    beyond = keras.ops.convert_to_numpy(ToneEqualization()(np.where(images == 30, -50, images)))
+    assert (beyond[:, 0, 0] == -25).all()  # half of it
+    assert np.allclose(beyond[:, 8:40, 8:40], middle)
 
 
 def test_a_network_of_standardised_tones_has_the_same_weights_and_sees_no_other_tones() -> None:

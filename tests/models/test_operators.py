@@ -28,6 +28,12 @@ def test_the_work_of_a_graph() -> None:
     assert work.shapes["probabilities"] == (1, 3)
 
 
+@pytest.mark.parametrize(("kept", "shape"), [(0, (1, 2)), (1, (1, 2, 1, 1))])
+def test_a_mean_keeps_its_axes_or_not(kept: int, shape: tuple[int, ...]) -> None:
+    graph = with_node(5, operator="ReduceMean", attributes={"axes": (2, 3), "keepdims": kept})
+    assert checked(graph).shapes["pooled"] == shape
+
+
 @pytest.mark.parametrize(
     ("fault", "message"),
     [
@@ -42,6 +48,7 @@ def test_the_work_of_a_graph() -> None:
         (lambda: with_node(3, attributes={"axes": (9,)}), "no such axis"),
         (lambda: with_node(3, operator="ReduceMean", attributes={"axes": (), "keepdims": 1}), "no mean over the batch"),
         (lambda: with_node(3, operator="ReduceMean", attributes={"axes": (0,), "keepdims": 1}), "no mean over axis 0"),
+        (lambda: with_node(3, operator="ReduceMean", attributes={"axes": (1,), "keepdims": 2}), "no mean over axis 1"),
         (lambda: with_node(4, attributes={"auto_pad": "SAME_UPPER", "strides": (0, 1)}), "no such window"),
         (lambda: with_node(4, attributes={"auto_pad": "NOTSET", "strides": (1, 1)}), "no such window"),
         (lambda: with_node(4, attributes={"auto_pad": "SAME_UPPER", "strides": (1, 1), "pads": (9, 9, 9, 9)}), "does not fit"),

@@ -3,17 +3,17 @@
 from typing import Any
 
 import keras
+import numpy as np
 
 
 class ToneStandardization(keras.layers.Layer):  # type: ignore[misc]
     """Shifts and stretches the tones of uint8 pixels (N,H,W): the middle of each image gets mean 128 and deviation 64, as float32.
 
-    The middle, which is face whatever surrounds it, leaves out a sixth of the side at each border. A deviation below 16 counts as
-    16, so that an image with nothing in it does not turn into noise. Values outside 0 to 255 are kept.
+    A deviation below 16 counts as 16, so that an image with nothing in it does not turn into noise. Values outside 0 to 255 are
+    kept.
     """
 
     MEAN, DEVIATION, LEAST = 128.0, 64.0, 16.0  # grey levels
-    BORDER = 6  # this part of the side is left out at each border
 
     def __init__(self, **options: Any) -> None:
         super().__init__(dtype="float32", **options)
@@ -21,13 +21,51 @@ class ToneStandardization(keras.layers.Layer):  # type: ignore[misc]
     def call(self, pixels: Any) -> Any:
         """Standardise, by operations that every exchange format knows."""
         pixels = keras.ops.cast(pixels, "float32")
-        height, width = pixels.shape[1:]
-        down, across = height // self.BORDER, width // self.BORDER
-        middle = pixels[:, down : height - down, across : width - across]
+        middle = _middle(pixels)
         mean = keras.ops.mean(middle, axis=(1, 2), keepdims=True)
         off = middle - mean
         deviation = keras.ops.sqrt(keras.ops.mean(off * off, axis=(1, 2), keepdims=True))
         return (pixels - mean) / keras.ops.maximum(deviation, self.LEAST) * self.DEVIATION + self.MEAN
+
+
+class ToneEqualization(keras.layers.Layer):  # type: ignore[misc]
+    """Moves the tones of pixels (N,H,W), 0 to 255, half the way to where all tones of the middle of the image are equally frequent.
+
+    That is histogram equalisation (Pizer et al. 1987): it brings out what is faint in evenly lit skin. The histogram has `BINS`, so
+    few that an image of few tones is not torn apart, and each pixel counts in the two bins whose centres are nearest. Values
+    may lie outside 0 to 255.
+    """
+
+    BINS = 9  # the centres of the first and the last are 0 and 255
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(dtype="float32", **options)
+
+    def call(self, pixels: Any) -> Any:
+        """Equalise, by operations that every exchange format knows."""
+        # How far each pixel is from the centre of the bin before (N,BINS,H,W), 0 to 1; of the first that is one below 0.
+        before = np.arange(-1, self.BINS - 1, dtype=np.float32)[:, None, None]
+        reach = keras.ops.clip(keras.ops.expand_dims(pixels, 1) * ((self.BINS - 1) / 255) - before, 0.0, 1.0)
+        above = keras.ops.mean(_middle(reach), axis=(2, 3), keepdims=True)
+        ones = keras.ops.ones_like(above[:, :1])
+        above = keras.ops.concatenate([ones, above, 0 * ones], axis=1)
+        rise = (above[:, :-2] - above[:, 2:]) / 2  # the mean share of two neighbouring bins; half of the first alone
+        return (pixels + 255 * keras.ops.sum(rise * reach, axis=1)) / 2
+
+
+def middle_of(height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the first row and column of the middle of an image, which is face whatever surrounds it, and those after its last.
+
+    It leaves out a sixth of the side at each border.
+    """
+    down, across = height // 6, width // 6
+    return (down, across), (height - down, width - across)
+
+
+def _middle(images: Any) -> Any:
+    """Return the middle of images (...,H,W)."""
+    (top, left), (bottom, right) = middle_of(*images.shape[-2:])
+    return images[..., top:bottom, left:right]
 
 
 class MeanSubtraction(keras.layers.Layer):  # type: ignore[misc]

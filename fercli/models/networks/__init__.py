@@ -11,7 +11,7 @@ import keras
 
 from fercli.errors import FercliError
 from fercli.models.architectures import Style
-from fercli.models.architectures.layers import MeanSubtraction, ToneStandardization
+from fercli.models.architectures.layers import MeanSubtraction, ToneEqualization, ToneStandardization
 from fercli.models.networks.graphs import graph_of
 from fercli.models.registry import HOG_LENGTH, Model
 
@@ -32,6 +32,7 @@ def build(model: Model, *, l2: float = 0.0, precision: str = "float32") -> keras
     pixels = keras.Input((model.input_size, model.input_size), dtype="uint8", name="pixels")
     hog = keras.Input((HOG_LENGTH,), dtype="float32", name="hog") if model.uses_hog else None
     tones = ToneStandardization(name="tones")(pixels) if network.standardize else pixels
+    tones = ToneEqualization(name="even_tones")(tones) if network.equalize else tones
     features = network.features(MeanSubtraction(name="mean", **style.plain)(tones), hog, style)
     if len(getattr(features, "shape", ())) != 2:
         raise FercliError(f"The features of {model.name} are no vectors; let its network end in a layer such as Flatten.")

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import FercliError
+from fercli.models.architectures.layers import middle_of
 from fercli.models.graphs import FLOAT, Attribute, Graph, Node, Tensors, Value
 from fercli.models.weights import SCALE, TEMPERATURE, rounded, write_weights
 
@@ -97,11 +98,9 @@ def _only(layer: keras.layers.Layer, **settings: object) -> None:
 
 
 def _tones(writer: _Writer, layer: Any, x: str) -> str:
-    height, width = layer.input.shape[1:]
     name = layer.name
     x = writer.add(f"{name}:pixels", "Cast", x, to=FLOAT)
-    starts = (height // layer.BORDER, width // layer.BORDER)
-    ends = (height - starts[0], width - starts[1])
+    starts, ends = middle_of(*layer.input.shape[1:])
     middle = writer.add(f"{name}:middle", "Slice", x, axes=(1, 2), starts=starts, ends=ends)
     mean = writer.add(f"{name}:mean", "ReduceMean", middle, axes=(1, 2), keepdims=1)
     off = writer.add(f"{name}:off", "Sub", middle, mean)
@@ -111,6 +110,30 @@ def _tones(writer: _Writer, layer: Any, x: str) -> str:
     x = writer.add(f"{name}:normal", "Div", writer.add(f"{name}:centred", "Sub", x, mean), deviation)
     x = writer.add(f"{name}:stretched", "Mul", x, writer.number(f"{name}:contrast", layer.DEVIATION))
     return writer.add(name, "Add", x, writer.number(f"{name}:level", layer.MEAN))
+
+
+def _even_tones(writer: _Writer, layer: Any, x: str) -> str:
+    bins = layer.BINS
+    starts, ends = middle_of(*layer.input.shape[1:])
+
+    def add(part: str, operator: str, *inputs: str, **attributes: Attribute) -> str:
+        return writer.add(f"{layer.name}:{part}", operator, *inputs, **attributes)
+
+    def times(part: str, x: str, kernel: NDArray[Any], bias: NDArray[Any]) -> str:
+        values = {"kernel": kernel[:, :, None, None], "bias": bias}
+        names = [writer.tensor(f"{layer.name}:{part}_{name}", value.astype(np.float32)) for name, value in values.items()]
+        return add(part, "Conv", x, *names, auto_pad="VALID", strides=(1, 1))
+
+    depth = times("depth", add("image", "Unsqueeze", x, axes=(1,)), np.full((bins, 1), (bins - 1) / 255), 1 - np.arange(bins))
+    beyond = add("beyond", "Sub", depth, writer.number(f"{layer.name}:end", 1))
+    reach = add("reach", "Sub", add("inside", "Relu", depth), add("over", "Relu", beyond))
+    above = add(
+        "above", "ReduceMean", add("middle", "Slice", reach, axes=(2, 3), starts=starts, ends=ends), axes=(2, 3), keepdims=1
+    )
+    rise = times("rise", above, (np.eye(bins, k=-1) - np.eye(bins, k=1)) / 2, np.eye(bins)[0] / 2)
+    mean = add("mean", "ReduceMean", add("parts", "Mul", rise, reach), axes=(1,), keepdims=0)
+    even = add("even", "Mul", mean, writer.number(f"{layer.name}:range", 255 * bins))
+    return writer.add(layer.name, "Mul", add("both", "Add", x, even), writer.number(f"{layer.name}:half", 0.5))
 
 
 def _mean_subtraction(writer: _Writer, layer: Any, x: str) -> str:
@@ -234,5 +257,6 @@ _LAYERS: dict[str, Callable[..., str]] = {
     "ReLU": _relu,
     "Softmax": _softmax,
     "SpatialDropout2D": _nothing,
+    "ToneEqualization": _even_tones,
     "ToneStandardization": _tones,
 }
