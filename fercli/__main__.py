@@ -12,6 +12,7 @@ from fercli.errors import Interrupted, shortage
 from fercli.surroundings import complete_streams, set_variables
 
 _STOPS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+_AGAIN = 0.01  # seconds
 _GRACE = 1.5  # seconds in which a stop tidies up; then the process ends as it is, which `--resume` can deal with
 
 
@@ -28,9 +29,13 @@ class _Stop:
             raise self.begun
 
     def overhear(self, lost: "sys.UnraisableHookArgs") -> None:
-        """Pass over a stop that arrived where Python lets no exception out, such as in a destructor; `end_in_time` ends it."""
+        """Repeat, a moment later, a stop that arrived where Python lets no exception out, such as in a destructor."""
         if not isinstance(lost.exc_value, Interrupted):
             sys.__unraisablehook__(lost)
+        elif hasattr(signal, "pthread_kill"):  # not on Windows, where `end_in_time` ends it
+            self.begun = None
+            again = [threading.main_thread().ident, lost.exc_value.exit_code - 128]
+            threading.Timer(_AGAIN, signal.pthread_kill, again).start()
 
     def say_farewell(self) -> None:
         """Print how to go on, once."""

@@ -26,6 +26,10 @@ main()
 IN_PYTHON = "time.sleep(60)"
 IN_C = "hashlib.pbkdf2_hmac('sha256', b'x', b'y', 10**9)"  # which lets no handler run
 IN_A_DESTRUCTOR = "type('Slow', (), {'__del__': lambda self: time.sleep(60)})(); time.sleep(60)"  # which lets nothing out
+TIDIED = f"""try:
+        {IN_A_DESTRUCTOR}
+    finally:
+        print("tidied up", flush=True)"""
 TURNED = """try:
         time.sleep(60)
     except BaseException:
@@ -46,6 +50,15 @@ def begin(work: str, *, nohup: bool = False) -> subprocess.Popen[str]:
     assert child.stdout
     assert child.stdout.readline() == "begun\n"
     return child
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_promise_12_a_stop_that_python_lets_nobody_hear_is_repeated(number: int, did: Did) -> None:
+    with begin(TIDIED) as child:
+        os.kill(child.pid, number)
+        said = child.communicate(timeout=30)
+    assert (child.returncode, said[0].splitlines()[-1], said[1]) == (128 + number, "tidied up", "Stopped; nothing was written.\n")
+    did(1, "signals to stop")
 
 
 @pytest.mark.parametrize("work", [IN_PYTHON, IN_C])
