@@ -12,7 +12,7 @@ import pytest
 from tests.promises import Did
 
 CODE = """
-import hashlib, time
+import hashlib, signal, time
 import fercli.cli
 from fercli.__main__ import main
 
@@ -26,8 +26,9 @@ main()
 IN_PYTHON = "time.sleep(60)"
 IN_C = "hashlib.pbkdf2_hmac('sha256', b'x', b'y', 10**9)"  # which lets no handler run
 IN_A_DESTRUCTOR = "type('Slow', (), {'__del__': lambda self: time.sleep(60)})(); time.sleep(60)"  # which lets nothing out
-TIDIED = f"""try:
-        {IN_A_DESTRUCTOR}
+TIDIED = """try:
+        type('Slow', (), {{'__del__': lambda self: (signal.raise_signal({number}), time.sleep(60))}})()
+        time.sleep(60)
     finally:
         print("tidied up", flush=True)"""
 TURNED = """try:
@@ -54,8 +55,7 @@ def begin(work: str, *, nohup: bool = False) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_promise_12_a_stop_that_python_lets_nobody_hear_is_repeated(number: int, did: Did) -> None:
-    with begin(TIDIED) as child:
-        os.kill(child.pid, number)
+    with begin(TIDIED.format(number=int(number))) as child:
         said = child.communicate(timeout=30)
     assert (child.returncode, said[0].splitlines()[-1], said[1]) == (128 + number, "tidied up", "Stopped; nothing was written.\n")
     did(1, "signals to stop")
