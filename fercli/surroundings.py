@@ -21,8 +21,8 @@ except ImportError:  # Windows
 BACKENDS = ("tensorflow", "jax", "torch")
 _OUTPUT = "standard output"
 _LEVEL = "TF_CPP_MIN_LOG_LEVEL"
-# Nor are those of OpenCV, which choose decoders and clocks, or abort where a number is none. By an odd value of the last three,
-# TensorFlow ends the process without a word, and protobuf and typer fail.
+# Variables that are not heard; nor are any of OpenCV's, which choose decoders and clocks, or abort where a number is none. By an
+# odd value of the last three, TensorFlow ends the process without a word, and protobuf and typer fail.
 _NOT_HEARD = (
     "MATPLOTLIBRC", "TF_USE_LEGACY_KERAS", "KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED", "TF_XLA_FLAGS",
     "PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION", "TERMINAL_WIDTH"

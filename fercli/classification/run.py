@@ -39,10 +39,10 @@ class Run:
     if the `output` exists already, such a run is `complete` and yields nothing. `overwrite` replaces what exists. So does `update`,
     with the bytes of a whole new run, but it labels only photos that are new or have changed; if it has to label all of them,
     `redone` says why. `kept` counts the outcomes that were known before, `gone` the photos and videos that no longer are among the
-    inputs, so that their rows are dropped. `amiss` says of which photos and videos there is no whole
-    copy, as they have gone meanwhile, and which copies of photos that are gone cannot be removed. In all outputs a label less
-    probable than `min_confidence`, 0 to 1, is left empty; with `skip_no_face`, photos without a face have no row. If `workers` are
-    given, workers of the Ray cluster at `address` do the labelling, see `classify_on_ray`.
+    inputs, so that their rows are dropped. `amiss` says of which photos and videos there is no whole copy, as they have gone
+    meanwhile, and which copies of photos that are gone cannot be removed. In all outputs a label less probable than
+    `min_confidence`, 0 to 1, is left empty; with `skip_no_face`, photos without a face have no row. If `workers` are given, workers
+    of the Ray cluster at `address` do the labelling, see `classify_on_ray`.
 
     Creating a run raises UsageError for missing inputs and for outputs that must not be written. Iterating raises FercliError if no
     results are written because none of the photos could be read, or because one was rejected and `strict` is set. For the rest
@@ -132,7 +132,8 @@ class Run:
                         f"{shown_name(outcome.path)} was rejected and --strict allows none, so {self._unpublished}; "
                         f"remove it or leave --strict out{go_on}."
                     )
-            self.gone = earlier.not_asked_for() if earlier else 0
+            if earlier:
+                self.gone = earlier.not_asked_for()
             if self.strict and self.walk.unreadable:
                 raise FercliError(f"{first_unreadable(self.walk)} and --strict allows no reject; {self._unpublished}.")
             if writer:

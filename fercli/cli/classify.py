@@ -16,7 +16,6 @@ from fercli.classification.writers import WRITERS
 from fercli.cli import console
 from fercli.cli.numbers import between
 from fercli.cli.options import (
-    MODEL_HELP,
     DeepOption,
     HogOption,
     OverwriteOption,
@@ -25,7 +24,7 @@ from fercli.cli.options import (
     StrictOption,
     TtaOption,
     WeightsOption,
-    model_option,
+    named_model,
     output_option,
 )
 from fercli.cli.tally import Tally, counted
@@ -97,7 +96,7 @@ def classify(
     deep: DeepOption = False,
     shallow: ShallowOption = False,
     hog: HogOption = None,
-    model: Annotated[str | None, model_option("--model", metavar="NAME", help=MODEL_HELP, show_default=DEFAULT_MODEL)] = None,
+    model: Annotated[str | None, named_model(show_default=DEFAULT_MODEL)] = None,
     weights: WeightsOption = None,
     tta: TtaOption = False,
     prior: PriorOption = Prior.trained,

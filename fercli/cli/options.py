@@ -21,7 +21,7 @@ HogOption = Annotated[
         help="The network with or without HOG features (histograms of oriented gradients); the deep one unless --shallow is given.",
     ),
 ]
-MODEL_HELP = "A model by name; `fercli models` lists them."
+named_model = partial(model_option, "--model", metavar="NAME", help="A model by name; `fercli models` lists them.")
 WEIGHTS_HELP = "Your own weights: runs/NAME, or a .onnx or .safetensors file that fercli train wrote."
 WeightsOption = Annotated[Path | None, model_option("--weights", metavar="RUN|FILE", help=WEIGHTS_HELP)]
 TtaOption = Annotated[

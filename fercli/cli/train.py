@@ -12,13 +12,12 @@ import typer
 from fercli.cli import console
 from fercli.cli.numbers import between
 from fercli.cli.options import (
-    MODEL_HELP,
     DataOption,
     DeepOption,
     HogOption,
     OverwriteOption,
     ShallowOption,
-    model_option,
+    named_model,
     output_option,
 )
 from fercli.interface import DATA
@@ -57,7 +56,7 @@ def train(
     deep: DeepOption = False,
     shallow: ShallowOption = False,
     hog: HogOption = None,
-    model: Annotated[str | None, model_option("--model", metavar="NAME", help=MODEL_HELP, show_default=DEFAULT_TO_TRAIN)] = None,
+    model: Annotated[str | None, named_model(show_default=DEFAULT_TO_TRAIN)] = None,
     data: DataOption = DATA,
     out: Annotated[
         Path | None, output_option("--out", metavar="FOLDER", help="Folder of the run.", show_default="runs/NAME")

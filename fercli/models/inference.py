@@ -55,8 +55,9 @@ def shipped_weights(name: str) -> WeightsFile:
 
 def own_weights(path: Path) -> WeightsFile:
     """Return the user's weights: a file, or the folder of a run; UsageError for a folder that is none."""
-    file = _weights_in(path) if kind_of(path) is Kind.FOLDER else path
-    if kind_of(path) is Kind.MISSING and str(path) in {**MODELS, **ENSEMBLES}:
+    kind = kind_of(path)
+    file = _weights_in(path) if kind is Kind.FOLDER else path
+    if kind is Kind.MISSING and str(path) in {**MODELS, **ENSEMBLES}:
         raise UsageError(f"{path} is a shipped model; name it with --model {path}.")
     if file != path and kind_of(file) is Kind.MISSING:
         raise UsageError(f"{path} has no {RUN_WEIGHTS}; {_instead_of(path)}.")
