@@ -100,7 +100,8 @@ def _recipes(model: Model, runs: Sequence[Run]) -> list[str]:
 def _settings(model: Model, run: Run) -> dict[str, str]:
     dropout = ", ".join(f"{rate:g}" for rate in run.get("dropout") or model.network.dropout)
     was = model.as_trained(run).input
-    tones = {f"input {done.replace('z', 's')}": "yes" for done in ("standardized", "equalized") if was[done]}
+    tones = {"input standardised": "yes"} if was["standardized"] else {}
+    tones |= {"input equalised, share": f"{was['equalized']:g}"} if was["equalized"] else {}
     return settings(recipe_from(run["recipe"])) | {"dropout, by layer": dropout} | tones
 
 

@@ -79,8 +79,11 @@ class Model(Entry):
     def as_trained(self, metadata: dict[str, Any]) -> "Model":
         """Return the entry with the network as it was when weights with this metadata were trained."""
         told = metadata.get("input")
-        standardized, equalized = (isinstance(told, dict) and told.get(key) is True for key in ("standardized", "equalized"))
-        return replace(self, network=self.network.as_trained(standardized=standardized, equalized=equalized))
+        was = told if isinstance(told, dict) else {}
+        share = was.get("equalized")
+        share = 0.5 if share is True else share  # as it was while weights did not tell
+        equalized = share if isinstance(share, float) else 0.0
+        return replace(self, network=self.network.as_trained(standardized=was.get("standardized") is True, equalized=equalized))
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,7 @@ DEEP_PUBLISHED = (
 )
 
 COMPACT = ResidualNetwork(
-    stem=64, stages=((64, 1), (128, 2), (256, 2)), squeeze=16, head_dropout=0.2, standardize=True, equalize=True
+    stem=64, stages=((64, 1), (128, 2), (256, 2)), squeeze=16, head_dropout=0.2, standardize=True, equalize=1.0
 )
 AUGMENTATION = Augmentation(
     flip=True,

@@ -37,7 +37,7 @@ class Network:
 
     initializer = "glorot_uniform"  # of the kernel behind the logits
     standardize = False  # whether the tones of each image are standardised first
-    equalize = False  # and whether they are then moved towards equal frequency
+    equalize = 0.0  # and how much of the way to equal frequency they then go, 0 to 1
 
     @property
     def dropout(self) -> tuple[float, ...]:
@@ -56,6 +56,6 @@ class Network:
         """
         raise FercliError(f"{type(self).__name__} makes no layers; give it a method features(images, hog, style).")
 
-    def as_trained(self, *, standardized: bool, equalized: bool) -> "Network":
+    def as_trained(self, *, standardized: bool, equalized: float) -> "Network":
         """Return the network as it was when weights were trained whose metadata say what was done to the tones."""
         return self

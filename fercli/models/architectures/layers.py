@@ -29,17 +29,18 @@ class ToneStandardization(keras.layers.Layer):  # type: ignore[misc]
 
 
 class ToneEqualization(keras.layers.Layer):  # type: ignore[misc]
-    """Moves the tones of pixels (N,H,W), 0 to 255, half the way to where all tones of the middle of the image are equally frequent.
+    """Moves the tones of pixels (N,H,W), 0 to 255, to where all tones of the middle of the image are equally frequent.
 
-    That is histogram equalisation (Pizer et al. 1987): it brings out what is faint in evenly lit skin. The histogram has `BINS`, so
-    few that an image of few tones is not torn apart, and each pixel counts in the two bins whose centres are nearest. Values
-    may lie outside 0 to 255.
+    That is histogram equalisation (Pizer et al. 1987): it brings out what is faint in evenly lit skin. `share` is how much of the
+    way they go, 0 to 1. The histogram has `BINS`, so few that an image of few tones is not torn apart, and each pixel counts in the
+    two bins whose centres are nearest. Values may lie outside 0 to 255.
     """
 
     BINS = 9  # the centres of the first and the last are 0 and 255
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, share: float, **options: Any) -> None:
         super().__init__(dtype="float32", **options)
+        self.share = share
 
     def call(self, pixels: Any) -> Any:
         """Equalise, by operations that every exchange format knows."""
@@ -50,7 +51,8 @@ class ToneEqualization(keras.layers.Layer):  # type: ignore[misc]
         ones = keras.ops.ones_like(above[:, :1])
         above = keras.ops.concatenate([ones, above, 0 * ones], axis=1)
         rise = (above[:, :-2] - above[:, 2:]) / 2  # the mean share of two neighbouring bins; half of the first alone
-        return (pixels + 255 * keras.ops.sum(rise * reach, axis=1)) / 2
+        even = 255 * keras.ops.sum(rise * reach, axis=1)
+        return even * self.share + pixels * (1 - self.share)
 
 
 def middle_of(height: int, width: int) -> tuple[tuple[int, int], tuple[int, int]]:

@@ -11,8 +11,8 @@ class ResidualNetwork(Network):
     """Arguments of the residual networks: a convolution, stages of (filters, blocks) at ever half the side, mean, affine.
 
     `squeeze` is the factor by which squeeze-and-excitation narrows the channels, 0 for none. With `standardize`, the tones of each
-    image are standardised first, with `equalize` then moved towards equal frequency; since that has no weights of its own,
-    `as_trained` sets it as the weights at hand need it.
+    image are standardised first, and then go the share `equalize` of the way to equal frequency; since that has no weights of its
+    own, `as_trained` sets it as the weights at hand need it.
     """
 
     stem: int
@@ -20,14 +20,14 @@ class ResidualNetwork(Network):
     squeeze: int
     head_dropout: float
     standardize: bool = False
-    equalize: bool = False
+    equalize: float = 0.0
 
     @property
     def dropout(self) -> tuple[float, ...]:
         """The dropout rate before the last layer."""
         return (self.head_dropout,)
 
-    def as_trained(self, *, standardized: bool, equalized: bool) -> "ResidualNetwork":
+    def as_trained(self, *, standardized: bool, equalized: float) -> "ResidualNetwork":
         """Return the same with other tones."""
         return replace(self, standardize=standardized, equalize=equalized)
 

@@ -32,7 +32,7 @@ def build(model: Model, *, l2: float = 0.0, precision: str = "float32") -> keras
     pixels = keras.Input((model.input_size, model.input_size), dtype="uint8", name="pixels")
     hog = keras.Input((HOG_LENGTH,), dtype="float32", name="hog") if model.uses_hog else None
     tones = ToneStandardization(name="tones")(pixels) if network.standardize else pixels
-    tones = ToneEqualization(name="even_tones")(tones) if network.equalize else tones
+    tones = ToneEqualization(network.equalize, name="even_tones")(tones) if network.equalize else tones
     features = network.features(MeanSubtraction(name="mean", **style.plain)(tones), hog, style)
     if len(getattr(features, "shape", ())) != 2:
         raise FercliError(f"The features of {model.name} are no vectors; let its network end in a layer such as Flatten.")

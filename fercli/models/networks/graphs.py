@@ -132,8 +132,9 @@ def _even_tones(writer: _Writer, layer: Any, x: str) -> str:
     )
     rise = times("rise", above, (np.eye(bins, k=-1) - np.eye(bins, k=1)) / 2, np.eye(bins)[0] / 2)
     mean = add("mean", "ReduceMean", add("parts", "Mul", rise, reach), axes=(1,), keepdims=0)
-    even = add("even", "Mul", mean, writer.number(f"{layer.name}:range", 255 * bins))
-    return writer.add(layer.name, "Mul", add("both", "Add", x, even), writer.number(f"{layer.name}:half", 0.5))
+    even = add("even", "Mul", mean, writer.number(f"{layer.name}:range", 255 * bins * layer.share))
+    kept = add("kept", "Mul", x, writer.number(f"{layer.name}:rest", 1 - layer.share))
+    return writer.add(layer.name, "Add", even, kept)
 
 
 def _mean_subtraction(writer: _Writer, layer: Any, x: str) -> str:
