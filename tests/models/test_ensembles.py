@@ -22,7 +22,7 @@ FACES = synthetic_faces(3)[0]
 def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Two small untrained networks as if they were shipped."""
     networks = {
-        "compact": ResidualNetwork(stem=4, stages=((4, 1),), squeeze=2, head_dropout=0.1, standardize=True, equalize=True),
+        "compact": ResidualNetwork(stem=4, stages=((4, 1),), squeeze=2, head_dropout=0.1, standardize=True, equalize=1.0),
         "deep-hog": PaperNetwork((Convolution(4, 3, True, 0.1),), (Affine(8, 0.2),)),
     }
     for name, network in networks.items():

@@ -207,7 +207,7 @@ def test_weights_of_an_older_version_label_alike(run: Path, tmp_path: Path) -> N
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Weights:
     """A network of few channels, with all that `compact` is made of."""
-    network = ResidualNetwork(stem=8, stages=((8, 1), (16, 1)), squeeze=4, head_dropout=0.0, standardize=True, equalize=True)
+    network = ResidualNetwork(stem=8, stages=((8, 1), (16, 1)), squeeze=4, head_dropout=0.0, standardize=True, equalize=1.0)
     path = tmp_path_factory.mktemp("small") / "w.onnx"
     save_network(build(replace(MODELS["compact"], network=network)), {}, path)
     return read_weights(path)

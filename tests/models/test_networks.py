@@ -213,19 +213,27 @@ def test_tones_are_standardised_by_the_middle_of_each_image() -> None:
     assert np.allclose(middle[3].std(), 0.5 * 64 / 16)
 
 
-def test_tones_move_half_the_way_to_equal_frequency() -> None:
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_tones_go_a_share_of_the_way_to_equal_frequency(share: float) -> None:
     ramp = np.tile(np.linspace(0, 255, 32, dtype=np.float32), (32, 1))  # all tones are equally frequent there
     images = np.stack([ramp, 255 * (ramp / 255) ** 2, np.full_like(ramp, 100)])
     images = np.pad(images, ((0, 0), (8, 8), (8, 8)), constant_values=30)  # the border of an image does not count
-    moved = keras.ops.convert_to_numpy(ToneEqualization()(images))
+    moved = keras.ops.convert_to_numpy(ToneEqualization(share)(images))
     middle, before = moved[:, 8:40, 8:40], images[:, 8:40, 8:40]
-    assert np.abs(middle[0] - before[0]).max() < 5  # the bins at both ends are half as wide
-    assert np.abs(middle[1] - (before[0] + before[1]) / 2)[:, 3:].max() < 6  # and the ramp's tones are those of equal frequency
+    assert np.abs(middle[0] - before[0]).max() < 10 * share  # the bins at both ends are half as wide
+    there = share * before[0] + (1 - share) * before[1]  # the ramp's tones are those of equal frequency
+    assert np.abs(middle[1] - there)[:, 3:].max() < 12 * share
     assert (np.diff(middle[:2], axis=2) >= 0).all()
     assert middle[2].std() == 0
-    beyond = keras.ops.convert_to_numpy(ToneEqualization()(np.where(images == 30, -50, images)))
-    assert (beyond[:, 0, 0] == -25).all()  # half of it
+    beyond = keras.ops.convert_to_numpy(ToneEqualization(share)(np.where(images == 30, -50, images)))
+    assert np.allclose(beyond[:, 0, 0], -50 * (1 - share))
     assert np.allclose(beyond[:, 8:40, 8:40], middle)
+
+
+def test_the_share_of_equal_frequency_is_that_of_the_weights() -> None:
+    model = MODELS["compact"]
+    for told, share in ({}, 0), ({"equalized": True}, 0.5), ({"equalized": 0.25}, 0.25), ({"equalized": "all"}, 0):
+        assert model.as_trained({"input": told}).network.equalize == share  # True is from when there was but one share
 
 
 def test_a_network_of_standardised_tones_has_the_same_weights_and_sees_no_other_tones() -> None:

@@ -229,7 +229,7 @@ def test_overwrite_starts_anew(run: tuple[Path, list[Epoch], list[Step]], datase
 
 
 # Everything that a recipe can ask for, on a residual network with few filters.
-RICH_NETWORK = ResidualNetwork(stem=4, stages=((4, 1),), squeeze=2, head_dropout=0.1, standardize=True, equalize=True)
+RICH_NETWORK = ResidualNetwork(stem=4, stages=((4, 1),), squeeze=2, head_dropout=0.1, standardize=True, equalize=0.75)
 RICH_MODEL = replace(MODELS["compact"], network=RICH_NETWORK)
 RICH = replace(
     with_options(RICH_MODEL.recipe, epochs=3, batch_size=16, precision="float32", erasing=0.5),
@@ -353,7 +353,7 @@ def test_weights_tell_what_was_done_to_tones_and_keep_what_they_learnt_with(
     rich_run: tuple[Path, list[Epoch], Path], dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(MODELS, "compact", RICH_MODEL)
-    plain = replace(RICH_MODEL, network=replace(RICH_NETWORK, standardize=False, equalize=False))
+    plain = replace(RICH_MODEL, network=replace(RICH_NETWORK, standardize=False, equalize=0.0))
     next(iter(Trainer(plain, PLAIN, dataset, tmp_path / "plain")))
     resumed = Trainer(RICH_MODEL, PLAIN, dataset, tmp_path / "plain", resume=True)
     begun = Trainer(RICH_MODEL, replace(PLAIN, epochs=1), dataset, tmp_path / "begun", start=[tmp_path / "plain" / "model.onnx"])
@@ -362,10 +362,10 @@ def test_weights_tell_what_was_done_to_tones_and_keep_what_they_learnt_with(
     for folder, changed in ((rich_run[0], True), (tmp_path / "plain", False), (tmp_path / "begun", True)):
         labeller = Labeller(own_weights(folder))
         told, network = labeller.metadata["input"], labeller.model.network
-        assert (told["standardized"], told["equalized"]) == (network.standardize, network.equalize) == (changed, changed)
+        assert (told["standardized"], told["equalized"]) == (network.standardize, network.equalize) == (changed, 0.75 * changed)
         outputs = [node.output for node in read_weights(folder / "model.onnx").graph.nodes]
         assert ("tones" in outputs, "even_tones" in outputs) == (changed, changed)
-    assert (begun.start[0]["input"]["standardized"], begun.start[0]["input"]["equalized"]) == (False, False)
+    assert (begun.start[0]["input"]["standardized"], begun.start[0]["input"]["equalized"]) == (False, 0)
 
 
 def test_a_taught_run_resumes_exactly_without_its_teacher(
