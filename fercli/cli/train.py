@@ -122,6 +122,14 @@ def train(
             show_default="0.5 with --teacher",
         ),
     ] = None,
+    augmentation_strength: Annotated[
+        float | None,
+        _recipe_option(
+            **between(0, 1),
+            metavar="SHARE",
+            help="How strongly training images are changed at random, as a share of the recipe's bounds; erasing stays as it is.",
+        ),
+    ] = None,
     erasing: Annotated[
         float | None,
         _recipe_option(**between(0, 1), metavar="SHARE", help="Random erasing: the share of the images that lose a rectangle."),
@@ -154,6 +162,7 @@ def train(
         balanced_votes=balanced_votes,
         class_weights=class_weights and class_weights.value,
         teacher_share=teacher_share,
+        augmentation_strength=augmentation_strength,
         erasing=erasing,
         precision=precision and precision.value,
     )

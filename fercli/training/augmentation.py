@@ -31,7 +31,7 @@ class Augment(keras.layers.Layer):  # type: ignore[misc]
 
     def __init__(self, augmentation: Augmentation, **options: Any) -> None:
         super().__init__(dtype="float32", **options)
-        self.augmentation = augmentation
+        self.augmentation = augmentation.scaled
         self._random = keras.random.SeedGenerator()
 
     def call(self, pixels: Any, training: bool | None = None) -> Any:

@@ -81,7 +81,7 @@ def several_runs() -> dict[str, Any]:
         asdict(with_options(COMPACT.recipe, **options))
         for options in (
             {"epochs": 9, "erasing": 0.25},
-            {"learning_rate": 0.05},
+            {"learning_rate": 0.05, "augmentation_strength": 0.4},
             {"epochs": 1, "learning_rate": 1e-8, "balanced_votes": False},
         )
     ]
@@ -94,7 +94,8 @@ def test_several_runs_stand_side_by_side_and_each_has_its_command() -> None:
     text = told(several_runs())
     assert (
         "    fercli train --model compact --epochs 9 --erasing 0.25 --out runs/compact-1\n"
-        "    fercli train --model compact --start runs/compact-1 --learning-rate 0.05 --out runs/compact-2\n"
+        "    fercli train --model compact --start runs/compact-1 --learning-rate 0.05 --augmentation-strength 0.4"
+        " --out runs/compact-2\n"
         "    fercli train --model compact --start runs/compact-1 --start runs/compact-2 --epochs 1 --learning-rate 1e-08"
         " --no-balanced-votes\n"
     ) in text
@@ -102,6 +103,7 @@ def test_several_runs_stand_side_by_side_and_each_has_its_command() -> None:
     assert "At a learning rate of almost 0, run 3 only took the mean of the weights at the start." in text
     assert "| setting | run 1 | run 2 | run 3 |" in text
     assert "| starts from | random weights | run 1 | the mean of run 1 and run 2 |" in text
+    assert "| augmentation: strength | 1 | 0.4 | 1 |" in text
     assert "| augmentation: share with random erasing | 0.25 | 0.3 | 0.3 |" in text
     assert "| weights, SHA-256 | d1g | d2g | these |" in text
     assert "batch size 128" in text.split("The same in all runs: ")[1]

@@ -3,9 +3,9 @@ from dataclasses import asdict, replace
 
 import pytest
 
-from fercli.errors import IntegrityError
+from fercli.errors import IntegrityError, UsageError
 from fercli.models.inference import lineage
-from fercli.models.recipes import known_recipe, options_of, recipe_from, summary, with_options
+from fercli.models.recipes import Augmentation, known_recipe, options_of, recipe_from, summary, with_options
 from fercli.models.registry import MODELS, weights_path
 from fercli.models.weights import read_weights
 
@@ -36,6 +36,22 @@ def test_erasing_is_the_augmentations() -> None:
     assert alone is not None
     assert (alone.erasing, alone.flip) == (0.1, True)
     assert with_options(MODELS["deep"].recipe, erasing=0.0) == MODELS["deep"].recipe
+
+
+def test_strength_is_of_the_changes_but_for_erasing_and_flips() -> None:
+    recipe = MODELS["compact"].recipe
+    weaker = with_options(recipe, augmentation_strength=0.4, erasing=0.1)
+    assert recipe.augmentation is not None
+    assert weaker.augmentation == replace(recipe.augmentation, strength=0.4, erasing=0.1)
+    assert options_of(weaker)["augmentation_strength"] == 0.4
+    scaled = weaker.augmentation.scaled
+    assert (scaled.rotation, scaled.noisy, scaled.noise, scaled.quality, scaled.erasing) == (6, 0.2, 12, 20, 0.1)
+    assert (scaled.flip, scaled.unmoved, scaled.strength) == (True, recipe.augmentation.unmoved, 1)
+    assert scaled.scaled == scaled
+    given = with_options(recipe, augmentation=Augmentation(rotation=10), augmentation_strength=0.5)
+    assert given.augmentation == Augmentation(rotation=10, strength=0.5)
+    with pytest.raises(UsageError, match="drop --augmentation-strength"):
+        with_options(MODELS["deep"].recipe, augmentation_strength=0.4)
 
 
 @pytest.mark.parametrize("name", MODELS)

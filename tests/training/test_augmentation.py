@@ -25,6 +25,13 @@ def test_nothing_is_augmented_outside_training_or_by_nothing() -> None:
     assert (faces == same).all()
 
 
+def test_at_strength_0_images_are_as_they_are() -> None:
+    faces, same = augmented(rotation=90, gamma=1, noise=50, noisy=1, quality=5, compressed=1, strength=0)
+    assert (faces == same).all()
+    faces, seen = augmented(brightness=0.5, strength=0.1)
+    assert 8 < np.abs(faces.astype(int) - seen).max() <= 0.05 * 255 + 1
+
+
 def test_half_of_the_images_are_mirrored_and_exactly() -> None:
     faces, seen = augmented(flip=True)
     mirrored = (seen == faces[:, :, ::-1]).all(axis=(1, 2))
