@@ -132,7 +132,7 @@ DEEP_PUBLISHED = (
 )
 
 COMPACT = ResidualNetwork(
-    stem=64, stages=((64, 1), (128, 2), (256, 2)), squeeze=16, head_dropout=0.2, standardize=True, equalize=0.5
+    stem=64, stages=((64, 1), (128, 2), (256, 2)), squeeze=16, head_dropout=0.2, standardize=True, equalize=0.75
 )
 AUGMENTATION = Augmentation(
     flip=True,
