@@ -49,6 +49,7 @@ EXAMPLES = (
 
 _DEFAULTS = "for the defaults see fercli models NAME"
 _recipe_option = partial(typer.Option, rich_help_panel=f"Recipe ({_DEFAULTS})", show_default=False)
+_augmentation_option = partial(typer.Option, rich_help_panel=f"Augmentation ({_DEFAULTS})", show_default=False)
 _target_option = partial(typer.Option, rich_help_panel=f"Targets ({_DEFAULTS})", show_default=False)
 
 
@@ -124,7 +125,7 @@ def train(
     ] = None,
     augmentation_strength: Annotated[
         float | None,
-        _recipe_option(
+        _augmentation_option(
             **between(0, 1),
             metavar="SHARE",
             help="How strongly training images are changed at random, as a share of the recipe's bounds; erasing stays as it is.",
@@ -132,7 +133,9 @@ def train(
     ] = None,
     erasing: Annotated[
         float | None,
-        _recipe_option(**between(0, 1), metavar="SHARE", help="Random erasing: the share of the images that lose a rectangle."),
+        _augmentation_option(
+            **between(0, 1), metavar="SHARE", help="Random erasing: the share of the images that lose a rectangle."
+        ),
     ] = None,
     precision: Annotated[Precision | None, _recipe_option(help="Floating-point format of the computation.")] = None,
 ) -> None:
