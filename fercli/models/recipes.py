@@ -20,9 +20,10 @@ class Augmentation:
     A share `noisy` of the images gets noise with a standard deviation of up to `noise` grey levels, and a share `compressed` what
     JPEG would do to it at a quality from `quality` to 95. A share `erasing` loses a rectangle (Zhong et al. 2020).
 
-    `strength`, 0 to 1, is how much of this holds: of each bound, and of the shares with noise and compressed; `flip`, `unmoved`,
-    `quality` and `erasing` stay as they are. A network that was trained on strongly changed images gains from some last epochs on
-    images nearer to those it will be shown (He, Z. et al. 2019).
+    `strength`, 0 to 1, is how much of this holds: it multiplies the bounds of what moves an image or changes its light and
+    sharpness, and the shares with noise and compressed. `flip`, `unmoved`, `noise`, `quality` and `erasing` stay as they are. A
+    network that was trained on strongly changed images gains from some last epochs on images nearer to those it will be shown
+    (He, Z. et al. 2019).
     """
 
     flip: bool = False

@@ -212,7 +212,9 @@ MODELS: dict[str, Model] = {
 }
 
 ENSEMBLES: dict[str, Ensemble] = {
-    "ensemble": Ensemble("ensemble", "the best networks together", members=("compact", "deep", "deep-hog"), temperature=0.8322),
+    "ensemble": Ensemble(
+        "ensemble", "the mean of compact, deep and deep-hog", members=("compact", "deep", "deep-hog"), temperature=0.8322
+    ),
 }
 
 DEFAULT_MODEL = "compact"  # of classify
