@@ -85,6 +85,8 @@ def main() -> NoReturn:
         if os.environ.get("FERCLI_DEBUG"):
             raise
         refused = f"The system refuses what fercli needs to start ({error}); raise its limits, which ulimit -a shows."
+        if isinstance(error, ModuleNotFoundError):
+            refused = f"A package that fercli needs is missing ({error}); install fercli again, with pip install."
         print(f"error: {shortage(error) or refused}", file=sys.stderr)  # noqa: T201
         code = 1
     sys.exit(code)

@@ -31,6 +31,16 @@ def test_promise_22_a_closed_error_stream_or_input_changes_nothing(tmp_path: Pat
     assert shell(f"{FERCLI} classify nowhere -o {tmp_path}/r.csv <&- >&- 2>&-").returncode == 2
 
 
+def test_a_package_that_is_missing_is_named(tmp_path: Path) -> None:
+    (tmp_path / "typer").mkdir()
+    (tmp_path / "typer" / "__init__.py").write_text("import not_installed")
+    child = shell(f"{FERCLI} models", PYTHONPATH=f"{tmp_path}:{ROOT}")
+    told = (
+        "error: A package that fercli needs is missing (No module named 'not_installed'); install fercli again, with pip install."
+    )
+    assert (child.returncode, child.stderr.decode()) == (1, f"{told}\n")
+
+
 @pytest.mark.parametrize("errors", ["2>/dev/full", "2> >(true)"])
 def test_promise_10_standard_error_that_takes_nothing_stops_nothing(tmp_path: Path, errors: str) -> None:
     (tmp_path / "no.jpg").write_text("a reject to tell of")
