@@ -212,9 +212,7 @@ MODELS: dict[str, Model] = {
 }
 
 ENSEMBLES: dict[str, Ensemble] = {
-    "ensemble": Ensemble(
-        "ensemble", "the mean of compact, deep and deep-hog", members=("compact", "deep", "deep-hog"), temperature=0.8322
-    ),
+    "ensemble": Ensemble("ensemble", "several networks together", members=("compact", "deep", "deep-hog"), temperature=0.8322),
 }
 
 DEFAULT_MODEL = "compact"  # of classify
