@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.errors import FercliError, IntegrityError, UsageError, nearest
+from fercli.errors import FercliError, IntegrityError, UsageError, listed, nearest
 from fercli.files import Kind, kind_of, shown_name
 from fercli.labels import LABELS, VOTES
 from fercli.models.registry import HOG_LENGTH, SIDE
@@ -128,7 +128,7 @@ def read_dataset(path: Path, *, hog: bool = False, splits: Sequence[str] = ()) -
     if empty:
         filled = [name for name in SPLITS if len(dataset.split(name))]
         raise UsageError(
-            f"{path} has no {' and no '.join(empty)} images, only {' and '.join(filled)}; name another, or prepare one with all "
+            f"{path} has no {' and no '.join(empty)} images, only {listed(filled)}; name another, or prepare one with all "
             "splits (fercli prepare --split 80/10/10)."
         )
     return dataset

@@ -87,6 +87,12 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return "".join(f" Did you mean {match!r}?" for match in get_close_matches(name.lower(), list(known), n=1))
 
 
+def listed(words: Iterable[str], conjunction: str = "and") -> str:
+    """Return words as a sentence lists them: "a", "a and b", "a, b and c"; an empty text if there are none."""
+    items = list(words)
+    return f" {conjunction} ".join(filter(None, [", ".join(items[:-1]), *items[-1:]]))
+
+
 def shortage(error: BaseException) -> str:
     """Return a sentence about the memory, threads or files that an error, in any library's words, says are missing; else ""."""
     if "can't start new thread" in str(error):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from fercli.errors import UsageError
+from fercli.errors import UsageError, listed
 from fercli.remote import RemotePath
 
 MAX_PIXELS = 100_000_000  # of a photo: the largest cameras on sale; up to 1.6 GB while decoding, as WebP with transparency
@@ -64,8 +64,7 @@ def refuse_other_endings(path: Path, endings: Sequence[str], hint: str = "") -> 
     suffix = path.suffix.lower()
     if suffix not in endings:
         given = f"as {suffix}" if suffix else "without an ending that tells the format"
-        known = " or ".join(filter(None, [", ".join(endings[:-1]), endings[-1]]))
-        raise UsageError(f"{path} cannot be written {given}; end the name in {known}{hint}.")
+        raise UsageError(f"{path} cannot be written {given}; end the name in {listed(endings, 'or')}{hint}.")
 
 
 def refuse_existing(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fercli.errors import UsageError
+from fercli.errors import UsageError, listed
 from fercli.files import MAX_PIXELS
 from fercli.models.registry import find_entry
 from fercli.version import __version__
@@ -119,7 +119,7 @@ class Job:
             return ""
         changes = [*(["--tta"] if self.tta else []), *(["--prior even"] if self.even else [])]
         verb = "changes" if len(changes) == 1 else "change"
-        alone = f"Without {' and '.join(changes)}, which {verb} its labels, it" if changes else "It"
+        alone = f"Without {listed(changes)}, which {verb} its labels, it" if changes else "It"
         return f"{alone} is right on {100 * share:.1f} % of {images}; other photos may fare worse"
 
 

@@ -45,7 +45,7 @@ def _meant(text: str, low: float, high: float | None, whole: bool) -> str | None
     if not found or found[2] not in _UNITS:
         return None
     number = float(found[1].replace(",", ".")) * _UNITS[found[2]]
-    if high is not None and high <= 1 < number <= 100 and not found[2]:  # a share can only be meant in percent
+    if high is not None and high <= 1 and 2 <= number <= 100 and not found[2]:  # a share in percent; 1.5 is only too much
         number /= 100
     meant = _shown(number)
     fits = low <= number <= (math.inf if high is None else high) and not (whole and number % 1)

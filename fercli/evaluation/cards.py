@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fercli.dataset import FER2013
+from fercli.errors import listed
 from fercli.evaluation.markdown import percent, table
 from fercli.evaluation.measures import Evaluation, Measures, wilson_interval
 from fercli.evaluation.provenance import training
@@ -15,7 +16,7 @@ from fercli.models.history import Choice, Epoch, Portraits, Repetition
 from fercli.models.registry import Ensemble, Model, card_path, find_entry
 
 _PURPOSE = f"""\
-It labels the expression of a face as one of {", ".join(LABELS[:-1])} and {LABELS[-1]}, with a probability for each: to compare
+It labels the expression of a face as one of {listed(LABELS)}, with a probability for each: to compare
 groups of photos or videos, or to find those to look at. It takes a face of 48 x 48 grey pixels, cropped as in FER2013"""
 _LIMITS = """\
 - The network expects a tight, upright, frontal crop of a face. Posed studio portraits, strong head turns, masks, glasses, and
@@ -72,7 +73,7 @@ def model_card(
 def _members(ensemble: Ensemble) -> list[str]:
     """Return where an ensemble's labels come from."""
     members = [f"[{name}]({card_path(name, 'card.md').name})" for name in ensemble.members]
-    told = f"The probabilities are the mean of those of {', '.join(members[:-1])} and {members[-1]}, each trained by itself. "
+    told = f"The probabilities are the mean of those of {listed(members)}, each trained by itself. "
     told += f"A temperature of {ensemble.temperature:g}, fitted on validation, calibrates that mean."
     return ["## Where it comes from", "", told, ""]
 

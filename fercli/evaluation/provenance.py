@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from fercli.dataset import FER2013
+from fercli.errors import listed
 from fercli.evaluation.markdown import percent, table
 from fercli.models.history import Choice, Epoch, Repetition
 from fercli.models.inference import begun_with
@@ -46,7 +47,7 @@ def _story(runs: Sequence[Run], name: str) -> list[str]:
     told = f"In {len(runs)} runs: {begun}; the last made `{name}`."
     means = [f"run {number}" for number, run in enumerate(runs, 1) if recipe_from(run["recipe"]).learning_rate < _NO_STEP]
     if means:
-        told += f" At a learning rate of almost 0, {' and '.join(means)} only took the mean of the weights at the start."
+        told += f" At a learning rate of almost 0, {listed(means)} only took the mean of the weights at the start."
     return [told]
 
 
@@ -75,7 +76,7 @@ def _start(run: Run, names: dict[str, str]) -> str:
     """Say which weights a run started from; `names` are those of earlier runs, by the digests of what each kept."""
     known = {digest: f"`{name}` as shipped" for digest, name in SHIPPED.items()} | names
     starts = [known[start["sha256"]] for start in begun_with(run)]
-    return f"the mean of {' and '.join(starts)}" if len(starts) > 1 else "".join(starts) or "random weights"
+    return f"the mean of {listed(starts)}" if len(starts) > 1 else "".join(starts) or "random weights"
 
 
 def _recipes(model: Model, runs: Sequence[Run]) -> list[str]:
@@ -107,7 +108,7 @@ def _settings(model: Model, run: Run) -> dict[str, str]:
 
 def _teachers(run: Run, names: dict[str, str]) -> str:
     teachers = [names.get(item["sha256"], f"{item['name']}, SHA-256 {item['sha256'][:12]}") for item in run.get("teachers") or []]
-    return " and ".join(dict.fromkeys(teachers)) or "–"
+    return listed(dict.fromkeys(teachers)) or "–"
 
 
 def _again(model: Model, runs: Sequence[Run], data: str) -> list[str]:

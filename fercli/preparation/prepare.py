@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.dataset import SPLITS, Dataset, Split
-from fercli.errors import FercliError
+from fercli.errors import FercliError, listed
 from fercli.files import Kind, kind_of
 from fercli.labels import LABELS
 from fercli.models.registry import SIDE
@@ -177,7 +177,7 @@ def _refuse_missing_splits(faces: Faces, source: Path) -> None:
     missing = [name for name in SPLITS[1:] if not (faces.splits == name).any()]
     if missing and (faces.splits == "train").any():
         raise FercliError(
-            f"{source} has training images, but none for {' and '.join(missing)}; add some, or draw them with --split 80/10/10."
+            f"{source} has training images, but none for {listed(missing)}; add some, or draw them with --split 80/10/10."
         )
 
 

@@ -2,7 +2,7 @@
 
     python tests/bench/choices.py fer2013.npz deep --epochs 2 momentum=0.9 momentum=0.97 'dropout=0 0 0 0 0.5 0.5'
 
-Each setting changes the entry's recipe (`optimizer=adam,learning_rate=0.001`, `erasing=0.5`, `augmentation=flip`), its dropout
+Each setting changes the entry's recipe (`optimizer=adam,learning_rate=0.001`, `augmentation=flip`, `erasing=0.5`), its dropout
 rates, one for each convolution and then for each affine layer, another part of its network (`squeeze=0`), or HOG's orientations,
 cell and block (`hog=9 8 2`). Every run is a whole schedule of its own, so a cosine ends at zero in each. With
 `--record weights/choices.csv` the results go into the file that the cards quote.
@@ -38,7 +38,7 @@ AUGMENTATIONS = {"none": None, "flip": Augmentation(flip=True)}  # without any, 
 def varied(model: Model, setting: str) -> Model:
     """Return the entry with one setting, `name=value[,name=value]`, in place of its own; dropout rates are set apart by spaces."""
     recipe, network = model.recipe, model.network
-    pairs = sorted(pair.split("=") for pair in setting.split(","))  # so that augmentation comes before its erasing
+    pairs = sorted(pair.split("=") for pair in setting.split(","))  # so that augmentation comes before its strength and erasing
     for name, value in pairs:
         if name in ("epochs", "precision"):
             raise SystemExit(f"{setting}: {name} is not a setting to try; every run has the same.")
@@ -50,8 +50,8 @@ def varied(model: Model, setting: str) -> Model:
             if value not in AUGMENTATIONS:
                 raise SystemExit(f"{setting}: augmentation can only be {' or '.join(AUGMENTATIONS)}.")
             recipe = replace(recipe, augmentation=AUGMENTATIONS[value])
-        elif name == "erasing":
-            recipe = with_options(recipe, erasing=float(value))
+        elif name in ("augmentation_strength", "erasing"):
+            recipe = with_options(recipe, **{name: float(value)})
         else:
             changed = recipe if hasattr(recipe, name) else network
             kind = type(getattr(changed, name))

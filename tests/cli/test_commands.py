@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from fercli.cli import refuse_empty, run
-from fercli.errors import UsageError, nearest
+from fercli.errors import UsageError, listed, nearest
 
 
 @pytest.mark.parametrize("arguments", [["classify", ""], ["prepare", "x", "-o", ""], ["train", "--out="]])
@@ -66,6 +66,11 @@ def test_what_may_be_repeated_and_switches_that_say_the_same_twice_pass(
 
 def test_nothing_is_suggested_for_what_is_like_nothing() -> None:
     assert not nearest("vgg", ["deep", "shallow"])
+
+
+def test_words_are_listed_as_in_a_sentence() -> None:
+    assert [listed("abcd"[:count]) for count in range(4)] == ["", "a", "a and b", "a, b and c"]
+    assert listed([".csv", ".json"], "or") == ".csv or .json"
 
 
 @pytest.mark.parametrize("command", ["prepare", "train", "evaluate", "classify", "summary", "models"])

@@ -43,6 +43,7 @@ def test_every_command_repeats_what_is_no_number_and_says_what_is(
         ("--every", "-1", "-1 is out of range; give a number of at least 0. See"),
         ("--min-confidence", "70%", f"70% is not a number; give a number from 0 to 1, {NUMBER} Did you mean 0.7?"),
         ("--min-confidence", "70", "70 is out of range; give a number from 0 to 1. Did you mean 0.7?"),
+        ("--min-confidence", "1.5", "1.5 is out of range; give a number from 0 to 1. See"),
         ("--min-confidence", "700", "700 is out of range; give a number from 0 to 1. See"),
         ("--min-confidence", "nan", "nan is not a number"),
         ("--min-face", "20px", "20px is not a whole number; give a whole number of at least 0, in digits alone. Did you mean 20?"),
