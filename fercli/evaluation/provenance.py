@@ -1,6 +1,6 @@
 """How weights came about, as the part of a card: the runs that made them, one after another, and what was tried besides."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -8,7 +8,7 @@ from fercli.dataset import FER2013
 from fercli.errors import listed
 from fercli.evaluation.markdown import percent, table
 from fercli.models.history import Choice, Epoch, Repetition
-from fercli.models.inference import begun_with
+from fercli.models.inference import begun_with, lineage
 from fercli.models.recipes import Recipe, options_of, recipe_from, settings, with_options
 from fercli.models.registry import MODELS, Model
 
@@ -35,9 +35,15 @@ def training(
 
 def _runs(metadata: Run) -> list[Run]:
     """Return the `lineage` of weights, but for what came before shipped weights, which everybody has."""
-    begun = [start for start in begun_with(metadata) if start["sha256"] not in SHIPPED]
-    before = {run["sha256"]: run for start in begun for run in _runs(start)}
-    return [*before.values(), metadata]
+    known = {run["sha256"]: run for run in lineage(metadata)[:-1]}
+
+    def before(run: Run) -> Iterator[Run]:
+        for start in begun_with(run):
+            if start["sha256"] not in SHIPPED:
+                yield from before(known[start["sha256"]])
+                yield known[start["sha256"]]
+
+    return [*{run["sha256"]: run for run in before(metadata)}.values(), metadata]
 
 
 def _story(runs: Sequence[Run], name: str) -> list[str]:

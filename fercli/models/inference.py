@@ -217,8 +217,28 @@ def begun_with(run: dict[str, Any]) -> list[dict[str, Any]]:
 
 def lineage(metadata: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the metadata of all runs that weights come from, each once and after those it began with; their own is the last."""
-    before = {run["sha256"]: run for start in begun_with(metadata) for run in lineage(start)}
+    before: dict[str, dict[str, Any]] = {}
+    for run in (run for start in begun_with(metadata) for run in lineage(start)):
+        before.setdefault(run["sha256"], run)  # where it comes again, it may be told of by its digest alone
     return [*before.values(), metadata]
+
+
+def told_once(starts: list[dict[str, Any]], told: set[str] | None = None) -> list[dict[str, Any]]:
+    """Return the metadata of runs in which each run is told of once, and by its digest alone where it comes again.
+
+    Otherwise weights made from the mean of relatives would tell of a shared ancestor once for each, and each mean of means would
+    double that. Runs whose digests are in `told` have been told of; the others are added.
+    """
+    told = set() if told is None else told
+    result = []
+    for start in starts:
+        if start["sha256"] in told:
+            result.append({"sha256": start["sha256"]})
+            continue
+        before = told_once(begun_with(start), told)
+        told.add(start["sha256"])
+        result.append(start | ({"start": before} if before else {}))
+    return result
 
 
 def datasets_seen(metadata: dict[str, Any]) -> frozenset[str]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fercli.models.checkpoints import assign, state_of, tensors_of, weights_of
 from fercli.models.graphs import Tensors
+from fercli.models.inference import told_once
 from fercli.models.networks import build
 from fercli.models.networks.graphs import save_network
 from fercli.models.recipes import Augmentation, Recipe
@@ -94,7 +95,7 @@ class Trainee:
             told = {name: stored.metadata[name] for name in _ORIGIN if name in stored.metadata}
             origins.append({"sha256": stored.sha256} | told)
         assign(variables, {name: total / len(paths) for name, total in sums.items()}, paths[-1])
-        return origins
+        return told_once(origins)
 
     def _augmented(self, augmentation: Augmentation) -> keras.Model:
         pixels, *others = self.network.inputs
