@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from fercli.cli import console
+from fercli.errors import listed
 from fercli.models.recipes import settings
 from fercli.models.registry import (
     DEFAULT_MODEL,
@@ -83,7 +84,7 @@ def _show_all(entries: list[dict[str, Any]]) -> None:
     console.say_result(f"* {DEFAULT_MODEL} is the default of classify, {DEFAULT_TO_TRAIN} that of train.")
     for facts in entries:
         if facts["members"]:
-            console.say_result(f"{facts['name']}: the mean of {', '.join(facts['members'])}.")
+            console.say_result(f"{facts['name']}: the weighted mean of {listed(facts['members'])}.")
     console.say_result(f"Cost: multiply-adds per face, relative to {DEFAULT_MODEL}.")
     console.say_result("Leak-free: without the images that are also in the training set.")
     if shifts:
@@ -101,8 +102,9 @@ def _show_one(entry: Model | Ensemble) -> None:
     if card.is_file():
         console.say_result(f"The card of {entry.name}, quoted below, is {console.name(card)}.\n")
     if isinstance(entry, Ensemble):
+        shares = [f"{name} ({share:.0%})" for name, share in entry.members.items()]
         console.say_result(
-            f"{entry.name}: {entry.summary}, the mean of {', '.join(entry.members)}; see fercli models NAME for each.\n"
+            f"{entry.name}: {entry.summary}, the weighted mean of {listed(shares)}; see fercli models NAME for each.\n"
         )
     else:
         table = console.table(f"Recipe of {entry.name}", ["setting", "value"])

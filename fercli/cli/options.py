@@ -28,7 +28,7 @@ TtaOption = Annotated[
     bool,
     model_option(
         "--tta",
-        help="Test-time augmentation: the mean over four views of each face, mirrored and half a pixel apart, at "
+        help="Test-time augmentation: the mean over four views of each face, as it is and closer, and both mirrored, at "
         "four times the cost.",
     ),
 ]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fercli.dataset import Split
 from fercli.models.inference import Labels
-from fercli.models.views import sampled, shifted
+from fercli.models.views import around_centre, framed, sampled, shifted
 from fercli.photos.images import recompressed
 
 Faces = NDArray[np.uint8]
@@ -69,17 +69,10 @@ def lit_from_the_side(pixels: Faces, least: float) -> Faces:
     return _as_grey(pixels * np.linspace(1, least, pixels.shape[2], dtype=np.float32))
 
 
-def framed(pixels: Faces, size: float) -> Faces:
-    """Cut out the centred frame of this size, as a share of the side, and scale it: below 1 is closer, above 1 repeats borders."""
-    places, centre = _around_centre(pixels)
-    places = size * places + centre
-    return sampled(pixels, places[0], places[1])
-
-
 def rolled(pixels: Faces, degrees: float) -> Faces:
     """Turn the faces clockwise about their centre, borders repeated."""
     sine, cosine = np.sin(np.radians(degrees)), np.cos(np.radians(degrees))
-    places, centre = _around_centre(pixels)
+    places, centre = around_centre(pixels)
     places = np.tensordot([[cosine, -sine], [sine, cosine]], places, axes=1) + centre
     return sampled(pixels, places[0], places[1])
 
@@ -129,9 +122,3 @@ def _smooth(pixels: Faces, deviation: float) -> NDArray[np.float32]:
     down = sum(weight * padded[:, start : start + height] for start, weight in enumerate(weights))
     smooth: NDArray[np.float32] = sum(weight * down[:, :, start : start + width] for start, weight in enumerate(weights))
     return smooth
-
-
-def _around_centre(pixels: Faces) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Return how far down and across each pixel lies from the centre (2,H,W), and the centre's own place (2,1,1)."""
-    centre = (np.array(pixels.shape[1:]).reshape(2, 1, 1) - 1) / 2
-    return np.indices(pixels.shape[1:]) - centre, centre

@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from fercli.models.registry import DEFAULT_MODEL, Ensemble, find_entry
 
 
 class EnsembleLabeller:
-    """Labels by the mean of its members' calibrated probabilities, itself calibrated by the temperature in the registry.
+    """Labels by the weighted mean of its members' calibrated probabilities, itself calibrated by the temperature in the registry.
 
     The members use their shipped weights, and compute their own HOG. Raises UsageError if there are no shipped weights of a member;
     for the rest see `Labeller`.
@@ -22,12 +23,13 @@ class EnsembleLabeller:
 
     def __init__(self, entry: Ensemble) -> None:
         self.members = [Labeller(shipped_weights(name)) for name in entry.members]
+        self.shares = list(entry.members.values())
         self.name = self.title = entry.name
         self.temperature = entry.temperature
-        parts = [*(member.sha256 for member in self.members), str(self.temperature)]
+        parts = [*(member.sha256 for member in self.members), str(self.shares), str(self.temperature)]
         self.sha256 = hashlib.sha256(" ".join(parts).encode()).hexdigest()
         mixes = [member.metadata[CLASS_MIX] for member in self.members if CLASS_MIX in member.metadata]
-        self.metadata: dict[str, Any] = {CLASS_MIX: np.mean(mixes, axis=0).tolist()} if len(mixes) == len(self.members) else {}
+        self.metadata: dict[str, Any] = {CLASS_MIX: self._mean(mixes).tolist()} if len(mixes) == len(self.members) else {}
         self.trained_on = frozenset[str]().union(*(member.trained_on for member in self.members))
         self.parameters = sum(member.parameters for member in self.members)
         self.input_size = entry.input_size
@@ -50,7 +52,11 @@ class EnsembleLabeller:
 
     def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
         """Return the mean probabilities (N,7) of faces (N,48,48), calibrated."""
-        return tempered(np.mean([member.label(pixels) for member in self.members], axis=0, dtype=np.float32), self.temperature)
+        return tempered(self._mean([member.label(pixels) for member in self.members]).astype(np.float32), self.temperature)
+
+    def _mean(self, told: Sequence[Any]) -> NDArray[Any]:
+        """Return the mean of what the members tell, by their shares."""
+        return np.average(told, axis=0, weights=self.shares)
 
 
 def labeller_for(name: str | None, weights: Path | None = None) -> Labels:

@@ -90,15 +90,6 @@ def test_contrast_keeps_each_faces_mean() -> None:
     assert _spread(shifts.contrasted(FACES, 1.6)) > _spread(FACES)
 
 
-def test_a_closer_frame_enlarges_about_the_centre() -> None:
-    near = shifts.framed(SMOOTH, 0.5)
-    assert near[0, 0, 0] == pytest.approx(5 * (23.5 - 0.5 * 23.5), abs=1)
-    assert near[0].mean() == pytest.approx(SMOOTH.mean(), abs=1)
-    far = shifts.framed(SMOOTH, 1.15)
-    assert far[0, 0, 0] == far[0, 1, 1] == SMOOTH[0, 0, 0]
-    assert far[0, -1, -1] == SMOOTH[0, -1, -1]
-
-
 def test_rolled_faces_are_turned_clockwise() -> None:
     assert np.array_equal(shifts.rolled(FACES, 90), np.rot90(FACES, -1, axes=(1, 2)))
     top_left = np.zeros((1, 48, 48), np.uint8)

@@ -47,7 +47,8 @@ def test_members_and_their_mean_reproduce_their_cards_and_the_registered_tempera
 ) -> None:
     """On PublicTest, which the temperature is fitted with."""
     results = [measured_as_its_card_tells(said, member, "validation") for member in ENSEMBLES[name].members]
-    logits = np.log(np.mean([result.probabilities for result in results], axis=0))
+    shares = list(ENSEMBLES[name].members.values())
+    logits = np.log(np.average([result.probabilities for result in results], axis=0, weights=shares))
     fitting = fit_temperature(logits, real_dataset.validation.labels)
     right = (logits.argmax(axis=1) == real_dataset.validation.labels).mean()
     assert right == pytest.approx(stated(name, "validation")["accuracy"], abs=1e-3)

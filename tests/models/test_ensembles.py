@@ -38,22 +38,23 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_mean_of_the_members(shipped: Path) -> None:
-    ensemble = EnsembleLabeller(Ensemble("both", "", ("compact", "deep-hog")))
+    ensemble = EnsembleLabeller(Ensemble("both", "", {"compact": 0.8, "deep-hog": 0.2}))
     members = [Labeller(own_weights(shipped / f"{name}.onnx")) for name in ("compact", "deep-hog")]
-    mean = np.mean([member.label(FACES) for member in members], axis=0)
-    assert np.allclose(ensemble.label(FACES), mean, atol=1e-6)
+    compact, other = (member.label(FACES) for member in members)
+    assert np.allclose(ensemble.label(FACES), 0.8 * compact + 0.2 * other, atol=1e-6)
     assert ensemble.parameters == sum(member.parameters for member in members)
     assert ensemble.multiply_adds == sum(member.multiply_adds for member in members)
     assert ensemble.trained_on == {"d"}
-    assert ensemble.metadata["class_mix"] == pytest.approx([0.3, 0.2] + [0.1] * 5)  # of their mean
+    assert ensemble.metadata["class_mix"] == pytest.approx([0.36, 0.14] + [0.1] * 5)  # of their mean
     several = ensemble.augmented()
     assert (several.title, ensemble.title) == ("both+tta", "both")
     assert several.multiply_adds == VIEWS * ensemble.multiply_adds
-    assert np.allclose(several.label(FACES), np.mean([m.augmented().label(FACES) for m in members], axis=0), atol=1e-6)
+    compact, other = (member.augmented().label(FACES) for member in members)
+    assert np.allclose(several.label(FACES), 0.8 * compact + 0.2 * other, atol=1e-6)
 
 
 def test_the_ensembles_temperature_sharpens_the_mean(shipped: Path) -> None:
-    plain, sharp = (EnsembleLabeller(Ensemble("both", "", ("compact", "deep-hog"), temperature=t)) for t in (1.0, 0.5))
+    plain, sharp = (EnsembleLabeller(Ensemble("both", "", {"compact": 0.5, "deep-hog": 0.5}, temperature=t)) for t in (1.0, 0.5))
     assert plain.sha256 != sharp.sha256  # a run of the one is not resumed with the other
     squares = plain.label(FACES) ** 2
     assert np.allclose(sharp.label(FACES), squares / squares.sum(axis=1, keepdims=True), atol=1e-6)
@@ -70,6 +71,7 @@ def test_names_and_weights_choose_who_labels(shipped: Path) -> None:
 def test_registered_ensembles_have_known_members_and_no_weights_of_their_own() -> None:
     for ensemble in ENSEMBLES.values():
         assert set(ensemble.members) <= set(MODELS)
+        assert sum(ensemble.members.values()) == pytest.approx(1)
         assert ensemble.name not in MODELS
         with pytest.raises(UsageError, match="name one of compact"):
             find_model(ensemble.name)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from fercli.models.views import VIEW_SHIFTS, VIEWS, sampled, shifted, views
+from fercli.models.views import VIEW_FRAMES, VIEWS, framed, sampled, shifted, views
 from tests.conftest import synthetic_faces
 
 
@@ -23,11 +23,22 @@ def test_between_pixels_lies_their_mean() -> None:
     assert sampled(face, np.array([[0.25]]), np.array([[9]])).tolist() == [[[138]]]
 
 
-def test_views_are_shifted_and_mirrored() -> None:
+def test_a_closer_frame_enlarges_about_the_centre() -> None:
+    plane = np.add.outer(2 * np.arange(48), 3 * np.arange(48)).astype(np.uint8)[None]  # which interpolation keeps exactly
+    near = framed(plane, 0.5)
+    assert near[0, 0, 0] == pytest.approx(5 * (23.5 - 0.5 * 23.5), abs=1)
+    assert near[0].mean() == pytest.approx(plane.mean(), abs=1)
+    far = framed(plane, 1.15)
+    assert far[0, 0, 0] == far[0, 1, 1] == plane[0, 0, 0]
+    assert far[0, -1, -1] == plane[0, -1, -1]
+
+
+def test_views_are_framed_and_mirrored() -> None:
     faces = synthetic_faces(3)[0]
     seen = list(views(faces))
-    assert len(seen) == VIEWS == 2 * len(VIEW_SHIFTS)
-    for shift, view, mirrored in zip(VIEW_SHIFTS, seen, seen[len(VIEW_SHIFTS) :], strict=False):
-        assert np.array_equal(view, shifted(faces, *shift))
-        assert np.array_equal(mirrored, shifted(faces[:, :, ::-1], *shift))
+    assert len(seen) == VIEWS == 2 * len(VIEW_FRAMES)
+    for size, view, mirrored in zip(VIEW_FRAMES, seen, seen[len(VIEW_FRAMES) :], strict=False):
+        assert np.array_equal(view, framed(faces, size))
+        assert np.array_equal(mirrored, framed(faces[:, :, ::-1], size))
+    assert np.array_equal(seen[0], faces)
     assert len(list(views(faces[:0]))) == VIEWS
