@@ -222,7 +222,8 @@ def _say_beginning(plan: "Plan", trainer: "Trainer", start: Sequence[Path], data
         console.say(
             "note: this processor has no bfloat16 instructions; with --precision float32 training is about three times as fast"
         )
-    if any(datasets_seen(run) != {plan.dataset.meta["digest"]} for run in trainer.start):
+    digest = plan.dataset.meta["digest"]
+    if datasets_seen({"dataset": digest, "start": trainer.start}) != {digest}:
         console.say(
             f"note: this run started from weights that have seen another data set than {console.name(data)}, which may hold images "
             "of its validation split; that would flatter the validation accuracy"

@@ -116,7 +116,7 @@ def test_an_ensemble_has_a_card(fercli: Run, data: Path, tmp_path: Path) -> None
     ran = fercli("evaluate", "--data", data, "--model", "ensemble", "--card", tmp_path / "cards")
     assert ran.code == 0
     card = (tmp_path / "cards" / "ensemble-card.md").read_text()
-    assert "the mean of those of [compact](compact-card.md), [deep](deep-card.md) and [deep-hog](deep-hog-card.md)" in card
+    assert "the weighted mean of those of [compact](compact-card.md) (70 %) and [deep-hog](deep-hog-card.md) (30 %)" in card
     assert "fercli classify ./photos -o results.csv --model ensemble" in card
     assert "How it was trained" not in card
     assert not (tmp_path / "cards" / "ensemble-history.csv").exists()
