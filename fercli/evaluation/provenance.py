@@ -1,6 +1,6 @@
 """How weights came about, as the part of a card: the runs that made them, one after another, and what was tried besides."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -35,15 +35,13 @@ def training(
 
 def _runs(metadata: Run) -> list[Run]:
     """Return the `lineage` of weights, but for what came before shipped weights, which everybody has."""
-    known = {run["sha256"]: run for run in lineage(metadata)[:-1]}
-
-    def before(run: Run) -> Iterator[Run]:
-        for start in begun_with(run):
-            if start["sha256"] not in SHIPPED:
-                yield from before(known[start["sha256"]])
-                yield known[start["sha256"]]
-
-    return [*{run["sha256"]: run for run in before(metadata)}.values(), metadata]
+    *before, last = lineage(metadata)
+    runs, begun = [last], {start["sha256"] for start in begun_with(last)} - SHIPPED.keys()
+    for run in reversed(before):  # each comes before those that began with it
+        if run["sha256"] in begun:
+            runs.append(run)
+            begun |= {start["sha256"] for start in begun_with(run)} - SHIPPED.keys()
+    return runs[::-1]
 
 
 def _story(runs: Sequence[Run], name: str) -> list[str]:
