@@ -149,7 +149,8 @@ def train(
 ) -> "list[Epoch]":
     """Train a network of the registry to the end, in the folder `out` or `runs/<model>`, and return its epochs.
 
-    `start` names one or several runs, weights files or shipped models: training starts from their weights, or the mean of these.
+    `start` names one or several runs, files of weights or shipped models: training starts from their weights, or the mean of these.
+    A run's are those of its best epoch; its `checkpoint.safetensors` gives those of its last.
     `teacher` names those whose predictions are mixed into the targets (knowledge distillation). The options from `epochs` to
     `precision` are those of the command and, where given, replace values of the registry's recipe; `recipe` replaces others, by the
     names in `fercli.models.recipes.Recipe`, such as `label_smoothing=0.05`. Nothing is printed; `on_epoch` is called with each

@@ -71,7 +71,8 @@ def train(
         _recipe_option(
             "--start",
             metavar="MODEL|RUN",
-            help="Weights to start from: a shipped model by name, a run, or a .onnx file. If repeated, the mean of their weights.",
+            help="Weights to start from: a shipped model by name, a run (its best epoch), its checkpoint (its last epoch), or a "
+            ".onnx file. If repeated, the mean of their weights.",
             show_default="random weights",
         ),
     ] = None,

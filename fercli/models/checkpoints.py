@@ -55,6 +55,18 @@ def weights_of(network: Any) -> dict[str, Any]:
     return {variable.path: variable for variable in network.weights}
 
 
+def last_weights(checkpoint: Checkpoint) -> Checkpoint:
+    """Return the weights that a training state's last epoch left, their averages if it has any; finished weights as they are."""
+    history = checkpoint.metadata.get("history")
+    if not isinstance(history, list):
+        return checkpoint
+    state, model = checkpoint.tensors, "model/"
+    weights = {name.removeprefix(model): tensor for name, tensor in state.items() if name.startswith(model)}
+    # Keras names a moving average after the path of its variable.
+    kept = {name: state.get(f"optimizer/{name.replace('/', '_')}_average", tensor) for name, tensor in weights.items()}
+    return Checkpoint(kept, checkpoint.metadata | {"epoch": len(history)}, checkpoint.sha256)
+
+
 def tensors_of(variables: dict[str, Any]) -> Tensors:
     """Return the values of Keras variables as arrays."""
     return {name: np.asarray(variable.numpy()) for name, variable in variables.items()}

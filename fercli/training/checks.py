@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fercli.dataset import Dataset
 from fercli.errors import UsageError
-from fercli.models.checkpoints import Checkpoint, read_checkpoint
+from fercli.models.checkpoints import Checkpoint, last_weights, read_checkpoint
 from fercli.models.inference import Labels, refuse_odd
 from fercli.models.recipes import Recipe
 from fercli.models.registry import Model
@@ -49,8 +49,11 @@ def origin(model: Model, recipe: Recipe, dataset: Dataset) -> dict[str, str | No
 
 
 def read_start(path: Path, model: Model) -> Checkpoint | Weights:
-    """Return the weights in a file to start from; UsageError for those of another model, others as from `read_weights`."""
-    stored = read_checkpoint(path) if path.suffix == ".safetensors" else read_weights(path)
+    """Return the weights in a file to start from, of a run's checkpoint those that its last epoch left.
+
+    Raises UsageError for weights of another model, other errors as from `read_weights`.
+    """
+    stored = last_weights(read_checkpoint(path)) if path.suffix == ".safetensors" else read_weights(path)
     refuse_odd(stored.metadata, path)
     name = stored.metadata.get("model")
     if name != model.name:

@@ -207,6 +207,13 @@ def test_promise_7_weights_that_tell_odd_things_never_load(odd: dict[str, object
         Labeller(own_weights(tmp_path / "w.onnx"))
 
 
+def test_a_checkpoint_does_not_label(tmp_path: Path) -> None:
+    """The temperature in it is that of the best epoch, its weights are those of the last."""
+    write_checkpoint(Checkpoint({}, METADATA | {"history": []}), tmp_path / "checkpoint.safetensors")
+    with pytest.raises(UsageError, match=r"is what a run resumes from; for its weights, give its folder: \S+$"):
+        Labeller(own_weights(tmp_path / "checkpoint.safetensors"))
+
+
 def test_weights_of_an_older_version_label_alike(run: Path, tmp_path: Path) -> None:
     """Converted while they are read, with the temperature that they tell of; nothing that was trained is lost."""
     stored = read_weights(run / "model.onnx")

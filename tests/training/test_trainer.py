@@ -14,7 +14,7 @@ from fercli.errors import FercliError, IntegrityError, TrainingDiverged, UsageEr
 from fercli.models.architectures.paper import Affine, Convolution, PaperNetwork
 from fercli.models.architectures.residual import ResidualNetwork
 from fercli.models.calibration import cross_entropy, fit_temperature
-from fercli.models.checkpoints import read_checkpoint, write_checkpoint
+from fercli.models.checkpoints import read_checkpoint, tensors_of, weights_of, write_checkpoint
 from fercli.models.history import Epoch, read_lines
 from fercli.models.inference import Labeller, lineage, own_weights
 from fercli.models.recipes import with_options
@@ -346,6 +346,21 @@ def test_a_run_that_starts_with_several_weights_goes_on_from_their_mean(
     stored = read_weights(tmp_path / "model.onnx").metadata
     assert [run["recipe"]["seed"] for run in stored["start"]] == [RICH.seed, 1]
     assert [run["recipe"]["seed"] for run in lineage(stored)] == [RICH.seed, 1, RICH.seed]  # the first is in it once
+
+
+def test_a_run_that_starts_with_a_checkpoint_goes_on_from_what_the_last_epoch_left(
+    begun_run: Begun, dataset: Dataset, tmp_path: Path
+) -> None:
+    path = begun_run.folder / "checkpoint.safetensors"
+    begun = Trainer(RICH_MODEL, replace(PLAIN, seed=7), dataset, tmp_path, start=[path])
+    resumed = Trainer(RICH_MODEL, replace(PLAIN, seed=1), dataset, begun_run.folder, resume=True)
+    with resumed.trainee._averaged():
+        left = tensors_of(weights_of(resumed.trainee.network))
+    assert all(np.array_equal(variable.numpy(), left[variable.path]) for variable in begun.trainee.network.weights)
+    assert not np.array_equal(left["logits/kernel"], begun_run.raw[-1])
+    (origin,) = begun.start
+    assert (origin["epoch"], origin["recipe"]["seed"]) == (2, 1)
+    assert origin["sha256"] == read_checkpoint(path).sha256
 
 
 @pytest.mark.usefixtures("untrained")
