@@ -213,7 +213,7 @@ MODELS: dict[str, Model] = {
 }
 
 ENSEMBLES: dict[str, Ensemble] = {
-    "ensemble": Ensemble("ensemble", "two networks together", members={"compact": 0.7, "deep-hog": 0.3}, temperature=0.8841),
+    "ensemble": Ensemble("ensemble", "networks that label together", members={"compact": 0.7, "deep-hog": 0.3}, temperature=0.8841),
 }
 
 DEFAULT_MODEL = "compact"  # of classify
