@@ -126,7 +126,13 @@ def _again(model: Model, runs: Sequence[Run], data: str) -> list[str]:
     ferplus = " --ferplus fer2013new.csv" if any(run["recipe"].get("votes") for run in runs) else ""
     prepared = f"`fercli prepare fer2013.csv{ferplus}`" if data == FER2013 else "preparing the same data set"
     folders = SHIPPED | {run["sha256"]: f"runs/{model.name}-{number}" for number, run in enumerate(runs[:-1], 1)}
-    lines = [f"To train such weights again, after {prepared}:", "", *(f"    {_command(model, run, folders)}" for run in runs), ""]
+    files = folders | {run["sha256"]: f"{folders[run['sha256']]}/{run['file']}" for run in runs[:-1] if "file" in run}
+    lines = [
+        f"To train such weights again, after {prepared}:",
+        "",
+        *(f"    {_command(model, run, folders, files)}" for run in runs),
+        "",
+    ]
     epochs = recipe_from(runs[-1]["recipe"]).epochs
     if len(runs) == 1 and epochs != model.recipe.epochs:
         lines += [f"The registry's recipe has {model.recipe.epochs} epochs; these weights had {epochs}.", ""]
@@ -147,10 +153,13 @@ def _changed_since(model: Model, runs: Sequence[Run]) -> list[str]:
     return list(dict.fromkeys(changed))
 
 
-def _command(model: Model, run: Run, folders: dict[str, str]) -> str:
-    """Return the command that trains such weights, into a folder of its own if it is an earlier run."""
+def _command(model: Model, run: Run, folders: dict[str, str], files: dict[str, str]) -> str:
+    """Return the command that trains such weights, into a folder of its own if it is an earlier run.
+
+    `folders` are those of earlier runs, `files` the same or the file in them to start from, by the digests of what they left.
+    """
     ours, theirs = (options_of(recipe) for recipe in (recipe_from(run["recipe"]), model.recipe))
-    options = [("start", folders[start["sha256"]]) for start in begun_with(run)]
+    options = [("start", files[start["sha256"]]) for start in begun_with(run)]
     options += [("teacher", folders.get(teacher["sha256"], teacher["name"])) for teacher in run.get("teachers", [])]
     options += [(name.replace("_", "-"), value) for name, value in ours.items() if value != theirs[name]]
     options += [("out", folders[run["sha256"]])] if "sha256" in run else []

@@ -22,6 +22,7 @@ from fercli.files import refuse_all_but_files
 from fercli.models.graphs import Tensors
 from fercli.writing import write_atomically
 
+CHECKPOINT = "checkpoint.safetensors"  # of a run
 _KEY = "fercli"
 _DIGEST = "content_sha256"  # among the metadata
 
@@ -64,7 +65,7 @@ def last_weights(checkpoint: Checkpoint) -> Checkpoint:
     weights = {name.removeprefix(model): tensor for name, tensor in state.items() if name.startswith(model)}
     # Keras names a moving average after the path of its variable.
     kept = {name: state.get(f"optimizer/{name.replace('/', '_')}_average", tensor) for name, tensor in weights.items()}
-    return Checkpoint(kept, checkpoint.metadata | {"epoch": len(history)}, checkpoint.sha256)
+    return Checkpoint(kept, checkpoint.metadata | {"epoch": len(history), "file": CHECKPOINT}, checkpoint.sha256)
 
 
 def tensors_of(variables: dict[str, Any]) -> Tensors:

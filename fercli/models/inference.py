@@ -27,8 +27,8 @@ RUN_WEIGHTS = "model.onnx"
 OLD_WEIGHTS = "model.safetensors"  # of older versions, which wrote weights as they write checkpoints
 RUN_HISTORY = "history.csv"
 _KINDS: dict[str, Any] = {  # types of the JSON values in the metadata of weights, on the run that made them and those before it
-    "dataset": str, "device": str, "dropout": list, "epoch": int, "recipe": dict, "sha256": str, "teachers": list, "versions": dict,
-    "validation_accuracy": float, "votes": str | None,
+    "dataset": str, "device": str, "dropout": list, "epoch": int, "file": str, "recipe": dict, "sha256": str, "teachers": list,
+    "validation_accuracy": float, "versions": dict, "votes": str | None,
 }  # fmt: skip
 
 

@@ -7,14 +7,13 @@ from typing import Any
 
 from fercli.errors import IntegrityError, UsageError
 from fercli.files import Kind, kind_of
-from fercli.models.checkpoints import Checkpoint, read_checkpoint
+from fercli.models.checkpoints import CHECKPOINT, Checkpoint, read_checkpoint
 from fercli.models.history import Epoch, write_lines
 from fercli.models.inference import RUN_HISTORY, RUN_WEIGHTS
 from fercli.models.recipes import Recipe, known_recipe
 from fercli.plots import NotDrawn, plot_curves
 from fercli.writing import write_atomically, write_json
 
-CHECKPOINT = "checkpoint.safetensors"
 CURVES = "curves.png"
 METRICS = "metrics.json"
 

@@ -22,7 +22,7 @@ from fercli.training.checks import read_start
 from fercli.training.devices import Devices
 
 _ORIGIN = (  # metadata that are kept of weights that a run started from
-    *("recipe", "input", "dropout", "dataset", "votes", "teachers", "epoch", "start", "device", "versions"),
+    *("recipe", "input", "dropout", "dataset", "votes", "teachers", "epoch", "file", "start", "device", "versions"),
 )
 
 

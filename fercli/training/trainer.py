@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fercli.dataset import Dataset
 from fercli.errors import IntegrityError, TrainingDiverged
 from fercli.models.calibration import cross_entropy, fit_temperature
-from fercli.models.checkpoints import Checkpoint, write_checkpoint
+from fercli.models.checkpoints import CHECKPOINT, Checkpoint, write_checkpoint
 from fercli.models.history import Epoch
 from fercli.models.inference import CLASS_MIX, RUN_WEIGHTS, Labels, begun_with
 from fercli.models.networks import backend_name
@@ -24,7 +24,7 @@ from fercli.models.registry import Model
 from fercli.training.batches import Batches
 from fercli.training.checks import checked, origin
 from fercli.training.devices import Devices
-from fercli.training.run import CHECKPOINT, best_of, refuse_other_run, stored_history, write_report
+from fercli.training.run import best_of, refuse_other_run, stored_history, write_report
 from fercli.training.targets import balanced_weights, class_mix, mixed, targets
 from fercli.training.teachers import answers, credits_of
 from fercli.training.trainee import Trainee

@@ -14,12 +14,11 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from fercli.dataset import read_dataset
-from fercli.models.checkpoints import read_checkpoint
+from fercli.models.checkpoints import CHECKPOINT, read_checkpoint
 from fercli.models.inference import CLASS_MIX
 from fercli.models.networks.conversion import converted
 from fercli.models.recipes import known_recipe
 from fercli.models.weights import write_weights
-from fercli.training.run import CHECKPOINT
 from fercli.training.targets import class_mix, mixed, targets
 from fercli.training.trainer import ANSWERS
 

@@ -111,6 +111,14 @@ def test_several_runs_stand_side_by_side_and_each_has_its_command() -> None:
     assert "The registry's recipe has" not in text
 
 
+def test_a_run_whose_last_epoch_was_taken_gives_its_checkpoint() -> None:
+    metadata = several_runs()
+    metadata["start"][1]["file"] = "checkpoint.safetensors"
+    text = told(metadata)
+    assert " --start runs/compact-1 --start runs/compact-2/checkpoint.safetensors --epochs 1" in text
+    assert " --out runs/compact-2\n" in text
+
+
 def test_the_votes_of_any_run_need_their_file() -> None:
     metadata = several_runs()
     metadata["recipe"] = asdict(with_options(COMPACT.recipe, votes=0.0))

@@ -9,10 +9,9 @@ import pytest
 
 from fercli.dataset import Dataset
 from fercli.errors import UsageError
-from fercli.models.checkpoints import Checkpoint, write_checkpoint
+from fercli.models.checkpoints import CHECKPOINT, Checkpoint, write_checkpoint
 from fercli.models.registry import MODELS, weights_path
 from fercli.training.plan import TEACHER_SHARE, Plan
-from fercli.training.run import CHECKPOINT
 from tests.fakes import FakeLabeller
 
 

@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from fercli.errors import IntegrityError, UsageError
-from fercli.models.checkpoints import Checkpoint, write_checkpoint
+from fercli.models.checkpoints import CHECKPOINT, Checkpoint, write_checkpoint
 from fercli.models.history import Epoch
 from fercli.models.registry import MODELS
-from fercli.training.run import CHECKPOINT, stored_history, stored_recipe
+from fercli.training.run import stored_history, stored_recipe
 
 
 def test_a_runs_recipe_is_read_from_its_checkpoint(tmp_path: Path) -> None:

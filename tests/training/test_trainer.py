@@ -359,7 +359,7 @@ def test_a_run_that_starts_with_a_checkpoint_goes_on_from_what_the_last_epoch_le
     assert all(np.array_equal(variable.numpy(), left[variable.path]) for variable in begun.trainee.network.weights)
     assert not np.array_equal(left["logits/kernel"], begun_run.raw[-1])
     (origin,) = begun.start
-    assert (origin["epoch"], origin["recipe"]["seed"]) == (2, 1)
+    assert (origin["epoch"], origin["file"], origin["recipe"]["seed"]) == (2, path.name, 1)
     assert origin["sha256"] == read_checkpoint(path).sha256
 
 
