@@ -51,11 +51,13 @@ def origin(model: Model, recipe: Recipe, dataset: Dataset) -> dict[str, str | No
 def read_start(path: Path, model: Model) -> Checkpoint | Weights:
     """Return the weights in a file to start from, of a run's checkpoint those that its last epoch left.
 
-    Raises UsageError for weights of another model, other errors as from `read_weights`.
+    Raises UsageError for weights of another model and for a run without a complete epoch, other errors as from `read_weights`.
     """
     stored = last_weights(read_checkpoint(path)) if path.suffix == ".safetensors" else read_weights(path)
     refuse_odd(stored.metadata, path)
     name = stored.metadata.get("model")
     if name != model.name:
         raise UsageError(f"{path} holds a {name} network, not {model.name}; name weights of {model.name}.")
+    if stored.metadata.get("epoch") == 0:
+        raise UsageError(f"{path} has no complete epoch yet; go on with that run first (--resume), or name other weights.")
     return stored

@@ -363,6 +363,15 @@ def test_a_run_that_starts_with_a_checkpoint_goes_on_from_what_the_last_epoch_le
     assert origin["sha256"] == read_checkpoint(path).sha256
 
 
+def test_a_checkpoint_of_no_epoch_is_nothing_to_start_from(begun_run: Begun, dataset: Dataset, tmp_path: Path) -> None:
+    """Its averages are still those of random weights."""
+    checkpoint = read_checkpoint(begun_run.after_one / "checkpoint.safetensors")
+    path = tmp_path / "checkpoint.safetensors"
+    write_checkpoint(replace(checkpoint, metadata=checkpoint.metadata | {"history": []}), path)
+    with pytest.raises(UsageError, match="no complete epoch yet"):
+        Trainer(RICH_MODEL, PLAIN, dataset, tmp_path / "begun", start=[path])
+
+
 @pytest.mark.usefixtures("untrained")
 def test_weights_tell_what_was_done_to_tones_and_keep_what_they_learnt_with(
     rich_run: tuple[Path, list[Epoch], Path], dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
