@@ -58,6 +58,6 @@ def read_start(path: Path, model: Model) -> Checkpoint | Weights:
     name = stored.metadata.get("model")
     if name != model.name:
         raise UsageError(f"{path} holds a {name} network, not {model.name}; name weights of {model.name}.")
-    if stored.metadata.get("epoch") == 0:
+    if stored.metadata.get("history") == []:
         raise UsageError(f"{path} has no complete epoch yet; go on with that run first (--resume), or name other weights.")
     return stored
