@@ -102,7 +102,7 @@ def _show_one(entry: Model | Ensemble) -> None:
     if card.is_file():
         console.say_result(f"The card of {entry.name}, quoted below, is {console.name(card)}.\n")
     if isinstance(entry, Ensemble):
-        shares = [f"{name} ({100 * share:.0f} %)" for name, share in entry.members.items()]
+        shares = [f"{name} ({share})" for name, share in entry.percentages.items()]
         console.say_result(
             f"{entry.name}: {entry.summary}, the weighted mean of {listed(shares)}; see fercli models NAME for each.\n"
         )

@@ -72,7 +72,7 @@ def model_card(
 
 def _members(ensemble: Ensemble) -> list[str]:
     """Return where an ensemble's labels come from."""
-    members = [f"[{name}]({card_path(name, 'card.md').name}) ({100 * share:.0f} %)" for name, share in ensemble.members.items()]
+    members = [f"[{name}]({card_path(name, 'card.md').name}) ({share})" for name, share in ensemble.percentages.items()]
     told = f"The probabilities are the weighted mean of those of {listed(members)}, each trained by itself. "
     told += f"A temperature of {ensemble.temperature:g}, fitted on validation, calibrates that mean."
     return ["## Where it comes from", "", told, ""]

@@ -100,6 +100,11 @@ class Ensemble(Entry):
     published: tuple[Published, ...] = ()
     input_size: int = SIDE
 
+    @property
+    def percentages(self) -> dict[str, str]:
+        """The shares of the members, for people."""
+        return {name: f"{100 * share:.0f} %" for name, share in self.members.items()}
+
 
 SHALLOW = PaperNetwork(
     convolutions=(
