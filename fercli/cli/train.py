@@ -207,7 +207,7 @@ def train(
 
 def _say_beginning(plan: "Plan", trainer: "Trainer", start: Sequence[Path], data: Path) -> None:
     """Say what is trained, from where, on what and how."""
-    from fercli.models.inference import datasets_seen
+    from fercli.models.lineage import datasets_seen
 
     done, epochs = len(trainer.history), plan.recipe.epochs
     beginning = f"{trainer.trainee.network.count_params():,} parameters"

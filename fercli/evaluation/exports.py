@@ -21,7 +21,8 @@ from fercli.files import folded
 from fercli.labels import LABELS
 from fercli.models.calibration import reliability
 from fercli.models.history import Choice, Epoch, Portraits, Repetition, csv_of, read_lines
-from fercli.models.inference import Labels, lineage
+from fercli.models.inference import Labels
+from fercli.models.lineage import lineage
 from fercli.models.recipes import known_recipe
 from fercli.models.registry import ENSEMBLES, MODELS, Model, Published
 from fercli.plots import plot_confusion, plot_curves, plot_per_class, plot_reliability

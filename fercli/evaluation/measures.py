@@ -13,7 +13,8 @@ from fercli.dataset import Dataset
 from fercli.evaluation.shifts import accuracies_under_shifts
 from fercli.labels import LABELS
 from fercli.models.calibration import Kept, expected_calibration_error, kept_from, tempered
-from fercli.models.inference import BATCH, Labels, begun_with
+from fercli.models.inference import BATCH, Labels
+from fercli.models.lineage import begun_with
 from fercli.models.recipes import Recipe
 
 SURE_VOTES = 8

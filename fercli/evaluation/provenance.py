@@ -8,7 +8,7 @@ from fercli.dataset import FER2013
 from fercli.errors import listed
 from fercli.evaluation.markdown import percent, table
 from fercli.models.history import Choice, Epoch, Repetition
-from fercli.models.inference import begun_with, lineage
+from fercli.models.lineage import begun_with, lineage
 from fercli.models.recipes import Recipe, options_of, recipe_from, settings, with_options
 from fercli.models.registry import MODELS, Model
 

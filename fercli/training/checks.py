@@ -6,7 +6,8 @@ from pathlib import Path
 from fercli.dataset import Dataset
 from fercli.errors import UsageError
 from fercli.models.checkpoints import Checkpoint, last_weights, read_checkpoint
-from fercli.models.inference import Labels, refuse_odd
+from fercli.models.inference import Labels
+from fercli.models.lineage import refuse_odd
 from fercli.models.recipes import Recipe
 from fercli.models.registry import Model
 from fercli.models.weights import Weights, read_weights

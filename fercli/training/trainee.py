@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fercli.models.checkpoints import assign, state_of, tensors_of, weights_of
 from fercli.models.graphs import Tensors
-from fercli.models.inference import told_once
+from fercli.models.lineage import told_once
 from fercli.models.networks import build
 from fercli.models.networks.graphs import save_network
 from fercli.models.recipes import Augmentation, Recipe

@@ -17,7 +17,8 @@ from fercli.errors import IntegrityError, TrainingDiverged
 from fercli.models.calibration import cross_entropy, fit_temperature
 from fercli.models.checkpoints import CHECKPOINT, Checkpoint, write_checkpoint
 from fercli.models.history import Epoch
-from fercli.models.inference import CLASS_MIX, RUN_WEIGHTS, Labels, begun_with
+from fercli.models.inference import CLASS_MIX, RUN_WEIGHTS, Labels
+from fercli.models.lineage import begun_with
 from fercli.models.networks import backend_name
 from fercli.models.recipes import Recipe
 from fercli.models.registry import Model

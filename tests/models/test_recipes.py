@@ -4,7 +4,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from fercli.errors import IntegrityError, UsageError
-from fercli.models.inference import lineage
+from fercli.models.lineage import lineage
 from fercli.models.recipes import Augmentation, known_recipe, options_of, recipe_from, summary, with_options
 from fercli.models.registry import MODELS, weights_path
 from fercli.models.weights import read_weights

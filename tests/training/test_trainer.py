@@ -16,7 +16,8 @@ from fercli.models.architectures.residual import ResidualNetwork
 from fercli.models.calibration import cross_entropy, fit_temperature
 from fercli.models.checkpoints import read_checkpoint, tensors_of, weights_of, write_checkpoint
 from fercli.models.history import Epoch, read_lines
-from fercli.models.inference import Labeller, lineage, own_weights
+from fercli.models.inference import Labeller, own_weights
+from fercli.models.lineage import lineage
 from fercli.models.recipes import with_options
 from fercli.models.registry import MODELS
 from fercli.models.weights import read_weights
