@@ -9,7 +9,7 @@ give the same bytes.
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,11 @@ class Checkpoint:
     metadata: dict[str, Any]
     sha256: str = ""
 
+    @property
+    def resumable(self) -> bool:
+        """Whether it is the state of a run, which may go on; otherwise it holds finished weights."""
+        return isinstance(self.metadata.get("history"), list)
+
 
 def state_of(network: Any, optimizer: Any) -> dict[str, Any]:
     """Return every Keras variable that training changes, by a name that is the same in every process.
@@ -58,14 +63,14 @@ def weights_of(network: Any) -> dict[str, Any]:
 
 def last_weights(checkpoint: Checkpoint) -> Checkpoint:
     """Return the weights that a training state's last epoch left, their averages if it has any; finished weights as they are."""
-    history = checkpoint.metadata.get("history")
-    if not isinstance(history, list):
+    if not checkpoint.resumable:
         return checkpoint
     state, model = checkpoint.tensors, "model/"
     weights = {name.removeprefix(model): tensor for name, tensor in state.items() if name.startswith(model)}
     # Keras names a moving average after the path of its variable.
     kept = {name: state.get(f"optimizer/{name.replace('/', '_')}_average", tensor) for name, tensor in weights.items()}
-    return Checkpoint(kept, checkpoint.metadata | {"epoch": len(history), "file": CHECKPOINT}, checkpoint.sha256)
+    told = {"epoch": len(checkpoint.metadata["history"]), "file": CHECKPOINT}
+    return replace(checkpoint, tensors=kept, metadata=checkpoint.metadata | told)
 
 
 def tensors_of(variables: dict[str, Any]) -> Tensors:
@@ -108,7 +113,7 @@ def read_checkpoint(path: Path, sha256: str | None = None) -> Checkpoint:
     Raises UsageError if the file is missing, IntegrityError if it is damaged, not one of ours, or holds values that are not finite.
     With a `sha256`, which covers the whole file, the digest that the file itself carries is not required.
     """
-    refuse_all_but_files(path, "give a file that fercli train wrote")
+    refuse_all_but_files(path, "give the folder of a run, or a file, that fercli train wrote")
     data = path.read_bytes()
     digest = hashlib.sha256(data).hexdigest()
     if sha256 not in (None, digest):

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fercli.errors import IntegrityError, UsageError
-from fercli.files import Kind, kind_of, refuse_all_but_files, shown_name
+from fercli.files import Kind, kind_of, shown_name
 from fercli.models.calibration import HIGHEST, LOWEST, tempered
+from fercli.models.checkpoints import read_checkpoint
 from fercli.models.graphs import Value
 from fercli.models.lineage import datasets_seen, refuse_odd
 from fercli.models.registry import ENSEMBLES, HOG_LENGTH, MODELS, Model, card_path, find_model, weights_path
@@ -185,12 +186,15 @@ class Labeller:
 def _read(weights: WeightsFile) -> Weights:
     if weights.path.suffix != ".safetensors":
         return read_weights(weights.path, weights.sha256)
-    refuse_all_but_files(weights.path, "give the folder of a run, or a file, that fercli train wrote")
+    stored = read_checkpoint(weights.path, weights.sha256)
+    if stored.resumable:
+        folder = shown_name(weights.path.parent)
+        raise UsageError(f"{weights.path} is what a run resumes from; for its weights, give its folder: {folder}")
     _LOG.info("Starting TensorFlow to convert %s …", shown_name(weights.path))
     with quiet_import():
         from fercli.models.networks.conversion import converted  # imports Keras, which only weights of older versions need
 
-    return converted(weights.path, weights.sha256)
+    return converted(stored, weights.path)
 
 
 def _refuse_other_graph(stored: Weights, model: Model, temperature: float, path: Path) -> None:

@@ -40,7 +40,7 @@ parser.add_argument("--data", type=Path)
 arguments = parser.parse_args()
 for path in arguments.files:
     # The first weights were shipped without a digest of their content: whoever converts a file by hand trusts it.
-    weights = converted(path, hashlib.sha256(path.read_bytes()).hexdigest())
+    weights = converted(read_checkpoint(path, hashlib.sha256(path.read_bytes()).hexdigest()), path)
     metadata = weights.metadata
     if arguments.data and CLASS_MIX not in metadata:
         metadata = metadata | {CLASS_MIX: mix_told_by(metadata, path, arguments.data)}

@@ -103,7 +103,7 @@ def test_old_weights_that_are_missing_are_missed_before_tensorflow_starts(
     monkeypatch.setitem(sys.modules, "fercli.models.networks.conversion", None)  # importing it fails
     with pytest.raises(UsageError, match=r"absent\.safetensors does not exist; give the folder of a run"):
         Labeller(own_weights(tmp_path / "absent.safetensors"))
-    (tmp_path / "w.safetensors").write_bytes(b"weights")
+    write_checkpoint(Checkpoint({}, METADATA), tmp_path / "w.safetensors")
     with caplog.at_level(logging.INFO, "fercli"), pytest.raises(ImportError):
         Labeller(own_weights(tmp_path / "w.safetensors"))
     assert "Starting TensorFlow to convert" in caplog.text
@@ -175,8 +175,9 @@ def test_promise_7_weights_that_tell_odd_things_never_load(odd: dict[str, object
         Labeller(own_weights(tmp_path / "w.onnx"))
 
 
-def test_a_checkpoint_does_not_label(tmp_path: Path) -> None:
-    """The temperature in it is that of the best epoch, its weights are those of the last."""
+def test_a_checkpoint_does_not_label(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The temperature in it is that of the best epoch, its weights are those of the last. Nobody waits for Keras to hear that."""
+    monkeypatch.setitem(sys.modules, "fercli.models.networks.conversion", None)  # importing it fails
     write_checkpoint(Checkpoint({}, METADATA | {"history": []}), tmp_path / "checkpoint.safetensors")
     with pytest.raises(UsageError, match=r"is what a run resumes from; for its weights, give its folder: \S+$"):
         Labeller(own_weights(tmp_path / "checkpoint.safetensors"))
