@@ -17,13 +17,14 @@ from typing import Any
 
 from fercli.classification.job import difference
 from fercli.classification.records import Outcome, decoded, encoded
-from fercli.errors import FercliError, IntegrityError
+from fercli.errors import FercliError, IntegrityError, UsageError
 from fercli.files import Kind, identity_of, kind_of
-from fercli.remote import RemotePath
+from fercli.remote import RemotePath, place
 from fercli.writing import move, remove
 
 _PATIENCE = 0.5  # seconds to wait for another run to give way
 _COMMIT_EVERY = 1.0  # seconds; anything newer is lost if the process is killed
+_WRITTEN = "written"  # among the settings: the SHA-256 of the results
 _LONGEST = 64 << 20  # bytes of one picture's outcome
 _TABLES = {
     "run": "CREATE TABLE run (settings TEXT NOT NULL)",
@@ -54,7 +55,10 @@ def is_begun(path: Path) -> bool:
 
 
 class Journal:
-    """The outcomes of one run by path; see `open_journal`. `changed` says how the settings it was begun with differ."""
+    """The outcomes of one run by path; see `open_journal`.
+
+    `changed` says how the settings it was begun with differ, `written` is the SHA-256 of the results made of it, empty if unknown.
+    """
 
     def __init__(self, path: Path, settings: dict[str, Any], *, resume: bool) -> None:
         self._path = path
@@ -67,11 +71,11 @@ class Journal:
             self._database.execute("BEGIN EXCLUSIVE")
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")  # not before, for then none would give way
             self._make_tables(resume=resume)
-            self.changed = self._changed(settings)
+            self.changed, self.written = self._compared(settings)
+            self._database.execute("CREATE TEMP TABLE asked_for (path BLOB PRIMARY KEY) WITHOUT ROWID")
         except BaseException:
             self._database.close()
             raise
-        self._asked_for = 0
         self._failure: sqlite3.Error | None = None
         self._closed = threading.Event()
         threading.Thread(target=self._commit_regularly, daemon=True).start()
@@ -87,7 +91,7 @@ class Journal:
         while row := self._next(path, frame):
             if frame < 0:
                 with self._lock:
-                    self._asked_for += 1
+                    self._database.execute("INSERT OR IGNORE INTO asked_for VALUES (?)", (os.fsencode(path),))
             frame, text = row
             try:
                 outcome = decoded(path, text)
@@ -97,11 +101,10 @@ class Journal:
                 return
             yield outcome
 
-    def not_asked_for(self) -> int:
-        """Return how many of the files that it knows were not looked for, each of the others being looked for once."""
-        with self._lock:
-            (known,) = self._database.execute("SELECT COUNT(DISTINCT path) FROM picture").fetchone()
-        return int(known) - self._asked_for
+    def not_asked_for(self) -> Iterator[Path]:
+        """Yield the files that it knows and that nobody looked for."""
+        for (path,) in self._database.execute("SELECT DISTINCT path FROM picture WHERE path NOT IN asked_for"):
+            yield place(os.fsdecode(path))
 
     def _next(self, path: Path, frame: int) -> tuple[int, str] | None:
         query = "SELECT frame, outcome FROM picture WHERE path = ? AND frame > ? ORDER BY frame LIMIT 1"
@@ -126,6 +129,12 @@ class Journal:
                 raise self._failure
             self._database.execute("COMMIT")
             self._database.execute("BEGIN EXCLUSIVE")
+
+    def tell_written(self, output: Path) -> None:
+        """Keep the digest of the results in the file `output`, if that can be read, so that changes by others are noticed."""
+        with contextlib.suppress(OSError), self._lock:
+            settings = json.loads(self._database.execute("SELECT settings FROM run").fetchone()[0])
+            self._database.execute("UPDATE run SET settings = ?", (json.dumps(settings | {_WRITTEN: _digest(output)}),))
 
     def close(self, *, keep: bool) -> bool:
         """Close the database, with everything on disk if it is to be kept; return whether it holds any outcome."""
@@ -162,11 +171,12 @@ class Journal:
             for statement in _TABLES.values():
                 self._database.execute(statement)
 
-    def _changed(self, settings: dict[str, Any]) -> str:
+    def _compared(self, settings: dict[str, Any]) -> tuple[str, str]:
+        """Return how the stored settings differ, and the digest stored with them; each is empty if there is none."""
         row = self._database.execute("SELECT settings FROM run").fetchone()
         if row is None:
             self._database.execute("INSERT INTO run VALUES (?)", (json.dumps(settings),))
-            return ""
+            return "", ""
         try:
             before = json.loads(row[0])
         except (TypeError, RecursionError) as error:
@@ -174,18 +184,27 @@ class Journal:
         if not isinstance(before, dict):
             raise _no_journal(self._path, TypeError("no settings"))
         differs = any(settings[name] != before.get(name) for name in settings)
-        return (difference(before, settings) or "with other options") if differs else ""
+        changed = (difference(before, settings) or "with other options") if differs else ""
+        return changed, str(before.get(_WRITTEN, ""))
 
 
 @contextlib.contextmanager
 def open_journal(
-    path: Path, settings: dict[str, Any], *, resume: bool, keep: bool = False, anew: bool = False, finished: Path | None = None
+    path: Path,
+    settings: dict[str, Any],
+    *,
+    resume: bool,
+    keep: bool = False,
+    anew: bool = False,
+    finished: Path | None = None,
+    output: Path | None = None,
 ) -> Iterator[Journal]:
     """Open the journal at `path`: to `resume` the run that wrote it, or as a new one.
 
-    When the block ends well, the journal moves to `finished` or, without that, is removed. When an exception ends the block, it
-    stays where it is if it holds any outcome or if `keep` is set, so that its presence tells of the stop. With `anew`, a journal
-    that cannot be resumed is replaced. `settings` is everything except the picture that an outcome depends on, as JSON values.
+    When the block ends well, the journal moves to `finished`, with the digest of the `output`, or, without that, is removed. When
+    an exception ends the block, it stays where it is if it holds any outcome or if `keep` is set, so that its presence tells of the
+    stop. With `anew`, a journal that cannot be resumed is replaced. `settings` is everything except the picture that an outcome
+    depends on, as JSON values.
 
     Raises IntegrityError if the file is not a journal or belongs to a run with other settings, and FercliError if it cannot be
     written or another run is using it.
@@ -199,6 +218,8 @@ def open_journal(
             yield journal
             done = True
         finally:
+            if done and finished and output:
+                journal.tell_written(output)
             holds_work = journal.close(keep=not done or finished is not None)
             if done and finished:
                 move(path, finished)
@@ -234,8 +255,11 @@ def _opened(path: Path, settings: dict[str, Any], *, resume: bool, anew: bool) -
 
 
 @contextlib.contextmanager
-def open_finished(path: Path, settings: dict[str, Any]) -> Iterator[Journal | str]:
-    """Open the journal of a finished run to look up what it found, or give the reason why not; the file stays as it is."""
+def open_finished(path: Path, settings: dict[str, Any], output: Path | None) -> Iterator[Journal | str]:
+    """Open the journal of a finished run to look up what it found, or give the reason why not; the file stays as it is.
+
+    Raises UsageError if the `output` that the run wrote has been changed since.
+    """
     if kind_of(path) is Kind.MISSING:
         yield f"{path}, which knows what the results were made of, is not there"
         return
@@ -246,9 +270,19 @@ def open_finished(path: Path, settings: dict[str, Any]) -> Iterator[Journal | st
         yield f"{path} cannot be read ({error})"
         return
     try:
+        if output and journal.written and journal.written != _digest(output):
+            raise UsageError(
+                f"{output} was changed after fercli wrote it, and --update would lose that; move it away and run the same command "
+                "again, or replace it with --overwrite instead of --update."
+            )
         yield f"the results were made {journal.changed}" if journal.changed else journal
     finally:
         journal.close(keep=False)
+
+
+def _digest(output: Path) -> str:
+    with output.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
 def _is_busy(error: sqlite3.Error) -> bool:

@@ -6,8 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fercli.classification.journal import is_begun, journal_path
+from fercli.classification.journal import finished_path, is_begun, journal_path
 from fercli.classification.outputs import Output
+from fercli.classification.records import COLUMNS
+from fercli.classification.results import read_results
 from fercli.errors import FercliError, UsageError
 from fercli.files import Kind, kind_of, refuse_existing, refuse_filled, refuse_other_endings, shown_name
 from fercli.photos.walk import COPIES, Walk
@@ -68,15 +70,31 @@ def refuse_more(output: Output, others: Iterable[Path | None]) -> None:
             )
 
 
-def refuse_empty(report: "Report", walk: Walk, inputs: Sequence[Path]) -> None:
-    """Raise FercliError if none of the inputs could be read, or there were none."""
+def refuse_foreign(output: Output) -> None:
+    """Raise UsageError if what is at `output` is no results, or has columns of somebody else's."""
+    try:
+        others = sorted(next(read_results(output.path), {}).keys() - COLUMNS)
+    except FercliError as error:
+        raise UsageError(f"There are no results to update: {error}") from error
+    if others:
+        raise UsageError(
+            f"{output.path} has columns that fercli did not write, such as {others[0]}, and --update would lose them; move it away "
+            "and run the same command again, or replace it with --overwrite instead of --update."
+        )
+
+
+def refuse_empty(report: "Report", walk: Walk, inputs: Sequence[Path], updated: Output | None = None) -> None:
+    """Raise FercliError if none of the inputs could be read, or there were none; `updated` are results that exist."""
     pictures = report.pictures
+    stay = "no results were written"
+    if updated:
+        stay = f"{updated.path} stays as it was (if it is to go, delete it and {finished_path(updated.path)})"
     if pictures["rejected"] and pictures.total() == pictures["rejected"]:
-        raise FercliError(f"{_unread(report)}, so no results were written; give photos or videos that can be read.")
+        raise FercliError(f"{_unread(report)}, so {stay}; give photos or videos that can be read.")
     if not pictures:
         places = ", ".join(map(shown_name, inputs[:5]))
         raise FercliError(
-            f"There are no photos or videos in {places}{_found_instead(walk)}, so no results were written; name the photos "
+            f"There are no photos or videos in {places}{_found_instead(walk)}, so {stay}; name the photos "
             "themselves, or the folder that holds them."
         )
 

@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fercli.classification.job import Job, Workers
-from fercli.classification.journal import Journal, finished_path, journal_path, open_finished, open_journal
+from fercli.classification.journal import Journal, finished_path, is_begun, journal_path, open_finished, open_journal
 from fercli.classification.outputs import Output, publishing, suffix_of
 from fercli.classification.records import Outcome, rows, with_persons
-from fercli.classification.refusals import first_unreadable, refuse_copies, refuse_empty, refuse_more, refuse_output, refuse_report
+from fercli.classification.refusals import (
+    first_unreadable,
+    refuse_copies,
+    refuse_empty,
+    refuse_foreign,
+    refuse_more,
+    refuse_output,
+    refuse_report,
+)
 from fercli.classification.writers import Rows
 from fercli.errors import FercliError, UsageError
 from fercli.files import Kind, kind_of, refuse_filled, refuse_missing, shown_name
@@ -38,11 +46,11 @@ class Run:
     only once the last outcome has been taken. A run stopped before that leaves a journal, from which a run with `resume` goes on;
     if the `output` exists already, such a run is `complete` and yields nothing. `overwrite` replaces what exists. So does `update`,
     with the bytes of a whole new run, but it labels only photos that are new or have changed; if it has to label all of them,
-    `redone` says why. `kept` counts the outcomes that were known before, `gone` the photos and videos that no longer are among the
-    inputs, so that their rows are dropped. `amiss` says of which photos and videos there is no whole copy, as they have gone
-    meanwhile, and which copies of photos that are gone cannot be removed. In all outputs a label less probable than
-    `min_confidence`, 0 to 1, is left empty; with `skip_no_face`, photos without a face have no row. If `workers` are given, workers
-    of the Ray cluster at `address` do the labelling, see `classify_on_ray`.
+    `redone` says why. `kept` counts the outcomes that were known before, `gone` the photos and videos that no longer exist, and
+    `unnamed` those that do but are not among the inputs, so that the rows of both are dropped. `amiss` says of which photos and
+    videos there is no whole copy, as they have gone meanwhile, and which copies of photos that are gone cannot be removed. In all
+    outputs a label less probable than `min_confidence`, 0 to 1, is left empty; with `skip_no_face`, photos without a face have no
+    row. If `workers` are given, workers of the Ray cluster at `address` do the labelling, see `classify_on_ray`.
 
     Creating a run raises UsageError for missing inputs and for outputs that must not be written. Iterating raises FercliError if no
     results are written because none of the photos could be read, or because one was rejected and `strict` is set. For the rest
@@ -67,6 +75,7 @@ class Run:
     redone: str = field(default="", init=False)
     kept: int = field(default=0, init=False)
     gone: int = field(default=0, init=False)
+    unnamed: int = field(default=0, init=False)
     amiss: list[tuple[Path, str]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
@@ -77,10 +86,13 @@ class Run:
         refuse_missing(self.inputs, "give photos, videos or folders of them, and put quotes around a path with spaces")
         self._refuse_outputs()
         self._replacing = bool(self.output and self.output.published)
+        self._begun = bool(self.output and is_begun(journal_path(self.output.path)))
         if self.output and self._replacing and self.resume and not (self.overwrite or self.update):
             self.complete = kind_of(journal_path(self.output.path)) is Kind.MISSING
             if self.complete:
                 refuse_more(self.output, (self.annotate, self.report))
+        if self.output and self._replacing and self.update:
+            refuse_foreign(self.output)
         if self.workers:
             from fercli.classification.cluster import refuse_missing_ray
 
@@ -132,12 +144,13 @@ class Run:
                         f"{shown_name(outcome.path)} was rejected and --strict allows none, so {self._unpublished}; "
                         f"remove it or leave --strict out{go_on}."
                     )
-            if earlier:
-                self.gone = earlier.not_asked_for()
+            for path in earlier.not_asked_for() if earlier else ():
+                exists = kind_of(path) is not Kind.MISSING
+                self.gone, self.unnamed = self.gone + (not exists), self.unnamed + exists
             if self.strict and self.walk.unreadable:
                 raise FercliError(f"{first_unreadable(self.walk)} and --strict allows no reject; {self._unpublished}.")
             if writer:
-                refuse_empty(report, self.walk, self.inputs)
+                refuse_empty(report, self.walk, self.inputs, self.output if self.update and self._replacing else None)
                 if journal:
                     journal.commit()
                 writer.close()
@@ -156,17 +169,24 @@ class Run:
             journal_path(self.output.path),
             settings,
             resume=self.resume or self.update,
-            keep=self._replacing,
+            keep=self._replacing and not self.update,  # or nothing would tell that what is there has been begun anew
             anew=self.update,
             finished=finished_path(self.output.path),
+            output=self._local_file,
         )
 
     @contextlib.contextmanager
     def _earlier(self, settings: dict[str, Any]) -> Iterator[Journal | None]:
-        if not (self.update and self.output and self._replacing):
+        if not (self.update and self.output):
             yield None
             return
-        with open_finished(finished_path(self.output.path), settings) as found:
+        finished = finished_path(self.output.path)
+        if kind_of(finished) is Kind.MISSING and not self._replacing:
+            yield None
+            return
+        # A run that was killed just after it had put its results in place has not told what they are.
+        written = self._local_file if self._replacing and not self._begun else None
+        with open_finished(finished, settings, written) as found:
             if isinstance(found, str):
                 self.redone = found
             yield None if isinstance(found, str) else found
@@ -183,6 +203,12 @@ class Run:
         refuse_copies(self.annotate, self.inputs, overwrite=self._may_replace)
         owner = owner_of(self.output.path if self.output else None, self.annotate)
         return stack.enter_context(listed(self.annotate, owner, self._note, check))
+
+    @property
+    def _local_file(self) -> Path | None:
+        """The results, if they are a file on this machine."""
+        output = self.output
+        return output.path if output and not (output.stream or output.parts or isinstance(output.path, RemotePath)) else None
 
     def _note(self, path: Path, amiss: str) -> None:
         self.amiss.append((path, amiss))

@@ -230,6 +230,11 @@ def classify(
         console.say(f"  of these, known from before: {run.kept:,}")
     if run.gone:
         console.say(f"  photos and videos that are gone, whose rows were dropped: {run.gone:,}")
+    if run.unnamed:
+        console.warn(
+            f"photos and videos that are still there but not among the inputs, whose rows were dropped: {run.unnamed:,}; "
+            "name all inputs each time, spelled alike"
+        )
     if not output.stream:
         _say_kept(finished_path(output.path))
     for path, amiss in run.amiss:

@@ -391,7 +391,7 @@ def test_promise_10_a_journal_that_finds_no_room_leaves_nothing(tmp_path: Path, 
     def full(*_: object, **__: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(Journal, "_changed", full)
+    monkeypatch.setattr(Journal, "_compared", full)
     path = journal_path(tmp_path / "r.csv")
     with pytest.raises(FercliError, match="cannot be written"), open_journal(path, SETTINGS, resume=False):
         pass

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fercli.classification.job import Job
-from fercli.classification.journal import Journal, finished_path
+from fercli.classification.journal import Journal, finished_path, journal_path
 from fercli.classification.outputs import Output
 from fercli.classification.records import Outcome
 from fercli.classification.run import Run
@@ -106,6 +106,67 @@ def test_promise_17_an_update_counts_whose_rows_it_drops(photos: Path, tmp_path:
     assert gone() == 0
     clip.unlink()
     assert gone() == 1
+
+
+def test_promise_17_photos_that_are_no_longer_named_are_not_called_gone(photos: Path, tmp_path: Path) -> None:
+    output = Output(tmp_path / "r.csv")
+    list(Run([photos], JOB, output))
+    (photos / "0.png").unlink()
+    run = Run([photos / "1.png", photos / "2.png"], JOB, output, update=True)
+    assert len(list(run)) == run.kept == 2
+    assert (run.gone, run.unnamed) == (1, 2)
+
+
+def test_promise_20_an_update_loses_nothing_that_others_wrote(photos: Path, tmp_path: Path) -> None:
+    output, finished = Output(tmp_path / "r.csv"), finished_path(tmp_path / "r.csv")
+    output.path.write_text("path,label\n0.png,angry\n")
+    with pytest.raises(UsageError, match=r"no results to update: .*r\.csv has no columns face, .*; give the results"):
+        Run([photos], JOB, output, update=True)
+    list(Run([photos], JOB, output, overwrite=True))
+    written = output.path.read_bytes()
+    for changed, message in (
+        (
+            written.replace(b",model", b",model,mine").replace(b",fake\n", b",fake,1\n"),
+            "has columns .*, such as mine, .* move it away",
+        ),
+        (written.replace(b",angry,0", b",sad,0"), "was changed after fercli wrote it, .* move it away"),
+    ):
+        output.path.write_bytes(changed)
+        with pytest.raises(UsageError, match=message):
+            list(Run([photos], JOB, output, update=True))
+        assert output.path.read_bytes() == changed
+    output.path.rename(tmp_path / "mine.csv")
+    run = Run([photos], JOB, output, update=True)  # as the message says; what is known stays known
+    assert len(list(run)) == run.kept == 5
+    assert output.path.read_bytes() == written
+    output.path.write_bytes(changed)
+    finished.unlink()
+    assert len(list(Run([photos], JOB, output, update=True))) == 5  # nothing tells of the change
+
+
+def test_promise_11_an_update_goes_on_if_it_was_killed_as_it_ended(photos: Path, tmp_path: Path) -> None:
+    """With its results in place, and what tells of the change not yet."""
+    output, finished, journal = Output(tmp_path / "r.csv"), finished_path(tmp_path / "r.csv"), journal_path(tmp_path / "r.csv")
+    list(Run([photos], JOB, output))
+    before = finished.read_bytes()
+    (photos / "0.png").unlink()
+    list(Run([photos], JOB, output, update=True))
+    journal.write_bytes(finished.read_bytes())
+    finished.write_bytes(before)
+    run = Run([photos], JOB, output, update=True)
+    assert len(list(run)) == run.kept == 4
+    assert not journal.exists()
+
+
+def test_an_update_that_finds_no_photos_says_what_stays(photos: Path, tmp_path: Path) -> None:
+    output = Output(tmp_path / "r.csv")
+    list(Run([photos], JOB, output))
+    before = sorted(tmp_path.iterdir())
+    for photo in photos.iterdir():
+        photo.unlink()
+    with pytest.raises(FercliError, match=r"no file was found, so .*r\.csv stays as it was .* delete it and .*finished\)"):
+        list(Run([photos], JOB, output, update=True))
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_promise_22_an_update_gives_the_bytes_of_a_new_run(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
