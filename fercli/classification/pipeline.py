@@ -57,7 +57,7 @@ def _find_faces(picture: Picture, detector: Detector, options: Options, side: in
         chosen = _chosen(detector.find(photo.pixels), photo, options)
         picture.crops = [crop(photo.pixels, face.frame, side) for face in chosen]
         picture.found = [Found(face.frame.scaled(1 / photo.scale), face.score) for face in chosen]
-        picture.small = max(photo.pixels.shape) <= LARGE_CROP_SIDE * photo.scale
+        picture.small = max(photo.pixels.shape) <= LARGE_CROP_SIDE * photo.scale and bool(chosen or not is_flat(photo.pixels))
         picture.photo = None
     return picture
 

@@ -73,8 +73,8 @@ class Outcome:
     """Everything known about one picture, a photo or a video's frame: its faces (none if nobody was found), or why it was rejected.
 
     `identity` tells the file's content from a later one; None if the file could not be looked at. `small` says whether the picture
-    is small enough to be the crop of a face. `moment` is the frame's place in its video, None for a photo; a video that breaks off
-    ends in a reject with the moment of the last frame that could be read, None if there is none.
+    is small enough to be the crop of a face, and shows anything. `moment` is the frame's place in its video, None for a photo; a
+    video that breaks off ends in a reject with the moment of the last frame that could be read, None if there is none.
     """
 
     path: Path

@@ -167,12 +167,13 @@ class Report:
         return self.counts.total() + self.unsure
 
     def _head(self, settings: Mapping[str, object], measured: str) -> list[str]:
-        photos, rejected = self.pictures.total() - self.frames.total(), self.pictures["rejected"]
+        rejected = self.pictures["rejected"]
+        photos = self.pictures.total() - self.frames.total() - rejected
         facts = {"photos": photos} if photos or not self._videos else {}
         facts |= {"videos": self._videos, "frames of them": self.frames.total()} if self._videos else {}
         unit = "pictures" if self._videos else "photos"
         facts |= {"faces": self._faces, f"{unit} without a face": self.pictures["no_face"]}
-        facts |= {f"rejected{' (counted among the photos)' if rejected else ''}": rejected}
+        facts |= {"rejected files": rejected}
         facts |= {remark: self.remarks[remark] for remark in filter(self.remarks.__getitem__, REMARKS)}
         return [
             "<!doctype html>",
@@ -231,11 +232,14 @@ class Report:
         return [f"<h2>{label}{some}</h2>", '<div class="faces">', *figures, "</div>"]
 
     def _to_check(self, pictures: Mapping[Spot, str]) -> list[str]:
-        if self._faces <= FACES_SHOWN:  # all of them are shown above
+        few = self._faces <= FACES_SHOWN  # all that have a label are shown above
+        shown = [item for item in self._doubtful if not few or item[0] < self.min_confidence]
+        if not shown:
             return []
-        figures = [_figure(spot, pictures[spot], f"{confidence:.2f} {label}?") for confidence, _, spot, _, label in self._doubtful]
+        figures = [_figure(spot, pictures[spot], f"{confidence:.2f} {label}?") for confidence, _, spot, _, label in shown]
         each = ", at most one for each person in a video" if self._videos else ""
-        title = f"To check by hand: the {len(figures)} least confident of {self._faces:,}{each}"
+        which = f"{len(figures)} without a label" if few else f"the {len(figures)} least confident of {self._faces:,}"
+        title = f"To check by hand: {which}{each}"
         return [f"<h2>{title}</h2>", '<div class="faces">', *figures, "</div>"]
 
     def _by_folder(self) -> list[str]:

@@ -108,9 +108,12 @@ def compare(truth: Mapping[str, int], rows: Iterable[Mapping[str, Any]]) -> Comp
                 except (TypeError, ValueError, OverflowError) as error:
                     raise FercliError(f"Row {number} is no row of results ({error}); {RESULTS_ADVICE}.") from error
     compared = _compared(truth, {wanted: _the_one(wanted, found) for wanted, found in photos.items()})
+    if not len(compared.found) and len(compared.left["missing"]) < len(truth):
+        reasons = "; ".join(f"{NOT_COMPARED[reason]}: {len(names):,}" for reason, names in compared.left.items() if names)
+        raise FercliError(f"None of the photos labelled by hand can be compared with the results ({reasons}); label others.")
     if not len(compared.found):
         raise FercliError(
-            f"None of the photos labelled by hand, such as {next(iter(truth))}, has a label in the results; write paths as they "
+            f"None of the photos labelled by hand, such as {next(iter(truth))}, is in the results; write paths as they "
             f"stand there, such as {path}."
         )
     return compared

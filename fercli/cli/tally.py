@@ -57,6 +57,11 @@ class Tally:
         """How many photos and frames are done; the reject of a broken video counts as one more."""
         return self.status.total()
 
+    @property
+    def _photos(self) -> int:
+        """How many photos could be read."""
+        return self.pictures - self.frames - self.status["rejected"]
+
     def text(self) -> str:
         """Return what progress shows beside the count of pictures."""
         video = f", {timedelta(seconds=int(self._times_before + self._time))} of video" if self.videos else ""
@@ -66,24 +71,23 @@ class Tally:
         """Print what the whole run came to; the last line says how much was done, and how fast."""
         self._show_expressions(model)
         for remark in filter(self.remarks.__getitem__, REMARKS):
-            hint = "; to label them whole: --detector none" if remark == SMALL_WITHOUT else ""
+            hint = "; if they are crops of faces, label them apart, with --detector none" if remark == SMALL_WITHOUT else ""
             console.say(f"{remark}: {self.remarks[remark]:,}{hint}")
         _say_skipped(walk)
         target = "standard output" if str(output) == "-" else console.name(output)
         faces, seconds = self.expressions.total(), time.monotonic() - self.started
-        photos, unit = self.pictures - self.frames, "picture" if self.videos else "photo"
-        done = [_number(photos, "photo")] if photos or not self.videos else []
+        unit = "picture" if self.videos else "photo"
+        done = [_number(self._photos, "photo")] if self._photos or not self.videos else []
         done += [f"{_number(self.frames, 'frame')} of {_number(self.videos, 'video')}"] if self.videos else []
-        among = " (counted among the photos)" if self.status["rejected"] else ""
         console.say(
             f"{target}: {', '.join(done)}, {_number(faces, 'face')}, {_number(self.status['no_face'], unit)} without a face, "
-            f"{self.status['rejected']:,} rejected{among}, in {seconds:.1f} s ({self.pictures / seconds:.1f} {unit}s/s)"
+            f"{_number(self.status['rejected'], 'file')} rejected, in {seconds:.1f} s ({self.pictures / seconds:.1f} {unit}s/s)"
         )
 
     def _show_expressions(self, model: str) -> None:
         """Show the counts; with shares for photos and for frames apart, which are many of few people."""
         faces, parts = self.expressions.total(), {"faces": self.expressions}
-        if self.videos and self.pictures > self.frames:
+        if self.videos and self._photos:
             parts = {"faces in photos": self.expressions - self.in_frames, "in frames of videos": self.in_frames}
         table = console.table(
             f"Expressions of {_number(faces, 'face')}, labelled by {model}",

@@ -8,9 +8,10 @@ from PIL import Image
 
 from fercli.classification import loading, pipeline
 from fercli.classification.pipeline import classify
-from fercli.classification.records import Outcome
+from fercli.classification.records import SMALL_WITHOUT, WHOLE, Outcome
 from fercli.photos.faces import WholeImage, overlap
 from fercli.photos.faces.auto import Auto
+from fercli.photos.faces.mtcnn import Mtcnn
 from fercli.photos.images import Photo
 from tests.conftest import PHOTOS
 from tests.fakes import FakeLabeller
@@ -52,6 +53,14 @@ def test_photos_with_one_face_or_none(tmp_path: Path) -> None:
     paths = [PHOTOS / "astronaut.jpg", tmp_path / "nobody.png", PHOTOS / "grace_hopper.jpg"]
     outcomes = list(classify(paths, FakeLabeller(), Auto()))
     assert [(outcome.status, len(outcome.faces)) for outcome in outcomes] == [("ok", 1), ("no_face", 0), ("ok", 1)]
+
+
+def test_only_a_small_image_that_shows_something_may_be_a_crop(tmp_path: Path) -> None:
+    Image.new("L", (100, 100), 90).save(tmp_path / "flat.png")
+    Image.fromarray(np.add.outer(np.arange(100), np.arange(100)).astype(np.uint8)).save(tmp_path / "ramp.png")
+    paths = [tmp_path / "flat.png", tmp_path / "ramp.png"]
+    assert [outcome.remark for outcome in classify(paths, FakeLabeller(), Mtcnn())] == [None, SMALL_WITHOUT]
+    assert [outcome.remark for outcome in classify(paths, FakeLabeller(), WholeImage())] == [WHOLE, WHOLE]
 
 
 def test_promise_21_outcomes_come_before_the_walk_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ def test_the_page_shows_faces_counts_and_what_was_left_out(tmp_path: Path) -> No
     text = written(report, tmp_path / "r.html")
     page = Page(text)
     assert page.open == []
-    assert "photos: 4; faces: 3; photos without a face: 1; rejected (counted among the photos): 1" in page.text
+    assert "photos: 3; faces: 3; photos without a face: 1; rejected files: 1" in page.text
     assert "photos with several faces: 1" in page.text
     assert "2 (66.7%)" in page.text
     assert "no<b>body.jpg" in page.text
@@ -111,6 +111,14 @@ def test_the_least_confident_of_a_person_in_a_video_is_to_be_checked_and_no_othe
     page = written(report, tmp_path / "r.html")
     assert f"the 3 least confident of {2 * FACES_SHOWN + 1}, at most one for each person in a video" in page
     assert re.findall(r"<figcaption>([\d.]+) \w+\?", page) == ["0.27", "0.60", "0.70"]
+
+
+def test_faces_without_a_label_are_shown_however_few_there_are(tmp_path: Path) -> None:
+    report = Report(min_confidence=0.6)
+    report.add(Outcome(tmp_path / "a.jpg", (face("happy", 0.7), face("sad", 0.5))))
+    page = written(report, tmp_path / "r.html")
+    assert "To check by hand: 1 without a label<" in page
+    assert re.findall(r"<figcaption>([\d.]+) (\w+)\?", page) == [("0.50", "sad")]
 
 
 def test_photos_and_frames_are_counted_apart_and_this_folder_has_a_name(tmp_path: Path) -> None:

@@ -68,13 +68,15 @@ def test_a_photo_of_the_same_name_in_another_folder_is_not_meant() -> None:
 
 
 def test_nothing_to_compare_is_an_error() -> None:
-    with pytest.raises(FercliError, match=r"such as q\.jpg, has a label in the results; .* such as =e\.jpg"):
+    with pytest.raises(FercliError, match=r"such as q\.jpg, is in the results; .* such as =e\.jpg"):
         compare({"q.jpg": 0}, RESULTS)
     for width in ("wide", 10**400):
         with pytest.raises(FercliError, match="Row 1 is no row of results"):
             compare({"p1/a.jpg": 0}, [RESULTS[0] | {"width": width}])
-    with pytest.raises(FercliError, match="None of the photos"):
-        compare({"p1/a.jpg": 0}, [RESULTS[0] | {"label": 5}])
+    with pytest.raises(
+        FercliError, match=r"can be compared with the results \(not in the results: 1; whose label is left empty: 1\)"
+    ):
+        compare({"p1/a.jpg": 0, "q.jpg": 1}, [RESULTS[0] | {"label": 5}])
 
 
 def test_hand_labels_are_read_with_synonyms_and_other_columns(tmp_path: Path) -> None:

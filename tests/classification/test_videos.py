@@ -154,7 +154,7 @@ def test_the_command(fercli: Callable[..., Ran], inputs: Path, tmp_path: Path) -
     assert ran.code == 3
     assert f"reject: {inputs / 'd.mkv'}: damaged: it ends at" in ran.talk
     frames = len(rows(tmp_path / "r.csv")) - 3
-    assert f"{frames} frames of 3 videos, {frames + 1} faces, 0 pictures without a face, 2 rejected" in ran.talk
+    assert f": 1 photo, {frames} frames of 3 videos, {frames + 1} faces, 0 pictures without a face, 2 files rejected" in ran.talk
     assert sorted(path.name for path in copies.rglob("*.*")) == [
         ".fercli-copies", "a.png.jpg", "b.mp4.mp4", "c.jpg.mp4", "d.mkv.mp4",
     ]  # fmt: skip

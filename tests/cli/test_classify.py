@@ -49,7 +49,7 @@ def test_a_folder_becomes_a_csv(fercli: Run, photos: Path, tmp_path: Path) -> No
         (str(photos / "sub" / "nobody.png"), "no_face", ""),
     ]
     assert f"skipped, neither photos nor videos: 1 ({photos / 'notes.txt'})" in ran.talk
-    assert "3 photos, 2 faces, 1 photo without a face, 0 rejected" in ran.talk
+    assert "3 photos, 2 faces, 1 photo without a face, 0 files rejected" in ran.talk
 
 
 def test_rejects_have_rows_and_lines_and_code_3(fercli: Run, photos: Path, tmp_path: Path) -> None:

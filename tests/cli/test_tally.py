@@ -27,7 +27,7 @@ def test_one_is_singular(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     tally.add(Outcome(Path("a"), (FACE,)))
     assert tally.text() == "1 face, 0 rejected"
     tally.say_end(Walk([tmp_path]), Path("r.csv"), "compact")
-    assert "r.csv: 1 photo, 1 face, 0 photos without a face, 0 rejected, in " in capsys.readouterr().err
+    assert "r.csv: 1 photo, 1 face, 0 photos without a face, 0 files rejected, in " in capsys.readouterr().err
 
 
 def test_groups_and_small_images_are_told_of_with_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -51,8 +51,8 @@ def test_groups_and_small_images_are_told_of_with_what_to_do(tmp_path: Path, cap
     assert "photos with several faces: 1\n" in said
     assert "small images taken whole: 1\n" in said
     assert "larger pictures taken whole, whose labels mean something only if each is a crop of a face: 1\n" in said
-    assert "1 rejected (counted among the photos), in" in said
-    assert "small images without a face: 1; to label them whole: --detector none\n" in said
+    assert "results.csv: 6 photos, 6 faces, 2 photos without a face, 1 file rejected, in" in said
+    assert "small images without a face: 1; if they are crops of faces, label them apart, with --detector none\n" in said
 
 
 def test_photos_are_counted_beside_the_work(tmp_path: Path) -> None:
