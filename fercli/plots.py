@@ -166,7 +166,9 @@ def plot_reliability(title: str, bins: Sequence[tuple[float, float, float]]) -> 
 
 
 @_plainly()
-def plot_means(groups: Mapping[str, Sequence[tuple[float, tuple[float, float] | None]]], labels: Sequence[str]) -> bytes:
+def plot_means(
+    groups: Mapping[str, Sequence[tuple[float, tuple[float, float] | None]]], labels: Sequence[str], grouped_by: str
+) -> bytes:
     """Draw mean probabilities, 0 to 1, with intervals: a panel for each label on one scale, a point for each group."""
     figure = Figure(figsize=(10, max(3.0, 1.2 + 0.28 * len(groups))), layout="constrained")
     panels = figure.subplots(1, len(labels), sharex=True, sharey=True, squeeze=False)[0]
@@ -182,6 +184,7 @@ def plot_means(groups: Mapping[str, Sequence[tuple[float, tuple[float, float] | 
     panels[0].set_yticks(range(len(groups)), [name[-40:] for name in groups])
     panels[0].invert_yaxis()
     intervals = any(interval for means in groups.values() for _, interval in means)
+    figure.supylabel(grouped_by)
     figure.supxlabel(f"mean probability (%){', with its 95 % interval' if intervals else ''}")
     return _png(figure)
 

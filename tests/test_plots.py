@@ -117,14 +117,14 @@ def test_promise_18_any_name_in_a_figure() -> None:
     plot_per_class("$\\frac{$", [{"w$x_{$y": [0.5] * 7, "_hidden": [0.5] * 7}], LABELS)
     plot_reliability("$x_{$", [(0.5, 0.4, 0.2)])
     plot_confusion("$x_{$", np.eye(7, dtype=int).tolist(), LABELS)
-    plot_means({"w$x_{$y": [(0.5, (0.4, 0.6))] * 7}, LABELS)
+    plot_means({"w$x_{$y": [(0.5, (0.4, 0.6))] * 7}, LABELS, "$_{")
 
 
 def test_means_are_on_one_scale_and_intervals_are_spoken_of_only_where_there_are_some(monkeypatch: pytest.MonkeyPatch) -> None:
     drawn: list[Figure] = []
     monkeypatch.setattr("fercli.plots._png", drawn.append)
-    plot_means({"one": [(0.01 * (number + 1), None) for number in range(7)]}, LABELS)
-    plot_means({"one": [(0.5, (0.4, 0.6))] * 7}, LABELS)
+    plot_means({"one": [(0.01 * (number + 1), None) for number in range(7)]}, LABELS, "week")
+    plot_means({"one": [(0.5, (0.4, 0.6))] * 7}, LABELS, "week")
     assert len({panel.get_xlim() for panel in drawn[0].axes}) == 1
     assert drawn[0].axes[0].get_xlim()[0] == 0
     assert drawn[0].axes[0].get_xlim()[1] >= 7  # of the last panel, in percent

@@ -154,8 +154,9 @@ def test_the_study_runs_as_it_is_written_and_pandas_and_r_read_its_results(study
     assert "that are gone, whose rows were dropped: 4" in third  # one participant's
     assert "Mean probability" in summary
     rows = list(openpyxl.load_workbook("summary.xlsx").active.values)
-    assert rows[0][:4] == ("participant", "week", "photos", "faces")
-    assert [row[:3] for row in rows[1:]] == [(str(p), str(w), 2) for p in range(1, 6) for w in range(1, 4)]
+    assert rows[0][:3] == ("week", "photos", "faces")
+    assert [row[:3] for row in rows[1:]] == [(str(week), 10, 10) for week in range(1, 4)]
+    assert "n: units (p(?P<participant>\\d)) with faces" in summary
     assert Path("summary.png").stat().st_size > 5000
     values: dict[str, Any] = {}
     exec("\n".join(block("In Python, with pandas:")), values)  # README's own example

@@ -100,28 +100,27 @@ def _show_all(entries: list[dict[str, Any]]) -> None:
 def _show_one(entry: Model | Ensemble) -> None:
     card = card_path(entry.name, "card.md")
     if card.is_file():
-        console.say_result(f"The card of {entry.name}, quoted below, is {console.name(card)}.\n")
-    if isinstance(entry, Ensemble):
-        shares = [f"{name} ({share})" for name, share in entry.percentages.items()]
-        console.say_result(
-            f"{entry.name}: {entry.summary}, the weighted mean of {listed(shares)}; see fercli models NAME for each.\n"
-        )
-    else:
-        table = console.table(f"Recipe of {entry.name}", ["setting", "value"])
-        dropout = ", ".join(f"{rate:g}" for rate in entry.network.dropout)
-        for name, value in (settings(entry.recipe) | ({"dropout, by layer": dropout} if dropout else {})).items():
-            table.add_row(name, value)
-        console.show_result(table)
-        if entry.sha256:
-            _show_layers(entry)
-    if card.is_file():
-        from fercli.evaluation.cards import without_figures, without_front_matter
+        from fercli.evaluation.cards import for_terminal, without_front_matter
 
         text = without_front_matter(card.read_text(encoding="utf-8"))
-        console.say_result((without_figures(text) if console.on_terminal() else text).rstrip())
+        trained = ", which also tells how it was trained" if isinstance(entry, Model) else ""
+        console.say_result(f"From its card, {console.name(card)}{trained}:\n")
+        console.say_result(f"{(for_terminal(text) if console.on_terminal() else text).rstrip()}\n")
     else:
         how = "fercli evaluate --weights RUN --card FOLDER writes one"
         console.say_result(f"{entry.name}: {entry.summary}. It has no card; {how}.")
+    if isinstance(entry, Model):
+        _show_recipe(entry)
+        if entry.sha256:
+            _show_layers(entry)
+
+
+def _show_recipe(model: Model) -> None:
+    table = console.table(f"Recipe of fercli train --model {model.name}", ["setting", "value"])
+    dropout = ", ".join(f"{rate:g}" for rate in model.network.dropout)
+    for name, value in (settings(model.recipe) | ({"dropout, by layer": dropout} if dropout else {})).items():
+        table.add_row(name, value)
+    console.show_result(table)
 
 
 def _show_layers(model: Model) -> None:

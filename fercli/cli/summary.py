@@ -68,7 +68,12 @@ def summary(
     ] = None,
     output: Annotated[
         Path | None,
-        output_option("--output", "-o", metavar="FILE", help=f"Write all numbers to a file ending in {', '.join(FORMATS)}."),
+        output_option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help=f"Write the groups with all their numbers to a file ending in {', '.join(FORMATS)}.",
+        ),
     ] = None,
     plot: Annotated[
         Path | None,
@@ -116,7 +121,7 @@ def _summarise(
 
         means = {_joined(group.names): group.means for group in found.groups}
         drawn = {name: [(mean.value, mean.interval) for mean in values] for name, values in means.items() if values}
-        outputs.write(plot, plot_means(drawn, LABELS))
+        outputs.write(plot, plot_means(drawn, LABELS, ", ".join(found.columns)))
     return partial(_show, found, unit)
 
 

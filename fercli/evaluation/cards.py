@@ -83,8 +83,9 @@ def without_front_matter(card: str) -> str:
     return card.partition("---\n")[2].partition("---\n")[2].lstrip() if card.startswith("---\n") else card
 
 
-def without_figures(card: str) -> str:
-    """Return a card without its figures, which a terminal cannot show."""
+def for_terminal(card: str) -> str:
+    """Return a card without what a terminal cannot show: its figures, and how it was trained, in tables of many columns."""
+    card = re.sub(r"^## How it was trained\n.*?(?=^## |\Z)", "", card, flags=re.MULTILINE | re.DOTALL)
     return re.sub(r"^!\[.*\]\(.*\)\n\n?", "", card, flags=re.MULTILINE)
 
 

@@ -43,13 +43,14 @@ def test_one_model_has_its_recipe_its_layers_and_its_card(fercli: Callable[..., 
     assert ran.code == 0
     words = [line.split() for line in ran.stdout.splitlines()]
     assert ["learning", "rate", str(MODELS[name].recipe.learning_rate)] in words
-    layers = ran.stdout.split("numbers", 1)[1].split(f"# {name}")[0]
+    layers = ran.stdout.split("numbers", 1)[1]
     counts = [int(line.split()[2].replace(",", "")) for line in layers.splitlines() if "×" in line]
     assert 0.9 * (MODELS[name].parameters or 0) < sum(counts) <= (MODELS[name].parameters or 0)
     assert f"# {name}" in ran.stdout
     assert str(card_path(name, "card.md")) in ran.stdout.splitlines()[0]
     assert ["dropout,", "by", "layer", *", ".join(map(str, MODELS[name].network.dropout)).split()] in words
     assert "![" in ran.stdout
+    assert "## How it was trained" in ran.stdout
 
 
 def test_the_papers_layers_are_told_with_pooling_and_dropout(fercli: Callable[..., Ran]) -> None:
@@ -64,7 +65,9 @@ def test_a_terminal_is_shown_no_figures(fercli: Callable[..., Ran], monkeypatch:
     monkeypatch.setattr("fercli.cli.console.on_terminal", lambda: True)
     ran = fercli("models", "shallow")
     assert "![" not in ran.stdout
-    assert "## How it was trained" in ran.stdout
+    assert "## How it was trained" not in ran.stdout
+    assert "## What it is not for" in ran.stdout
+    assert "which also tells how it was trained" in ran.stdout
 
 
 def test_nothing_is_published_for_networks_with_hog(fercli: Callable[..., Ran]) -> None:
