@@ -98,7 +98,8 @@ class Report:
         if name in self._folders or len(self._folders) < FOLDERS_SHOWN:
             counts = self._folders.setdefault(name, Counter())
             counts["faces"] += len(outcome.faces)
-            counts.update(["pictures", *(face.sure_label(self.min_confidence) or "unsure" for face in outcome.faces)])
+            counts["pictures"] += not outcome.reject
+            counts.update(face.sure_label(self.min_confidence) or "unsure" for face in outcome.faces)
         elif not self._further or self._further[-1] != hash(name):
             self._further.append(hash(name))
 
@@ -172,8 +173,7 @@ class Report:
         facts = {"photos": photos} if photos or not self._videos else {}
         facts |= {"videos": self._videos, "frames of them": self.frames.total()} if self._videos else {}
         unit = "pictures" if self._videos else "photos"
-        facts |= {"faces": self._faces, f"{unit} without a face": self.pictures["no_face"]}
-        facts |= {"rejected files": rejected}
+        facts |= {"faces": self._faces, f"{unit} without a face": self.pictures["no_face"], "rejected": rejected}
         facts |= {remark: self.remarks[remark] for remark in filter(self.remarks.__getitem__, REMARKS)}
         return [
             "<!doctype html>",

@@ -53,8 +53,8 @@ class Run:
     row. If `workers` are given, workers of the Ray cluster at `address` do the labelling, see `classify_on_ray`.
 
     Creating a run raises UsageError for missing inputs and for outputs that must not be written. Iterating raises FercliError if no
-    results are written because none of the photos could be read, or because one was rejected and `strict` is set. For the rest
-    see `labeller_for`, `open_journal` and `publishing`.
+    results are written because none of the photos could be read, or because one was rejected and `strict` is set, and UsageError if
+    somebody has changed the results to update. For the rest see `labeller_for`, `open_journal` and `publishing`.
     """
 
     inputs: Sequence[Path]

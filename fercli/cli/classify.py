@@ -151,7 +151,8 @@ def classify(
     update: Annotated[
         bool,
         output_option(
-            "--update", help="Update results that exist: label only photos that are new or changed, drop those that are gone."
+            "--update",
+            help="Update results that exist: label only photos that are new or changed, drop those gone or no longer named.",
         ),
     ] = False,
     overwrite: OverwriteOption = False,

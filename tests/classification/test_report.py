@@ -65,7 +65,7 @@ def test_the_page_shows_faces_counts_and_what_was_left_out(tmp_path: Path) -> No
     text = written(report, tmp_path / "r.html")
     page = Page(text)
     assert page.open == []
-    assert "photos: 3; faces: 3; photos without a face: 1; rejected files: 1" in page.text
+    assert "photos: 3; faces: 3; photos without a face: 1; rejected: 1" in page.text
     assert "photos with several faces: 1" in page.text
     assert "2 (66.7%)" in page.text
     assert "no<b>body.jpg" in page.text
