@@ -199,6 +199,8 @@ def test_classify_reads_and_writes_there(bucket: Path, photos: Path, fercli: Cal
     assert (bucket / "r.html").read_bytes().count(b"data:image/jpeg") == 5
     again = fercli("classify", remote, "-o", bucket / "r.csv", *options)
     assert (again.code, "exists already" in again.talk) == (2, True)
+    again = fercli("classify", remote, "-o", bucket / "r.csv", "--update", *options)
+    assert (again.code, "known from before: 5" in again.talk) == (3, True)
     assert fercli("classify", remote, "-o", bucket / "r.jsonl", *options, "--quiet").code == 3
     missing = fercli("classify", bucket / "nothing", "-o", tmp_path / "x.csv")
     assert (missing.code, "s3://bucket/nothing does not exist" in missing.talk) == (2, True)

@@ -24,7 +24,7 @@ from fercli.writing import move, remove
 
 _PATIENCE = 0.5  # seconds to wait for another run to give way
 _COMMIT_EVERY = 1.0  # seconds; anything newer is lost if the process is killed
-_WRITTEN = "written"  # among the settings: the SHA-256 of the results
+_PUBLISHING, _WRITTEN = "publishing", "written"  # beside the settings: results are about to be in place; their SHA-256
 _LONGEST = 64 << 20  # bytes of one picture's outcome
 _TABLES = {
     "run": "CREATE TABLE run (settings TEXT NOT NULL)",
@@ -58,6 +58,7 @@ class Journal:
     """The outcomes of one run by path; see `open_journal`.
 
     `changed` says how the settings it was begun with differ, `written` is the SHA-256 of the results made of it, empty if unknown.
+    `publishing` tells whether the run was about to put its results in place when it ended.
     """
 
     def __init__(self, path: Path, settings: dict[str, Any], *, resume: bool) -> None:
@@ -71,11 +72,12 @@ class Journal:
             self._database.execute("BEGIN EXCLUSIVE")
             self._database.execute("PRAGMA locking_mode = EXCLUSIVE")  # not before, for then none would give way
             self._make_tables(resume=resume)
-            self.changed, self.written = self._compared(settings)
-            self._database.execute("CREATE TEMP TABLE asked_for (path BLOB PRIMARY KEY) WITHOUT ROWID")
+            self.changed, told = self._compared(settings)
+            self.written, self.publishing = str(told.get(_WRITTEN, "")), _PUBLISHING in told
         except BaseException:
             self._database.close()
             raise
+        self._asked_for = 0
         self._failure: sqlite3.Error | None = None
         self._closed = threading.Event()
         threading.Thread(target=self._commit_regularly, daemon=True).start()
@@ -91,7 +93,7 @@ class Journal:
         while row := self._next(path, frame):
             if frame < 0:
                 with self._lock:
-                    self._database.execute("INSERT OR IGNORE INTO asked_for VALUES (?)", (os.fsencode(path),))
+                    self._asked_for += 1
             frame, text = row
             try:
                 outcome = decoded(path, text)
@@ -101,10 +103,20 @@ class Journal:
                 return
             yield outcome
 
-    def not_asked_for(self) -> Iterator[Path]:
-        """Yield the files that it knows and that nobody looked for."""
-        for (path,) in self._database.execute("SELECT DISTINCT path FROM picture WHERE path NOT IN asked_for"):
-            yield place(os.fsdecode(path))
+    def dropped(self, kept: "Journal") -> tuple[int, int]:
+        """Count the files that it knows and that were not looked for, each of the others being looked for once.
+
+        Return how many of them are gone, and how many are not. Files that are `kept` in the journal of the new run were looked for.
+        """
+        with self._lock:
+            (known,) = self._database.execute("SELECT COUNT(DISTINCT path) FROM picture").fetchone()
+            paths = self._database.execute("SELECT DISTINCT path FROM picture") if known > self._asked_for else ()
+            gone = sum(not kept._holds(path) and kind_of(place(os.fsdecode(path))) is Kind.MISSING for (path,) in paths)
+        return gone, int(known) - self._asked_for - gone
+
+    def _holds(self, path: bytes) -> bool:
+        with self._lock:
+            return self._database.execute("SELECT 1 FROM picture WHERE path = ? LIMIT 1", (path,)).fetchone() is not None
 
     def _next(self, path: Path, frame: int) -> tuple[int, str] | None:
         query = "SELECT frame, outcome FROM picture WHERE path = ? AND frame > ? ORDER BY frame LIMIT 1"
@@ -127,14 +139,24 @@ class Journal:
         with self._lock:
             if self._failure:
                 raise self._failure
+            self._tell({_PUBLISHING: True})
             self._database.execute("COMMIT")
             self._database.execute("BEGIN EXCLUSIVE")
 
     def tell_written(self, output: Path) -> None:
-        """Keep the digest of the results in the file `output`, if that can be read, so that changes by others are noticed."""
-        with contextlib.suppress(OSError), self._lock:
-            settings = json.loads(self._database.execute("SELECT settings FROM run").fetchone()[0])
-            self._database.execute("UPDATE run SET settings = ?", (json.dumps(settings | {_WRITTEN: _digest(output)}),))
+        """Keep the digest of the results in the file `output`, if there is room, so that changes by others are noticed."""
+        with contextlib.suppress(sqlite3.Error), self._lock:
+            try:
+                self._tell({_WRITTEN: digest_of(output)})
+                self._database.execute("COMMIT")
+            except sqlite3.Error:
+                self._database.execute("ROLLBACK")
+
+    def _tell(self, told: dict[str, Any]) -> None:
+        """Keep this beside the settings, in place of what was told before."""
+        settings = json.loads(self._database.execute("SELECT settings FROM run").fetchone()[0])
+        kept = {name: value for name, value in settings.items() if name not in (_PUBLISHING, _WRITTEN)}
+        self._database.execute("UPDATE run SET settings = ?", (json.dumps(kept | told),))
 
     def close(self, *, keep: bool) -> bool:
         """Close the database, with everything on disk if it is to be kept; return whether it holds any outcome."""
@@ -171,12 +193,12 @@ class Journal:
             for statement in _TABLES.values():
                 self._database.execute(statement)
 
-    def _compared(self, settings: dict[str, Any]) -> tuple[str, str]:
-        """Return how the stored settings differ, and the digest stored with them; each is empty if there is none."""
+    def _compared(self, settings: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Return how the stored settings differ, if they do, and what is stored."""
         row = self._database.execute("SELECT settings FROM run").fetchone()
         if row is None:
             self._database.execute("INSERT INTO run VALUES (?)", (json.dumps(settings),))
-            return "", ""
+            return "", {}
         try:
             before = json.loads(row[0])
         except (TypeError, RecursionError) as error:
@@ -185,7 +207,7 @@ class Journal:
             raise _no_journal(self._path, TypeError("no settings"))
         differs = any(settings[name] != before.get(name) for name in settings)
         changed = (difference(before, settings) or "with other options") if differs else ""
-        return changed, str(before.get(_WRITTEN, ""))
+        return changed, before
 
 
 @contextlib.contextmanager
@@ -258,7 +280,7 @@ def _opened(path: Path, settings: dict[str, Any], *, resume: bool, anew: bool) -
 def open_finished(path: Path, settings: dict[str, Any], output: Path | None) -> Iterator[Journal | str]:
     """Open the journal of a finished run to look up what it found, or give the reason why not; the file stays as it is.
 
-    Raises UsageError if the `output` that the run wrote has been changed since.
+    Raises UsageError if the `output` that the run wrote has been changed since, as far as the journal tells.
     """
     if kind_of(path) is Kind.MISSING:
         yield f"{path}, which knows what the results were made of, is not there"
@@ -270,19 +292,23 @@ def open_finished(path: Path, settings: dict[str, Any], output: Path | None) -> 
         yield f"{path} cannot be read ({error})"
         return
     try:
-        if output and journal.written and journal.written != _digest(output):
+        if output and journal.written and digest_of(output) not in {"", journal.written}:
             raise UsageError(
-                f"{output} was changed after fercli wrote it, and --update would lose that; move it away and run the same command "
-                "again, or replace it with --overwrite instead of --update."
+                f"{output} was changed after fercli wrote it, and that would be lost; move it away and run the same command again, "
+                "or replace it with --overwrite instead."
             )
         yield f"the results were made {journal.changed}" if journal.changed else journal
     finally:
         journal.close(keep=False)
 
 
-def _digest(output: Path) -> str:
-    with output.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+def digest_of(output: Path) -> str:
+    """Return the SHA-256 of a file; empty if it cannot be read."""
+    try:
+        with output.open("rb") as handle:
+            return hashlib.file_digest(handle, "sha256").hexdigest()
+    except OSError:
+        return ""
 
 
 def _is_busy(error: sqlite3.Error) -> bool:

@@ -167,13 +167,16 @@ class Report:
     def _faces(self) -> int:
         return self.counts.total() + self.unsure
 
+    @property
+    def _photos(self) -> int:
+        """How many photos could be read."""
+        return self.pictures.total() - self.frames.total() - self.pictures["rejected"]
+
     def _head(self, settings: Mapping[str, object], measured: str) -> list[str]:
-        rejected = self.pictures["rejected"]
-        photos = self.pictures.total() - self.frames.total() - rejected
-        facts = {"photos": photos} if photos or not self._videos else {}
+        facts = {"photos": self._photos} if self._photos or not self._videos else {}
         facts |= {"videos": self._videos, "frames of them": self.frames.total()} if self._videos else {}
         unit = "pictures" if self._videos else "photos"
-        facts |= {"faces": self._faces, f"{unit} without a face": self.pictures["no_face"], "rejected": rejected}
+        facts |= {"faces": self._faces, f"{unit} without a face": self.pictures["no_face"], "rejected": self.pictures["rejected"]}
         facts |= {remark: self.remarks[remark] for remark in filter(self.remarks.__getitem__, REMARKS)}
         return [
             "<!doctype html>",
@@ -191,7 +194,7 @@ class Report:
         in_photos["unsure"] = self.unsure - self.in_frames["unsure"]
         if not self._videos:
             lines = self._bars("Counts", in_photos)
-        elif self.pictures.total() == self.frames.total():
+        elif not self._photos:
             lines = self._bars("Counts in frames of videos", self.in_frames)
         else:
             lines = self._bars("Counts in photos", in_photos) + self._bars("Counts in frames of videos", self.in_frames)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fercli.classification.job import Job, Workers
-from fercli.classification.journal import Journal, finished_path, is_begun, journal_path, open_finished, open_journal
+from fercli.classification.journal import Journal, finished_path, journal_path, open_finished, open_journal
 from fercli.classification.outputs import Output, publishing, suffix_of
 from fercli.classification.records import Outcome, rows, with_persons
 from fercli.classification.refusals import (
@@ -47,14 +47,15 @@ class Run:
     if the `output` exists already, such a run is `complete` and yields nothing. `overwrite` replaces what exists. So does `update`,
     with the bytes of a whole new run, but it labels only photos that are new or have changed; if it has to label all of them,
     `redone` says why. `kept` counts the outcomes that were known before, `gone` the photos and videos that no longer exist, and
-    `unnamed` those that do but are not among the inputs, so that the rows of both are dropped. `amiss` says of which photos and
-    videos there is no whole copy, as they have gone meanwhile, and which copies of photos that are gone cannot be removed. In all
-    outputs a label less probable than `min_confidence`, 0 to 1, is left empty; with `skip_no_face`, photos without a face have no
-    row. If `workers` are given, workers of the Ray cluster at `address` do the labelling, see `classify_on_ray`.
+    `unnamed` others to which no input leads any more; the rows of both are dropped. `amiss` says of which photos and videos there
+    is no whole copy, as they have gone meanwhile, and which copies of photos that are gone cannot be removed. In all outputs a
+    label less probable than `min_confidence`, 0 to 1, is left empty; with `skip_no_face`, photos without a face have no row. If
+    `workers` are given, workers of the Ray cluster at `address` do the labelling, see `classify_on_ray`.
 
     Creating a run raises UsageError for missing inputs and for outputs that must not be written. Iterating raises FercliError if no
     results are written because none of the photos could be read, or because one was rejected and `strict` is set, and UsageError if
-    somebody has changed the results to update. For the rest see `labeller_for`, `open_journal` and `publishing`.
+    results that are to be replaced, in a file on this machine, were changed after their run, as far as its journal tells;
+    `overwrite` does not ask. For the rest see `labeller_for`, `open_journal` and `publishing`.
     """
 
     inputs: Sequence[Path]
@@ -86,12 +87,11 @@ class Run:
         refuse_missing(self.inputs, "give photos, videos or folders of them, and put quotes around a path with spaces")
         self._refuse_outputs()
         self._replacing = bool(self.output and self.output.published)
-        self._begun = bool(self.output and is_begun(journal_path(self.output.path)))
         if self.output and self._replacing and self.resume and not (self.overwrite or self.update):
             self.complete = kind_of(journal_path(self.output.path)) is Kind.MISSING
             if self.complete:
                 refuse_more(self.output, (self.annotate, self.report))
-        if self.output and self._replacing and self.update:
+        if self.output and self._replacing and self.update and not isinstance(self.output.path, RemotePath):
             refuse_foreign(self.output)
         if self.workers:
             from fercli.classification.cluster import refuse_missing_ray
@@ -121,7 +121,7 @@ class Run:
         self.walk, report = self.new_walk(), Report(self.min_confidence, self.job.options.every)
         with contextlib.ExitStack() as stack:
             journal = stack.enter_context(self._journal(settings))
-            earlier = stack.enter_context(self._earlier(settings))
+            earlier = stack.enter_context(self._earlier(settings, journal))
             places = self._hold_folders(stack)
             outputs = stack.enter_context(together())
             page = self.report and outputs.claim(self.report, overwrite=self._may_replace, inputs=self.inputs)
@@ -144,9 +144,8 @@ class Run:
                         f"{shown_name(outcome.path)} was rejected and --strict allows none, so {self._unpublished}; "
                         f"remove it or leave --strict out{go_on}."
                     )
-            for path in earlier.not_asked_for() if earlier else ():
-                exists = kind_of(path) is not Kind.MISSING
-                self.gone, self.unnamed = self.gone + (not exists), self.unnamed + exists
+            if earlier and journal and self._replacing:
+                self.gone, self.unnamed = earlier.dropped(journal)
             if self.strict and self.walk.unreadable:
                 raise FercliError(f"{first_unreadable(self.walk)} and --strict allows no reject; {self._unpublished}.")
             if writer:
@@ -176,20 +175,17 @@ class Run:
         )
 
     @contextlib.contextmanager
-    def _earlier(self, settings: dict[str, Any]) -> Iterator[Journal | None]:
-        if not (self.update and self.output):
-            yield None
-            return
-        finished = finished_path(self.output.path)
-        if kind_of(finished) is Kind.MISSING and not self._replacing:
+    def _earlier(self, settings: dict[str, Any], journal: Journal | None) -> Iterator[Journal | None]:
+        """Open the journal of the run that wrote what is to be replaced, and see that nobody else has changed that."""
+        if not (self.output and journal and (self.update or self.resume) and not self.overwrite):
             yield None
             return
         # A run that was killed just after it had put its results in place has not told what they are.
-        written = self._local_file if self._replacing and not self._begun else None
-        with open_finished(finished, settings, written) as found:
-            if isinstance(found, str):
+        written = self._local_file if self._replacing and not journal.publishing else None
+        with open_finished(finished_path(self.output.path), settings, written) as found:
+            if isinstance(found, str) and self.update and self._replacing:
                 self.redone = found
-            yield None if isinstance(found, str) else found
+            yield None if isinstance(found, str) or not self.update else found
 
     def _hold_folders(self, stack: contextlib.ExitStack) -> "Places | None":
         """Hold the folders among the outputs, and check them again: another run may have come first; return where copies go."""

@@ -110,7 +110,7 @@ def compare(truth: Mapping[str, int], rows: Iterable[Mapping[str, Any]]) -> Comp
     compared = _compared(truth, {wanted: _the_one(wanted, found) for wanted, found in photos.items()})
     if not len(compared.found) and len(compared.left["missing"]) < len(truth):
         reasons = "; ".join(f"{NOT_COMPARED[reason]}: {len(names):,}" for reason, names in compared.left.items() if names)
-        raise FercliError(f"None of the photos labelled by hand can be compared with the results ({reasons}); label others.")
+        raise FercliError(f"None of the photos labelled by hand can be compared with the results: {reasons}.")
     if not len(compared.found):
         raise FercliError(
             f"None of the photos labelled by hand, such as {next(iter(truth))}, is in the results; write paths as they "

@@ -233,8 +233,8 @@ def classify(
         console.say(f"  photos and videos that are gone, whose rows were dropped: {run.gone:,}")
     if run.unnamed:
         console.warn(
-            f"photos and videos that are still there but not among the inputs, whose rows were dropped: {run.unnamed:,}; "
-            "name all inputs each time, spelled alike"
+            f"photos and videos to which no input leads any more, whose rows were dropped: {run.unnamed:,}; "
+            "name all inputs each time, spelled the same way"
         )
     if not output.stream:
         _say_kept(finished_path(output.path))

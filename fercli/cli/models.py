@@ -103,9 +103,9 @@ def _show_one(entry: Model | Ensemble) -> None:
         from fercli.evaluation.cards import for_terminal, without_front_matter
 
         text = without_front_matter(card.read_text(encoding="utf-8"))
-        trained = ", which also tells how it was trained" if isinstance(entry, Model) else ""
-        console.say_result(f"From its card, {console.name(card)}{trained}:\n")
-        console.say_result(f"{(for_terminal(text) if console.on_terminal() else text).rstrip()}\n")
+        shown = for_terminal(text) if console.on_terminal() else text
+        trained = ", which also tells how it was trained" if isinstance(entry, Model) and shown != text else ""
+        console.say_result(f"From its card, {console.name(card)}{trained}:\n\n{shown.rstrip()}\n")
     else:
         how = "fercli evaluate --weights RUN --card FOLDER writes one"
         console.say_result(f"{entry.name}: {entry.summary}. It has no card; {how}.")

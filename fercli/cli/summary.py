@@ -72,7 +72,7 @@ def summary(
             "--output",
             "-o",
             metavar="FILE",
-            help=f"Write the groups with all their numbers to a file ending in {', '.join(FORMATS)}.",
+            help=f"Write the table, with all its numbers, to a file ending in {', '.join(FORMATS)}.",
         ),
     ] = None,
     plot: Annotated[

@@ -71,7 +71,7 @@ class Tally:
         """Print what the whole run came to; the last line says how much was done, and how fast."""
         self._show_expressions(model)
         for remark in filter(self.remarks.__getitem__, REMARKS):
-            hint = "; if they are crops of faces, label them apart, with --detector none" if remark == SMALL_WITHOUT else ""
+            hint = "; if they are crops of faces, label them separately, with --detector none" if remark == SMALL_WITHOUT else ""
             console.say(f"{remark}: {self.remarks[remark]:,}{hint}")
         _say_skipped(walk)
         target = "standard output" if str(output) == "-" else console.name(output)

@@ -113,6 +113,15 @@ def test_the_least_confident_of_a_person_in_a_video_is_to_be_checked_and_no_othe
     assert re.findall(r"<figcaption>([\d.]+) \w+\?", page) == ["0.27", "0.60", "0.70"]
 
 
+def test_a_file_that_is_rejected_beside_a_video_makes_no_counts_of_photos(tmp_path: Path) -> None:
+    report = Report()
+    report.add(Outcome(tmp_path / "clip.mp4", (face("fear", 0.5),), moment=Moment(0.0, 0)))
+    report.add(Outcome(tmp_path / "bad.jpg", reject=Reject("damaged", "cut off")))
+    page = written(report, tmp_path / "r.html")
+    assert "videos: 1; frames of them: 1; faces: 1; pictures without a face: 0; rejected: 1" in page
+    assert "Counts in photos" not in page
+
+
 def test_faces_without_a_label_are_shown_however_few_there_are(tmp_path: Path) -> None:
     report = Report(min_confidence=0.6)
     report.add(Outcome(tmp_path / "a.jpg", (face("happy", 0.7), face("sad", 0.5))))

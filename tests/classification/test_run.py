@@ -138,19 +138,70 @@ def test_promise_20_an_update_loses_nothing_that_others_wrote(photos: Path, tmp_
     output.path.rename(tmp_path / "mine.csv")
     run = Run([photos], JOB, output, update=True)  # as the message says; what is known stays known
     assert len(list(run)) == run.kept == 5
+    assert (run.gone, run.unnamed, run.redone) == (0, 0, "")
     assert output.path.read_bytes() == written
     output.path.write_bytes(changed)
     finished.unlink()
     assert len(list(Run([photos], JOB, output, update=True))) == 5  # nothing tells of the change
 
 
-def test_promise_11_an_update_goes_on_if_it_was_killed_as_it_ended(photos: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("again", ["update", "resume"])
+def test_promise_20_nor_does_one_that_was_stopped_meanwhile(photos: Path, tmp_path: Path, again: str) -> None:
+    output = Output(tmp_path / "r.csv")
+    list(Run([photos], JOB, output))
+    Image.fromarray(np.full((48, 48), 7, np.uint8)).save(photos / "new.png")
+    stopped = iter(Run([photos], JOB, output, update=True))
+    next(stopped)
+    stopped.close()
+    changed = output.path.read_bytes().replace(b",angry,0", b",sad,0")
+    output.path.write_bytes(changed)
+    options: Any = {again: True}
+    with pytest.raises(UsageError, match="was changed after fercli wrote it"):
+        list(Run([photos], JOB, output, **options))
+    assert output.path.read_bytes() == changed
+    assert len(list(Run([photos], JOB, output, overwrite=True))) == 6
+
+
+def test_promise_10_no_room_to_tell_what_was_written_fails_no_run(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    output = Output(tmp_path / "r.csv")
+    commit = Journal.commit
+    with monkeypatch.context() as patch:
+
+        def last_room(journal: Journal) -> None:
+            commit(journal)
+            patch.setattr(Journal, "_tell", full)
+
+        patch.setattr(Journal, "commit", last_room)
+        assert len(list(Run([photos], JOB, output))) == 5
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".r.csv.fercli-finished", "photos", "r.csv"]
+    run = Run([photos], JOB, output, update=True)
+    assert len(list(run)) == run.kept == 5
+
+
+def test_results_that_go_as_their_update_begins_are_made_again(photos: Path, tmp_path: Path) -> None:
+    output = Output(tmp_path / "r.csv")
+    list(Run([photos], JOB, output))
+    run = Run([photos], JOB, output, update=True)
+    output.path.unlink()
+    assert len(list(run)) == run.kept == 5
+
+
+def test_promise_11_an_update_goes_on_if_it_was_killed_as_it_ended(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With its results in place, and what tells of the change not yet."""
     output, finished, journal = Output(tmp_path / "r.csv"), finished_path(tmp_path / "r.csv"), journal_path(tmp_path / "r.csv")
     list(Run([photos], JOB, output))
     before = finished.read_bytes()
     (photos / "0.png").unlink()
-    list(Run([photos], JOB, output, update=True))
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "tell_written", lambda *_: None)
+        list(Run([photos], JOB, output, update=True))
     journal.write_bytes(finished.read_bytes())
     finished.write_bytes(before)
     run = Run([photos], JOB, output, update=True)
@@ -161,12 +212,13 @@ def test_promise_11_an_update_goes_on_if_it_was_killed_as_it_ended(photos: Path,
 def test_an_update_that_finds_no_photos_says_what_stays(photos: Path, tmp_path: Path) -> None:
     output = Output(tmp_path / "r.csv")
     list(Run([photos], JOB, output))
-    before = sorted(tmp_path.iterdir())
+    before = {path: path.read_bytes() for path in tmp_path.glob("*r.csv*")}
+    assert len(before) == 2
     for photo in photos.iterdir():
         photo.unlink()
     with pytest.raises(FercliError, match=r"no file was found, so .*r\.csv stays as it was .* delete it and .*finished\)"):
         list(Run([photos], JOB, output, update=True))
-    assert sorted(tmp_path.iterdir()) == before
+    assert {path: path.read_bytes() for path in tmp_path.glob("*r.csv*")} == before
 
 
 def test_promise_22_an_update_gives_the_bytes_of_a_new_run(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -74,7 +74,7 @@ def test_nothing_to_compare_is_an_error() -> None:
         with pytest.raises(FercliError, match="Row 1 is no row of results"):
             compare({"p1/a.jpg": 0}, [RESULTS[0] | {"width": width}])
     with pytest.raises(
-        FercliError, match=r"can be compared with the results \(not in the results: 1; whose label is left empty: 1\)"
+        FercliError, match=r"can be compared with the results: not in the results: 1; whose label is left empty: 1\."
     ):
         compare({"p1/a.jpg": 0, "q.jpg": 1}, [RESULTS[0] | {"label": 5}])
 

@@ -52,7 +52,7 @@ def test_groups_and_small_images_are_told_of_with_what_to_do(tmp_path: Path, cap
     assert "small images taken whole: 1\n" in said
     assert "larger pictures taken whole, whose labels mean something only if each is a crop of a face: 1\n" in said
     assert "results.csv: 6 photos, 6 faces, 2 photos without a face, 1 file rejected, in" in said
-    assert "small images without a face: 1; if they are crops of faces, label them apart, with --detector none\n" in said
+    assert "small images without a face: 1; if they are crops of faces, label them separately, with --detector none\n" in said
 
 
 def test_photos_are_counted_beside_the_work(tmp_path: Path) -> None:
