@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from fercli.errors import IntegrityError, UsageError
 from fercli.files import Kind, kind_of, shown_name
 from fercli.models.calibration import HIGHEST, LOWEST, tempered
-from fercli.models.checkpoints import read_checkpoint
 from fercli.models.graphs import Value
 from fercli.models.lineage import datasets_seen, refuse_odd
 from fercli.models.registry import ENSEMBLES, HOG_LENGTH, MODELS, Model, card_path, find_model, weights_path
@@ -186,6 +185,8 @@ class Labeller:
 def _read(weights: WeightsFile) -> Weights:
     if weights.path.suffix != ".safetensors":
         return read_weights(weights.path, weights.sha256)
+    from fercli.models.checkpoints import read_checkpoint  # imports safetensors, which only training needs
+
     stored = read_checkpoint(weights.path, weights.sha256)
     if stored.resumable:
         folder = shown_name(weights.path.parent)
