@@ -147,7 +147,7 @@ class Journal:
         """Keep the digest of the results in the file `output`, if there is room, so that changes by others are noticed."""
         with contextlib.suppress(sqlite3.Error), self._lock:
             try:
-                self._tell({_WRITTEN: digest_of(output)})
+                self._tell({_WRITTEN: _digest(output)})
                 self._database.execute("COMMIT")
             except sqlite3.Error:
                 self._database.execute("ROLLBACK")
@@ -292,7 +292,7 @@ def open_finished(path: Path, settings: dict[str, Any], output: Path | None) -> 
         yield f"{path} cannot be read ({error})"
         return
     try:
-        if output and journal.written and digest_of(output) not in {"", journal.written}:
+        if output and journal.written and _digest(output) not in {"", journal.written}:
             raise UsageError(
                 f"{output} was changed after fercli wrote it, and that would be lost; move it away and run the same command again, "
                 "or replace it with --overwrite instead."
@@ -302,7 +302,7 @@ def open_finished(path: Path, settings: dict[str, Any], output: Path | None) -> 
         journal.close(keep=False)
 
 
-def digest_of(output: Path) -> str:
+def _digest(output: Path) -> str:
     """Return the SHA-256 of a file; empty if it cannot be read."""
     try:
         with output.open("rb") as handle:

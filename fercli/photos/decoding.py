@@ -207,4 +207,7 @@ def _set_draft(image: Image.Image, side: int | None) -> None:
 
 
 def _sentence(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
+    told = re.sub(
+        r" \(\d+ bytes not processed\)", "", " ".join(str(error).split())
+    )  # of Pillow's buffer: the file may lack far more
+    return told[:200] or type(error).__name__

@@ -56,7 +56,7 @@ def test_rejects_have_rows_and_lines_and_code_3(fercli: Run, photos: Path, tmp_p
     (photos / "half.jpg").write_bytes((PHOTOS / "astronaut.jpg").read_bytes()[:30_000])
     ran = fercli("classify", photos, "-o", tmp_path / "r.csv")
     assert ran.code == 3
-    assert f"reject: {photos / 'half.jpg'}: damaged: it is cut off or broken" in ran.talk
+    assert f"reject: {photos / 'half.jpg'}: damaged: it is cut off or broken (image file is truncated)\n" in ran.talk
     line = read(tmp_path / "r.csv")[1]
     assert (line["status"], line["reason"].split(":")[0]) == ("rejected", "damaged")
     strict = fercli("classify", photos, "-o", tmp_path / "s.csv", "--strict")
