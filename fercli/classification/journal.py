@@ -24,7 +24,8 @@ from fercli.writing import move, remove
 
 _PATIENCE = 0.5  # seconds to wait for another run to give way
 _COMMIT_EVERY = 1.0  # seconds; anything newer is lost if the process is killed
-_PUBLISHING, _WRITTEN = "publishing", "written"  # beside the settings: results are about to be in place; their SHA-256
+# Beside the settings: that results are about to be in place, their SHA-256, and where pages and copies made of them are.
+_PUBLISHING, _WRITTEN, _PICTURED = "publishing", "written", "pictured"
 _LONGEST = 64 << 20  # bytes of one picture's outcome
 _TABLES = {
     "run": "CREATE TABLE run (settings TEXT NOT NULL)",
@@ -58,7 +59,8 @@ class Journal:
     """The outcomes of one run by path; see `open_journal`.
 
     `changed` says how the settings it was begun with differ, `written` is the SHA-256 of the results made of it, empty if unknown.
-    `publishing` tells whether the run was about to put its results in place when it ended.
+    `publishing` tells whether the run was about to put its results in place when it ended. `pictured` names the pages and folders
+    of copies that were made of the results.
     """
 
     def __init__(self, path: Path, settings: dict[str, Any], *, resume: bool) -> None:
@@ -74,6 +76,8 @@ class Journal:
             self._make_tables(resume=resume)
             self.changed, told = self._compared(settings)
             self.written, self.publishing = str(told.get(_WRITTEN, "")), _PUBLISHING in told
+            pictured = told.get(_PICTURED)
+            self.pictured = list(map(str, pictured)) if isinstance(pictured, list) else []
         except BaseException:
             self._database.close()
             raise
@@ -143,11 +147,11 @@ class Journal:
             self._database.execute("COMMIT")
             self._database.execute("BEGIN EXCLUSIVE")
 
-    def tell_written(self, output: Path) -> None:
-        """Keep the digest of the results in the file `output`, if there is room, so that changes by others are noticed."""
+    def tell_written(self, output: Path | None) -> None:
+        """Keep the digest of the results in the file `output`, and what is `pictured`, if there is room."""
         with contextlib.suppress(sqlite3.Error), self._lock:
             try:
-                self._tell({_WRITTEN: _digest(output)})
+                self._tell({_WRITTEN: _digest(output) if output else "", _PICTURED: self.pictured})
                 self._database.execute("COMMIT")
             except sqlite3.Error:
                 self._database.execute("ROLLBACK")
@@ -155,7 +159,7 @@ class Journal:
     def _tell(self, told: dict[str, Any]) -> None:
         """Keep this beside the settings, in place of what was told before."""
         settings = json.loads(self._database.execute("SELECT settings FROM run").fetchone()[0])
-        kept = {name: value for name, value in settings.items() if name not in (_PUBLISHING, _WRITTEN)}
+        kept = {name: value for name, value in settings.items() if name not in (_PUBLISHING, _WRITTEN, _PICTURED)}
         self._database.execute("UPDATE run SET settings = ?", (json.dumps(kept | told),))
 
     def close(self, *, keep: bool) -> bool:
@@ -240,7 +244,7 @@ def open_journal(
             yield journal
             done = True
         finally:
-            if done and finished and output:
+            if done and finished:
                 journal.tell_written(output)
             holds_work = journal.close(keep=not done or finished is not None)
             if done and finished:

@@ -1,6 +1,7 @@
 """One run of `classify`: what to label, and where the results go."""
 
 import contextlib
+import os
 import sys
 import threading
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -27,7 +28,7 @@ from fercli.classification.writers import Rows
 from fercli.errors import FercliError, UsageError
 from fercli.files import Kind, kind_of, refuse_filled, refuse_missing, shown_name
 from fercli.photos.walk import Walk
-from fercli.remote import RemotePath
+from fercli.remote import RemotePath, place
 from fercli.writing import Outputs, exclusive, together
 
 if TYPE_CHECKING:
@@ -47,10 +48,11 @@ class Run:
     if the `output` exists already, such a run is `complete` and yields nothing. `overwrite` replaces what exists. So does `update`,
     with the bytes of a whole new run, but it labels only photos that are new or have changed; if it has to label all of them,
     `redone` says why. `kept` counts the outcomes that were known before, `gone` the photos and videos that no longer exist, and
-    `unnamed` others to which no input leads any more; the rows of both are dropped. `amiss` says of which photos and videos there
-    is no whole copy, as they have gone meanwhile, and which copies of photos that are gone cannot be removed. In all outputs a
-    label less probable than `min_confidence`, 0 to 1, is left empty; with `skip_no_face`, photos without a face have no row. If
-    `workers` are given, workers of the Ray cluster at `address` do the labelling, see `classify_on_ray`.
+    `unnamed` others to which no input leads any more; the rows of both are dropped. `outdated` names pages and folders of copies
+    that earlier runs made of the results and this one does not. `amiss` says of which photos and videos there is no whole copy, as
+    they have gone meanwhile, and which copies of photos that are gone cannot be removed. In all outputs a label less probable than
+    `min_confidence`, 0 to 1, is left empty; with `skip_no_face`, photos without a face have no row. If `workers` are given, workers
+    of the Ray cluster at `address` do the labelling, see `classify_on_ray`.
 
     Creating a run raises UsageError for missing inputs and for outputs that must not be written. Iterating raises FercliError if no
     results are written because none of the photos could be read, or because one was rejected and `strict` is set, and UsageError if
@@ -77,6 +79,7 @@ class Run:
     kept: int = field(default=0, init=False)
     gone: int = field(default=0, init=False)
     unnamed: int = field(default=0, init=False)
+    outdated: list[str] = field(default_factory=list, init=False)
     amiss: list[tuple[Path, str]] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
@@ -146,6 +149,11 @@ class Run:
                     )
             if earlier and journal and self._replacing:
                 self.gone, self.unnamed = earlier.dropped(journal)
+            if journal:
+                made = [_whole(path) for path in (self.report, self.annotate) if path]
+                before = earlier.pictured if earlier else []
+                self.outdated = [name for name in before if name not in made and kind_of(place(name)) is not Kind.MISSING]
+                journal.pictured = [*made, *self.outdated]
             if self.strict and self.walk.unreadable:
                 raise FercliError(f"{first_unreadable(self.walk)} and --strict allows no reject; {self._unpublished}.")
             if writer:
@@ -281,3 +289,7 @@ class Run:
             refuse_copies(self.annotate, self.inputs, overwrite=self._may_replace)
         if self.report:
             refuse_report(self.report, self.output, self.inputs, overwrite=self._may_replace)
+
+
+def _whole(path: Path) -> str:
+    return str(path) if isinstance(path, RemotePath) else os.path.abspath(path)  # noqa: PTH100 (links are not followed)

@@ -236,6 +236,9 @@ def classify(
             f"photos and videos to which no input leads any more, whose rows were dropped: {run.unnamed:,}; "
             "name all inputs each time, spelled the same way"
         )
+    if run.outdated:
+        names = ", ".join(console.name(place(name)) for name in run.outdated)
+        console.say(f"made of earlier results and not updated: {names}; name them with --report or --annotate, or delete them")
     if not output.stream:
         _say_kept(finished_path(output.path))
     for path, amiss in run.amiss:

@@ -183,6 +183,22 @@ def test_promise_10_no_room_to_tell_what_was_written_fails_no_run(
     assert len(list(run)) == run.kept == 5
 
 
+def test_an_update_names_the_pages_and_copies_that_it_does_not_bring_up_to_date(photos: Path, tmp_path: Path) -> None:
+    output, page, copies = Output(tmp_path / "r.csv"), tmp_path / "r.html", tmp_path / "copies"
+
+    def outdated(**options: Any) -> list[str]:
+        run = Run([photos], JOB, output, update=True, **options)
+        list(run)
+        return run.outdated
+
+    assert outdated(report=page, annotate=copies) == []
+    assert outdated() == [str(page), str(copies)]
+    assert outdated(report=page) == [str(copies)]
+    page.unlink()
+    assert outdated() == [str(copies)]
+    assert outdated(annotate=copies) == []
+
+
 def test_results_that_go_as_their_update_begins_are_made_again(photos: Path, tmp_path: Path) -> None:
     output = Output(tmp_path / "r.csv")
     list(Run([photos], JOB, output))
