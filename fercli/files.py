@@ -1,5 +1,6 @@
 """What paths lead to, what must not be written to, and how names are shown."""
 
+import hashlib
 import os
 import stat
 import unicodedata
@@ -12,6 +13,7 @@ from fercli.errors import UsageError, listed
 from fercli.remote import RemotePath
 
 MAX_PIXELS = 100_000_000  # of a photo: the largest cameras on sale; up to 1.6 GB while decoding, as WebP with transparency
+_FILLED = "holds files already; add --overwrite to replace those of the same names, or name another folder"
 
 
 class Kind(StrEnum):
@@ -59,6 +61,12 @@ def identity_of(path: Path) -> Identity | None:
     return Identity(status.st_size, status.st_mtime_ns, status.st_ino, status.st_ctime_ns)
 
 
+def digest_of(path: Path) -> str:
+    """Return the SHA-256 of a file's content; OSError if it cannot be read."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
 def refuse_other_endings(path: Path, endings: Sequence[str], hint: str = "") -> None:
     """Raise UsageError for a name without one of the endings, which says the format; the `hint` is what else may be named."""
     suffix = path.suffix.lower()
@@ -81,16 +89,14 @@ def refuse_existing(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ())
         raise UsageError(f"{path} is also an input; name another file to write.")
 
 
-def refuse_filled(folder: Path, *, overwrite: bool) -> None:
-    """Raise UsageError unless `folder` can take outputs: if it is no folder, or is not empty and `overwrite` is false."""
+def refuse_filled(folder: Path, *, overwrite: bool, fault: str = _FILLED) -> None:
+    """Raise UsageError if `folder` is no folder, or is not empty and `overwrite` is false; `fault` says of that what is wrong."""
     kind = kind_of(folder)
     _refuse_missing_bucket(folder)
     if kind not in {Kind.FOLDER, Kind.MISSING}:
         raise UsageError(f"{folder} is not a folder; name another.")
     if kind is Kind.FOLDER and not overwrite and any(folder.iterdir()):
-        raise UsageError(
-            f"{folder} holds files already; add --overwrite to replace those of the same names, or name another folder."
-        )
+        raise UsageError(f"{folder} {fault}.")
 
 
 def _refuse_missing_bucket(path: Path) -> None:

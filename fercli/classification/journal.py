@@ -18,7 +18,7 @@ from typing import Any
 from fercli.classification.job import difference
 from fercli.classification.records import Outcome, decoded, encoded
 from fercli.errors import FercliError, IntegrityError, UsageError
-from fercli.files import Kind, identity_of, kind_of
+from fercli.files import Kind, digest_of, identity_of, kind_of
 from fercli.remote import RemotePath, place
 from fercli.writing import move, remove
 
@@ -60,8 +60,10 @@ class Journal:
 
     `changed` says how the settings it was begun with differ, `written` is the SHA-256 of the results made of it, empty if unknown.
     `publishing` tells whether the run was about to put its results in place when it ended. `pictured` names the pages and folders
-    of copies that were made of the results.
+    of copies that were made of the results. A run sets that, and `results`, their file if they are one on this machine.
     """
+
+    results: Path | None = None
 
     def __init__(self, path: Path, settings: dict[str, Any], *, resume: bool) -> None:
         self._path = path
@@ -147,11 +149,11 @@ class Journal:
             self._database.execute("COMMIT")
             self._database.execute("BEGIN EXCLUSIVE")
 
-    def tell_written(self, output: Path | None) -> None:
-        """Keep the digest of the results in the file `output`, and what is `pictured`, if there is room."""
+    def tell_written(self) -> None:
+        """Keep the digest of the `results`, and what is `pictured`, if there is room."""
         with contextlib.suppress(sqlite3.Error), self._lock:
             try:
-                self._tell({_WRITTEN: _digest(output) if output else "", _PICTURED: self.pictured})
+                self._tell({_WRITTEN: _digest(self.results) if self.results else "", _PICTURED: self.pictured})
                 self._database.execute("COMMIT")
             except sqlite3.Error:
                 self._database.execute("ROLLBACK")
@@ -216,18 +218,11 @@ class Journal:
 
 @contextlib.contextmanager
 def open_journal(
-    path: Path,
-    settings: dict[str, Any],
-    *,
-    resume: bool,
-    keep: bool = False,
-    anew: bool = False,
-    finished: Path | None = None,
-    output: Path | None = None,
+    path: Path, settings: dict[str, Any], *, resume: bool, keep: bool = False, anew: bool = False, finished: Path | None = None
 ) -> Iterator[Journal]:
     """Open the journal at `path`: to `resume` the run that wrote it, or as a new one.
 
-    When the block ends well, the journal moves to `finished`, with the digest of the `output`, or, without that, is removed. When
+    When the block ends well, the journal moves to `finished`, with the digest of the results, or, without that, is removed. When
     an exception ends the block, it stays where it is if it holds any outcome or if `keep` is set, so that its presence tells of the
     stop. With `anew`, a journal that cannot be resumed is replaced. `settings` is everything except the picture that an outcome
     depends on, as JSON values.
@@ -245,7 +240,7 @@ def open_journal(
             done = True
         finally:
             if done and finished:
-                journal.tell_written(output)
+                journal.tell_written()
             holds_work = journal.close(keep=not done or finished is not None)
             if done and finished:
                 move(path, finished)
@@ -309,8 +304,7 @@ def open_finished(path: Path, settings: dict[str, Any], output: Path | None) -> 
 def _digest(output: Path) -> str:
     """Return the SHA-256 of a file; empty if it cannot be read."""
     try:
-        with output.open("rb") as handle:
-            return hashlib.file_digest(handle, "sha256").hexdigest()
+        return digest_of(output)
     except OSError:
         return ""
 

@@ -56,9 +56,7 @@ def refuse_copies(folder: Path, inputs: Sequence[Path], *, overwrite: bool) -> N
         if Path(os.path.realpath(path)).is_relative_to(real):
             raise UsageError(f"{folder} holds the photos themselves; name a folder for the annotated copies alone.")
     if kind_of(folder / COPIES) is Kind.MISSING:
-        refuse_filled(folder, overwrite=True)
-        if kind_of(folder) is Kind.FOLDER and any(folder.iterdir()):
-            raise UsageError(f"{folder} holds files that are no annotated copies; name a new folder for the copies.")
+        refuse_filled(folder, overwrite=False, fault="holds files that are no annotated copies; name a new folder for the copies")
     elif any(path.name != COPIES for path in folder.iterdir()):
         refuse_filled(folder, overwrite=overwrite)
 

@@ -153,7 +153,7 @@ class Run:
                 made = [_whole(path) for path in (self.report, self.annotate) if path]
                 before = earlier.pictured if earlier else []
                 self.outdated = [name for name in before if name not in made and kind_of(place(name)) is not Kind.MISSING]
-                journal.pictured = [*made, *self.outdated]
+                journal.results, journal.pictured = self._local_file, [*made, *self.outdated]
             if self.strict and self.walk.unreadable:
                 raise FercliError(f"{first_unreadable(self.walk)} and --strict allows no reject; {self._unpublished}.")
             if writer:
@@ -179,7 +179,6 @@ class Run:
             keep=self._replacing and not self.update,  # or nothing would tell that what is there has been begun anew
             anew=self.update,
             finished=finished_path(self.output.path),
-            output=self._local_file,
         )
 
     @contextlib.contextmanager

@@ -207,7 +207,6 @@ def _set_draft(image: Image.Image, side: int | None) -> None:
 
 
 def _sentence(error: BaseException) -> str:
-    told = re.sub(
-        r" \(\d+ bytes not processed\)", "", " ".join(str(error).split())
-    )  # of Pillow's buffer: the file may lack far more
+    # What Pillow has left over in its buffer says nothing: the file may lack far more.
+    told = re.sub(r" \(\d+ bytes not processed\)", "", " ".join(str(error).split()))
     return told[:200] or type(error).__name__

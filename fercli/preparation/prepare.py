@@ -1,6 +1,5 @@
 """Makes a data set of faces: draws splits, marks duplicates and leaks, adds flips, computes the mean and the HOG features."""
 
-import hashlib
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from fercli.dataset import SPLITS, Dataset, Split
 from fercli.errors import FercliError, listed
-from fercli.files import Kind, kind_of
+from fercli.files import Kind, digest_of, kind_of
 from fercli.labels import LABELS
 from fercli.models.registry import SIDE
 from fercli.preparation.classes import Classes
@@ -222,7 +221,4 @@ def _with_flips(split: Split) -> Split:
 
 def _file_digest(path: Path) -> str | None:
     """Return a file's SHA-256; None for anything else, which the reader deals with."""
-    if kind_of(path) is not Kind.FILE:
-        return None
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()
+    return digest_of(path) if kind_of(path) is Kind.FILE else None

@@ -13,13 +13,7 @@ from fercli.models import sessions
 from fercli.models.architectures.residual import ResidualNetwork
 from fercli.models.calibration import tempered
 from fercli.models.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
-from fercli.models.inference import (
-    BATCH,
-    Labeller,
-    all_weights,
-    own_weights,
-    shipped_weights,
-)
+from fercli.models.inference import BATCH, Labeller, all_weights, own_weights, shipped_weights
 from fercli.models.networks import build
 from fercli.models.networks.graphs import save_network
 from fercli.models.registry import DEFAULT_MODEL, MODELS
