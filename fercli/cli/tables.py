@@ -6,7 +6,7 @@ from itertools import compress
 from fercli.cli import console
 from fercli.cli.console import NOTHING, percent
 from fercli.evaluation.comparisons import Comparison
-from fercli.evaluation.measures import Evaluation, Measures
+from fercli.evaluation.measures import SURE_VOTES, Evaluation, Measures
 from fercli.interface import EvaluationSplit
 from fercli.labels import LABELS
 from fercli.models.calibration import CONFIDENCES
@@ -49,17 +49,23 @@ def show_tables(
         measures = result.measures
         show_classes(measures, result.headline, "true", "predicted")
         show_confusion(measures.confusion, f"Confusion matrix, {result.headline}", "true \\ predicted")
+        if measures.crowd_images and measures.crowd_confusion:
+            show_confusion(
+                measures.crowd_confusion,
+                f"At least {SURE_VOTES} of 10 people agree (FER+), {result.title}, {split}",
+                "the crowd \\ predicted",
+            )
     title = f"What a confidence is worth, {split}: % of faces with at least this / % of these labelled right"
     _show_columns(title, ["confidence", *map(str, CONFIDENCES)], _kept(results))
     shifts = next((list(result.shifts) for result in results), [])
     if shifts:
-        _show_columns(f"Accuracy after changes of the images, {split}, %", ["change", *shifts, "mean"], _after_shifts(results))
+        _show_columns(f"Accuracy on changed images, {split}, %", ["change", *shifts, "mean"], _after_shifts(results))
     if comparisons:
         hog = {f"{pair.with_hog} against\n{pair.without}": _hog(pair) for pair in comparisons}
         _show_columns(f"Does HOG help? {split}, the same images", ["", *_HOG], hog)
     _show_columns(f"Accuracy per class, {split}, %", ["expression", *LABELS], _per_class(results, published))
     if published:
-        console.say_result("The published accuracies are of FER2013; the sources do not say of which split those per class are.")
+        console.say_result("The published accuracies are for FER2013; the sources do not say which split the per-class ones use.")
     _show_columns(f"Overall, {split}", ["measure", *_MEASURES], _overall(results, published, split))
 
 

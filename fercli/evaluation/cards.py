@@ -9,7 +9,7 @@ from typing import Any
 from fercli.dataset import FER2013
 from fercli.errors import listed
 from fercli.evaluation.markdown import percent, table
-from fercli.evaluation.measures import Evaluation, Measures, wilson_interval
+from fercli.evaluation.measures import SURE_VOTES, Evaluation, Measures, wilson_interval
 from fercli.evaluation.provenance import training
 from fercli.labels import LABELS
 from fercli.models.history import Choice, Epoch, Portraits, Repetition
@@ -17,7 +17,7 @@ from fercli.models.registry import Ensemble, Model, card_path, find_entry
 
 _PURPOSE = f"""\
 It labels the expression of a face as one of {listed(LABELS)}, with a probability for each: to compare
-groups of photos or videos, or to find those to look at. It takes a face of 48 x 48 grey pixels, cropped as in FER2013"""
+sets of photos or videos, or to find those to look at. It takes a face of 48 x 48 grey pixels, cropped as in FER2013"""
 _LIMITS = """\
 - The network expects a tight, upright, frontal crop of a face. Posed studio portraits, strong head turns, masks, glasses, and
   crops framed differently from FER2013's get worse labels than the figures above suggest.
@@ -114,7 +114,7 @@ def _front_matter(evaluations: Sequence[Evaluation], data: str, *, licensed: boo
 
 
 def _introduction(entry: Model | Ensemble, result: Evaluation) -> list[str]:
-    work = f"{result.parameters:,} parameters, {result.multiply_adds / 1e6:,.0f} million multiply-adds a face"
+    work = f"{result.parameters:,} parameters, {result.multiply_adds / 1e6:,.0f} million multiply-adds per face"
     features = ", and its HOG features" if isinstance(entry, Model) and entry.uses_hog else ""
     purpose = f"{_PURPOSE}{features}; fercli finds and crops faces itself."
     return [f"{entry.summary[0].upper()}{entry.summary[1:]}; {work}.", "", "## What it is for", "", purpose, ""]
@@ -146,13 +146,19 @@ def _use(entry: Model | Ensemble, own_weights: str) -> list[str]:
 def _quality(evaluations: Sequence[Evaluation], augmented: Sequence[Measures], data: str) -> list[str]:
     splits = [item.split for item in evaluations]
     measures = [item.measures for item in evaluations]
-    lines = [f"On {data}{', whose PrivateTest is test here, PublicTest validation' if data == FER2013 else ''}:", ""]
+    lines = [f"On {data}{' (test: PrivateTest; validation: PublicTest)' if data == FER2013 else ''}:", ""]
     lines += table(["measure", *splits], _overall(measures, augmented))
-    lines += ["", "Each class's accuracy, as the paper has it, which is its recall:", ""]
+    lines += ["", "Accuracy per class, as the paper defines it (recall):", ""]
     lines += table(
         ["expression", *splits], [[name, *(percent(item.per_class[n]) for item in measures)] for n, name in enumerate(LABELS)]
     )
-    lines += [*_counts(evaluations[0]), *_confidence(evaluations[0]), *_after_shifts(evaluations), ""]
+    lines += [
+        *_counts(evaluations[0]),
+        *_where_crowd_is_sure(evaluations[0]),
+        *_confidence(evaluations[0]),
+        *_after_shifts(evaluations),
+        "",
+    ]
     return [*lines, "Measured with the weights as stored, each image labelled once unless test-time augmentation is named.", ""]
 
 
@@ -179,15 +185,26 @@ def _counts(result: Evaluation) -> list[str]:
         [name, *(percent(column[label]) for column in shares), *(f"{column[label]:,}" for column in counts.values())]
         for label, name in enumerate(LABELS)
     ]
-    text = f"How far each label can be trusted, and how many images have it, {result.split}:"
+    text = f"Precision and F1 of each label, and how many images have it ({result.split}):"
     return ["", text, "", *table(["expression", "precision", "F1", *counts], body)]
+
+
+def _where_crowd_is_sure(result: Evaluation) -> list[str]:
+    measures = result.measures
+    if not measures.crowd_images or not measures.crowd_confusion:
+        return []
+    body = [[name, *(f"{count:,}" for count in counts)] for name, counts in zip(LABELS, measures.crowd_confusion, strict=True)]
+    text = (
+        f"Where at least {SURE_VOTES} of 10 people agree (FER+), {result.split}: what they see by row, the label by column, images:"
+    )
+    return ["", text, "", *table(["the crowd", *LABELS], body)]
 
 
 def _confidence(result: Evaluation) -> list[str]:
     if not result.measures.kept:
         return []
     body = [[f"{item.confidence:g}", percent(item.kept), percent(item.right)] for item in result.measures.kept]
-    text = f"What a `confidence` is worth, {result.split}: how many faces have at least this, and how many of them are right:"
+    text = f"Accuracy by `confidence` ({result.split}): how many faces have at least this, and how many of them are correct:"
     return ["", text, "", *table(["confidence", "faces", "right"], body)]
 
 
@@ -196,7 +213,7 @@ def _after_shifts(evaluations: Sequence[Evaluation]) -> list[str]:
         return []
     body = [[name, *(percent(item.shifts[name]) for item in evaluations)] for name in evaluations[0].shifts]
     body.append(["mean", *(percent(item.mean_over_shifts) for item in evaluations)])
-    text = "Accuracy after changes of the images, as `fercli evaluate --shifts` makes them:"
+    text = "Accuracy on changed images (`fercli evaluate --shifts`):"
     return ["", text, "", *table(["change", *(item.split for item in evaluations)], body)]
 
 
@@ -207,8 +224,8 @@ def _for_whom(portraits: Sequence[Portraits]) -> list[str]:
     lines = [
         "## For whom it is worse",
         "",
-        "Portraits of people whose expression is known, from the photo to the label. AUC, the area under the ROC curve, says how "
-        "well the probabilities tell these faces from the neutral ones of the same group: 1 is always, 0.5 is chance.",
+        "Measured end to end, from photo to label, on portraits whose expression is known. AUC, the area under the ROC curve, "
+        "says how well the probabilities separate these faces from the neutral ones of the same group: 1 is perfect, 0.5 chance.",
         "",
     ]
     for source in dict.fromkeys(item.source for item in portraits):

@@ -122,7 +122,7 @@ def files_of_card(
     """Measure both splits and return the files of a card in `folder`, whose tables it quotes; so were those in `weights/` made.
 
     What is in `measured` is not measured again. With `tta` the card also has the accuracy with test-time augmentation, with
-    `shifts` that after changes of the images. Raises IntegrityError for weights that do not tell how they were trained.
+    `shifts` that on changed images. Raises IntegrityError for weights that do not say how they were trained.
     """
     known = {(result.title, result.split): result for result in measured}
 
@@ -165,7 +165,7 @@ def _refuse_untold(labeller: Labels, model: Model) -> None:
         training(model, labeller.metadata, [], "", [], [])
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise IntegrityError(
-            f"{labeller.title} tells of its training what fercli never writes ({error!r}); leave --card out, or train again."
+            f"{labeller.title} has metadata on its training that fercli never writes ({error!r}); leave --card out, or train again."
         ) from error
 
 

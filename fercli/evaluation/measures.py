@@ -30,9 +30,9 @@ class Measures:
     None. `true` and `predicted` count the images of each class; `crowd` counts the images by the class that most people chose
     for them, leaving out those for which nobody chose any of the seven. `interval` is Wilson's 95 % score interval.
     `crowd_agreement` is the share of labels that agree with the crowd on the `crowd_images`, those for which at least
-    `SURE_VOTES` of ten people (FER+) chose the same; both are None without votes, and so is `crowd`. `calibration_error` is the
-    expected calibration error with the temperature, `calibration_error_before` without. `kept` says what a confidence is
-    worth.
+    `SURE_VOTES` of ten people (FER+) chose the same; `crowd_confusion` counts these images, the crowd's choice by row, predicted
+    by column. All that is the crowd's is None without votes. `calibration_error` is the expected calibration error with the
+    temperature, `calibration_error_before` without. `kept` says what a confidence is worth.
     """
 
     images: int
@@ -51,6 +51,7 @@ class Measures:
     crowd: list[int] | None = None
     crowd_images: int | None = None
     crowd_agreement: float | None = None
+    crowd_confusion: list[list[int]] | None = None
     calibration_error: float | None = None
     calibration_error_before: float | None = None
     kept: list[Kept] = field(default_factory=list)
@@ -125,7 +126,7 @@ def evaluate(
     seconds = time.perf_counter() - started
     predicted = probabilities.argmax(axis=1)
     measures = measure(split.labels, predicted, split.leaked if trained_here else None)
-    crowd_images, crowd_agreement = agreement_with_crowd(predicted, split.votes)
+    crowd = {} if split.votes is None else _against_crowd(predicted, split.votes)
     return Evaluation(
         title=labeller.title,
         model=labeller.name,
@@ -135,9 +136,7 @@ def evaluate(
         images_per_second=round(len(split) / seconds, 1),
         measures=replace(
             measures,
-            crowd=None if split.votes is None else majorities(split.votes),
-            crowd_images=crowd_images,
-            crowd_agreement=crowd_agreement,
+            **crowd,
             calibration_error=expected_calibration_error(probabilities, split.labels),
             calibration_error_before=expected_calibration_error(tempered(probabilities, 1 / labeller.temperature), split.labels),
             kept=kept_from(probabilities, split.labels),
@@ -150,8 +149,7 @@ def evaluate(
 
 def measure(labels: NDArray[np.uint8], predicted: NDArray[np.int64], leaked: NDArray[np.bool_] | None) -> Measures:
     """Compare predicted with true labels (N,), at least one; `leaked` (N,) marks images also in the training set, if known."""
-    classes = len(LABELS)
-    confusion = np.bincount(labels.astype(np.int64) * classes + predicted, minlength=classes**2).reshape(classes, classes)
+    confusion = _confusion(labels, predicted)
     by_class = _by_class(confusion)
     present = confusion.sum(axis=1) > 0
     right = labels == predicted
@@ -167,6 +165,12 @@ def measure(labels: NDArray[np.uint8], predicted: NDArray[np.int64], leaked: NDA
         leaked=None if leaked is None else int(leaked.sum()),
         leak_free_accuracy=float(clean.mean()) if len(clean) else None,
     )
+
+
+def _confusion(labels: NDArray[Any], predicted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return how many images have each pair of labels (N,), by row, and predicted labels (N,), by column."""
+    classes = len(LABELS)
+    return np.bincount(labels.astype(np.int64) * classes + predicted, minlength=classes**2).reshape(classes, classes)
 
 
 def _by_class(confusion: NDArray[np.int64]) -> dict[str, Any]:
@@ -190,26 +194,21 @@ def _mean_over(shares: Sequence[float | None], classes: NDArray[np.bool_]) -> fl
     return float(np.mean([share for share, marked in zip(shares, classes, strict=True) if marked and share is not None]))
 
 
-def majorities(votes: NDArray[np.uint8]) -> list[int]:
-    """Return for each of the seven classes how many images have most votes for it; the first of equals wins.
+def _against_crowd(predicted: NDArray[np.int64], votes: NDArray[np.uint8]) -> dict[str, Any]:
+    """Return those of the `Measures` that are the crowd's, from its votes (N, len(VOTES)) on the images.
 
-    `votes` are (N, len(VOTES)); images without a vote for any of the seven do not count.
+    A vote for anything but the seven classes does not count, and of classes with equally many votes the first wins.
     """
     counts = votes[:, : len(LABELS)]
-    seen = counts[counts.max(axis=1) > 0]
-    images: list[int] = np.bincount(seen.argmax(axis=1), minlength=len(LABELS)).tolist()
-    return images
-
-
-def agreement_with_crowd(predicted: NDArray[np.int64], votes: NDArray[np.uint8] | None) -> tuple[int | None, float | None]:
-    """Return how many images the crowd is sure of, from votes (N, len(VOTES)), and the share of them `predicted` (N,) agrees on.
-
-    Both are None without votes; the share is None where the crowd is sure of no image.
-    """
-    if votes is None:
-        return None, None
-    sure = votes[:, : len(LABELS)].max(axis=1) >= SURE_VOTES
-    return int(sure.sum()), float((predicted == votes.argmax(axis=1))[sure].mean()) if sure.any() else None
+    most, choice = counts.max(axis=1), counts.argmax(axis=1)
+    sure = most >= SURE_VOTES
+    confusion = _confusion(choice[sure], predicted[sure])
+    return {
+        "crowd": np.bincount(choice[most > 0], minlength=len(LABELS)).tolist(),
+        "crowd_images": int(sure.sum()),
+        "crowd_agreement": float(confusion.trace() / sure.sum()) if sure.any() else None,
+        "crowd_confusion": confusion.tolist(),
+    }
 
 
 def cohens_kappa(confusion: Sequence[Sequence[int]]) -> float | None:

@@ -51,7 +51,7 @@ def _story(runs: Sequence[Run], name: str) -> list[str]:
     told = f"In {len(runs)} runs: {begun}; the last made `{name}`."
     means = [f"run {number}" for number, run in enumerate(runs, 1) if recipe_from(run["recipe"]).learning_rate < _NO_STEP]
     if means:
-        told += f" At a learning rate of almost 0, {listed(means)} only took the mean of the weights at the start."
+        told += f" With a learning rate of almost 0, {listed(means)} only averaged the starting weights."
     return [told]
 
 
@@ -119,10 +119,10 @@ def _again(model: Model, runs: Sequence[Run], data: str) -> list[str]:
     """Return the commands that train such weights again, or why there are none."""
     changed = _changed_since(model, runs)
     if changed:
-        told = f"the registry has since changed what no option sets: {', '.join(changed)}"
-        return [f"No command trains such weights again, for {told}.", ""]
+        told = f"since then the registry has changed settings that no option controls: {', '.join(changed)}"
+        return [f"No command reproduces these weights, because {told}.", ""]
     if any(run.get("dataset") != runs[-1]["dataset"] for run in runs):
-        return ["No command trains such weights again, for they started from weights trained on another data set.", ""]
+        return ["No command reproduces these weights, because they started from weights trained on a different data set.", ""]
     ferplus = " --ferplus fer2013new.csv" if any(run["recipe"].get("votes") for run in runs) else ""
     prepared = f"`fercli prepare fer2013.csv{ferplus}`" if data == FER2013 else "preparing the same data set"
     folders = SHIPPED | {run["sha256"]: f"runs/{model.name}-{number}" for number, run in enumerate(runs[:-1], 1)}

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -46,6 +47,15 @@ def test_counts_stand_beside_the_true_ones_and_the_crowds(capsys: pytest.Capture
     rows = {words[0]: words[1:] for line in lines if (words := line.split()) and words[0] in LABELS}
     labels = FakeLabeller().label(dataset.test.pixels).argmax(axis=1)
     assert [rows[name][3:] for name in LABELS] == [["3", str(count), "3"] for count in np.bincount(labels, minlength=7)]
+
+
+def test_the_labels_of_faces_that_the_crowd_is_sure_of_are_shown(capsys: pytest.CaptureFixture[str], dataset: Dataset) -> None:
+    result = evaluate(FakeLabeller(), dataset, "test")
+    show_tables([result], [], [], "test")
+    assert "At least 8 of 10 people agree (FER+), fake, test" in capsys.readouterr().out
+    without = replace(result, measures=replace(result.measures, crowd=None, crowd_images=None, crowd_confusion=None))
+    show_tables([without], [], [], "test")
+    assert "people agree" not in capsys.readouterr().out
 
 
 def test_what_hog_gave_is_shown(shown: Callable[..., dict[str, list[str]]]) -> None:

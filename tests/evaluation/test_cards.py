@@ -37,7 +37,7 @@ def test_the_card_says_how_good_how_trained_and_what_not_for() -> None:
     card = card_of(evaluation(), augmented=[MEASURES], figures={"curves": "c.png"})
     assert card.count("| accuracy | 85.71 % |") == 1
     assert "| with test-time augmentation | 85.71 % |" in card
-    by_class = card.split("Each class's accuracy")[1].split("How far")[0]
+    by_class = card.split("Accuracy per class, as")[1].split("Precision and")[0]
     assert [f"| {name} | {'0.00' if name == 'happy' else '100.00'} % |" in by_class for name in LABELS] == [True] * 7
     assert "![curves](c.png)" in card
     headings = [line for line in card.splitlines() if line.startswith("## ")]
@@ -86,7 +86,11 @@ def test_hog_is_written_as_an_abbreviation() -> None:
 
 
 def test_the_card_says_what_labels_are_worth_and_for_whom() -> None:
-    measures = replace(MEASURES, crowd=[9] * 7, kept=[Kept(0.5, 0.8, 0.75), Kept(0.9, 0, None)])
+    sure = [[0] * 7 for _ in LABELS]
+    sure[6][4], sure[6][6] = 12, 30
+    measures = replace(
+        MEASURES, crowd=[9] * 7, crowd_images=42, crowd_confusion=sure, kept=[Kept(0.5, 0.8, 0.75), Kept(0.9, 0, None)]
+    )
     both = [
         evaluation(split=split, measures=measures, shifts={"noise": share, "blur": 0.5})
         for split, share in (("test", 0.25), ("validation", 0.3))
@@ -99,6 +103,7 @@ def test_the_card_says_what_labels_are_worth_and_for_whom() -> None:
     card = card_of(*both, portraits=portraits)
     assert "| happy | – | 0.00 % | 2 | 0 | 9 |" in card
     assert "| sad | 50.00 % | 66.67 % | 2 | 4 | 9 |" in card
+    assert "| neutral | 0 | 0 | 0 | 0 | 12 | 0 | 30 |" in card
     assert "| 0.5 | 80.00 % | 75.00 % |\n| 0.9 | 0.00 % | – |" in card
     assert "| noise | 25.00 % | 30.00 % |\n| blur | 50.00 % | 50.00 % |\n| mean | 37.50 % | 40.00 % |" in card
     assert "Studio (2017):" in card
@@ -106,4 +111,4 @@ def test_the_card_says_what_labels_are_worth_and_for_whom() -> None:
     assert "| everybody | neutral | 10 of 10 | 72.25 % to 100.00 % | – |" in card
     assert "7 of 10" not in card  # another model's
     assert "For whom" not in card_of(*both)
-    assert "after changes" not in card_of(replace(both[0], shifts={}))
+    assert "on changed images" not in card_of(replace(both[0], shifts={}))

@@ -80,5 +80,5 @@ def test_weights_that_tell_odd_things_of_their_training_have_no_card(dataset: Da
     """None stands for what is missing. They are refused before anything is measured."""
     metadata = METADATA | odd
     labeller: Any = SimpleNamespace(name="deep", title="mine", metadata={key: value for key, value in metadata.items() if value})
-    with pytest.raises(IntegrityError, match="mine tells of its training what fercli never writes"):
+    with pytest.raises(IntegrityError, match="mine has metadata on its training that fercli never writes"):
         files_of_card(labeller, dataset, tmp_path, tta=False, shifts=False)

@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,11 +8,9 @@ import pytest
 from fercli.dataset import Dataset
 from fercli.evaluation.measures import (
     Evaluation,
-    agreement_with_crowd,
     area_under_curve,
     cohens_kappa,
     evaluate,
-    majorities,
     measure,
     wilson_interval,
 )
@@ -100,16 +99,28 @@ def test_evaluate_measures_after_shifts_if_asked(dataset: Dataset) -> None:
     assert evaluate(FakeLabeller(), dataset, "test").mean_over_shifts is None
 
 
-def test_agreement_with_a_crowd_that_is_sure() -> None:
-    votes = np.zeros((4, 10), np.uint8)
+def test_agreement_with_a_crowd_that_is_sure(dataset: Dataset) -> None:
+    votes = np.zeros((21, 10), np.uint8)
     votes[0, 3] = 10
     votes[1, [3, 4]] = 7, 3  # not sure
     votes[2, [5, 8]] = 8, 2
     votes[3, 9] = 10  # sure of no face
-    assert agreement_with_crowd(np.array([3, 3, 0, 0]), votes) == (2, 0.5)
-    assert agreement_with_crowd(np.array([3, 3, 0, 0]), None) == (None, None)
-    assert agreement_with_crowd(np.array([3, 3, 0, 0]), votes * 0) == (0, None)
-    assert majorities(votes) == [0, 0, 0, 2, 0, 1, 0]
+    voted = replace(dataset, test=replace(dataset.test, votes=votes))
+    labels = [int(row.argmax()) for row in FakeLabeller().label(dataset.test.pixels)]
+    pairs = [(3, labels[0]), (5, labels[2])]
+    measures = evaluate(FakeLabeller(), voted, "test").measures
+    assert measures.crowd == [0, 0, 0, 2, 0, 1, 0]
+    assert measures.crowd_images == 2
+    assert measures.crowd_agreement == sum(seen == labelled for seen, labelled in pairs) / 2
+    assert measures.crowd_confusion == [[pairs.count((row, column)) for column in range(7)] for row in range(7)]
+
+
+def test_a_crowd_that_is_never_sure_agrees_with_nothing(dataset: Dataset) -> None:
+    votes = np.zeros((21, 10), np.uint8)
+    unsure = evaluate(FakeLabeller(), replace(dataset, test=replace(dataset.test, votes=votes)), "test").measures
+    assert (unsure.crowd, unsure.crowd_images, unsure.crowd_agreement) == ([0] * 7, 0, None)
+    without = evaluate(FakeLabeller(), replace(dataset, test=replace(dataset.test, votes=None)), "test").measures
+    assert (without.crowd, without.crowd_images, without.crowd_agreement, without.crowd_confusion) == (None,) * 4
 
 
 @pytest.mark.parametrize("shifts", [True, False])

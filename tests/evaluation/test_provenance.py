@@ -68,7 +68,7 @@ def test_whole_schedules_that_were_tried_are_told_and_short_ones_left_out() -> N
 def test_another_recipe_promises_no_command() -> None:
     recipe = asdict(DEEP.recipe) | {"optimizer": "rmsprop"}
     text = told(METADATA | {"recipe": recipe, "dropout": [0.9] * 6})
-    assert "changed what no option sets: optimizer, dropout." in text
+    assert "changed settings that no option controls: optimizer, dropout." in text
     assert "| optimizer | rmsprop |" in text
     assert "| dropout, by layer | 0.9, 0.9" in text
     assert "fercli train --model" not in text
@@ -100,7 +100,7 @@ def test_several_runs_stand_side_by_side_and_each_has_its_command() -> None:
         " --no-balanced-votes\n"
     ) in text
     assert "In 3 runs: run 1 started from random weights" in text
-    assert "At a learning rate of almost 0, run 3 only took the mean of the weights at the start." in text
+    assert "With a learning rate of almost 0, run 3 only averaged the starting weights." in text
     assert "| setting | run 1 | run 2 | run 3 |" in text
     assert "| starts from | random weights | run 1 | the mean of run 1 and run 2 |" in text
     assert "| augmentation: strength | 1 | 0.4 | 1 |" in text
@@ -130,12 +130,12 @@ def test_a_run_of_another_data_set_or_with_what_has_changed_promises_no_command(
     metadata = several_runs()
     first = metadata["start"][0]
     first["dataset"] = "other"
-    assert "started from weights trained on another data set" in told(metadata)
+    assert "started from weights trained on a different data set" in told(metadata)
     assert "| data set, digest | other | abc | abc |" in told(metadata)
     first["recipe"]["average"] = 0.5
-    assert "changed what no option sets: average." in told(metadata)
+    assert "changed settings that no option controls: average." in told(metadata)
     del first["input"]
-    assert "changed what no option sets: average, the tones of the input." in told(metadata)
+    assert "changed settings that no option controls: average, the tones of the input." in told(metadata)
 
 
 def test_a_teacher_that_was_an_earlier_run_is_named_so() -> None:
