@@ -10,7 +10,7 @@ from collections.abc import Iterable
 EXIT_CODES: dict[int, str] = {
     0: "all done",
     1: "failed; nothing written, earlier outputs untouched",
-    2: "usage: the command line asks for something that is not there or does not fit together",
+    2: "usage error: the command line names something that does not exist, or options that do not go together",
     3: "written, but some inputs were rejected; each is listed",
     4: "refused for integrity: weights, data set or checkpoint are not what they should be",
     129: "stopped because its terminal was closed (SIGHUP)",
@@ -64,11 +64,11 @@ REJECT_CODES: dict[str, str] = {
     "unreadable": "the file cannot be opened or read",
     "empty": "the file has no bytes",
     "not_an_image": "the content is not PNG, JPEG, BMP, WebP, GIF, TIFF, AVIF or HEIC, nor a video, whatever the name says",
-    "unsupported": "the image is of a kind that is not read, such as a camera's raw file; it may well be whole",
+    "unsupported": "the image is of a kind that is not read, such as a camera's raw file; it may well be intact",
     "unplayable": "the video cannot be opened: it is damaged, or OpenCV's FFmpeg does not know its codec",
-    "damaged": "the image or the video is cut off or broken; of a video, the rows up to there stand",
+    "damaged": "the image or the video is truncated or corrupt; for a video, the rows up to that point are kept",
     "too_large": "the file, the image or a frame is over a limit",
-    "fatal": "a worker of a cluster ended at it, each time",
+    "fatal": "it crashed its cluster worker each time",
 }
 
 
@@ -96,12 +96,14 @@ def listed(words: Iterable[str], conjunction: str = "and") -> str:
 def shortage(error: BaseException) -> str:
     """Return a sentence about the memory, threads or files that an error, in any library's words, says are missing; else ""."""
     if "can't start new thread" in str(error):
-        return "The system lets fercli start no more threads; raise its limits (ulimit -u, ulimit -v), or set OMP_NUM_THREADS=1."
+        return (
+            "The system does not let fercli start more threads; raise its limits (ulimit -u, ulimit -v), or set OMP_NUM_THREADS=1."
+        )
     no_memory = isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM
     if no_memory or _SHORT_OF_MEMORY.search(str(error)):
         return "Memory has run out; close other programs, raise the limit (ulimit -v), or use smaller inputs."
     if getattr(error, "errno", None) in {errno.EMFILE, errno.ENFILE}:
-        return "The system lets fercli open no more files; raise the limit, for example with: ulimit -n 1024"
+        return "The system does not let fercli open more files; raise the limit, for example with: ulimit -n 1024"
     return ""
 
 
@@ -109,8 +111,8 @@ _ADVICE = {
     errno.ENOSPC: "Free some space, or name another place.",
     errno.EACCES: "Check that you have permission there, or name another place.",
     errno.ENAMETOOLONG: "Choose a shorter name.",
-    errno.ENOENT: "It, or the folder that it is in, was moved or removed meanwhile; run the same command again.",
-    errno.ENOTDIR: "What it names as a folder is a file; name another place.",
+    errno.ENOENT: "It, or the folder that it is in, was moved or removed in the meantime; run the same command again.",
+    errno.ENOTDIR: "Part of this path is a file, not a folder; name another place.",
     errno.EFBIG: "Raise the limit on the size of files, for example with: ulimit -f unlimited",
 }
 _ADVICE |= {errno.EDQUOT: _ADVICE[errno.ENOSPC], errno.EPERM: _ADVICE[errno.EACCES], errno.EROFS: _ADVICE[errno.EACCES]}

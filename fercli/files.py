@@ -76,7 +76,7 @@ def refuse_other_endings(path: Path, endings: Sequence[str], hint: str = "") -> 
 
 
 def refuse_existing(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
-    """Raise UsageError unless `path` can be written: if it exists without `overwrite`, is no file, or is one of the inputs."""
+    """Raise UsageError unless `path` can be written: if it exists without `overwrite`, is not a file, or is one of the inputs."""
     kind = kind_of(path)
     _refuse_missing_bucket(path)
     if kind is Kind.FOLDER:
@@ -90,7 +90,7 @@ def refuse_existing(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ())
 
 
 def refuse_filled(folder: Path, *, overwrite: bool, fault: str = _FILLED) -> None:
-    """Raise UsageError if `folder` is no folder, or is not empty and `overwrite` is false; `fault` says of that what is wrong."""
+    """Raise UsageError if `folder` is not a folder, or is not empty and `overwrite` is false; `fault` says what is wrong."""
     kind = kind_of(folder)
     _refuse_missing_bucket(folder)
     if kind not in {Kind.FOLDER, Kind.MISSING}:

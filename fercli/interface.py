@@ -14,7 +14,7 @@ from fercli.classification.outputs import Output
 from fercli.errors import FercliError, UsageError, nearest
 from fercli.files import MAX_PIXELS, refuse_existing, refuse_missing, refuse_other_endings
 from fercli.models.registry import DEFAULT_TO_TRAIN
-from fercli.remote import place
+from fercli.remote import local, place
 from fercli.writing import together
 
 if TYPE_CHECKING:
@@ -80,15 +80,17 @@ def prepare(
     """Read FER2013, or your own faces, write the data set, and return it with what was found on the way.
 
     The options are those of the command; `classes`, `leave_out`, `split` and `person` are texts as it takes them. HOG is computed
-    in so many `processes`; with more than one, a script needs `if __name__ == "__main__"`. `on_progress` receives a stage's name,
+    in `processes` processes; with more than one, a script needs `if __name__ == "__main__"`. `on_progress` receives a stage's name,
     the work done, and its total, None if that is not known yet. Raises UsageError if `source` is missing, or `output` exists and
     `overwrite` is not set; FercliError for a source that cannot be used, for any reject if `strict`, and for more than 1 % of
     rejects.
     """
-    source, output, ferplus = Path(source), Path(output), Path(ferplus) if ferplus else None
+    source, output, ferplus = _local(source), _local(output), _local(ferplus) if ferplus else None
     refuse_missing([source], "give FER2013's CSV, an archive that holds it, or a folder of images")
     if ferplus:
         refuse_missing([ferplus], "give FER+'s fer2013new.csv")
+    if seed < 0:
+        raise UsageError(f"seed cannot be {seed}; give a whole number of at least 0.")
     from fercli.preparation.classes import Classes
     from fercli.preparation.splits import parse_shares
 
@@ -163,10 +165,10 @@ def train(
 
     plan = Plan(
         model,
-        Path(data),
-        _place(out),
-        start=_places(start),
-        teachers=_places(teacher),
+        _local(data),
+        _local(out) if out else None,
+        start=[_local(item) for item in _several(start)],
+        teachers=[_local(item) for item in _several(teacher)],
         resume=resume,
         overwrite=overwrite,
         epochs=epochs,
@@ -202,10 +204,10 @@ def evaluate(
 ) -> "list[Evaluation]":
     """Measure models on a `split` of a data set, `test` or `validation`, and return an evaluation of each.
 
-    Measured are the shipped models called `model`, then those with the `weights` of runs or files, one or several of each; if none
-    is named, all that are shipped and all under `./runs`. Each evaluation has its `title` and `measures`, such as
+    This measures the shipped models named by `model`, then the `weights` of runs or files, one or several of each; if none is
+    named, all that are shipped and all under `./runs`. Each evaluation has its `title` and `measures`, such as
     `measures.accuracy` and `measures.per_class`. `tta` is test-time augmentation; `prior` is `even` where all expressions are
-    equally frequent, not as in training. With `shifts`, models are also measured after changes of the images. Raises UsageError for
+    equally frequent, not as in training. With `shifts`, models are also measured on changed images. Raises UsageError for
     what is missing, IntegrityError for weights or a data set that are not what they should be.
     """
     _refuse_other("split", split, EvaluationSplit)
@@ -218,9 +220,9 @@ def evaluate(
     def refuse(_: str, error: FercliError) -> None:
         raise error
 
-    dataset = read_dataset(Path(data), splits=[split])
+    dataset = read_dataset(_local(data), splits=[split])
     names = [model] if isinstance(model, str) else model or ()
-    labellers = candidates([*names, *_places(weights or ())], refuse)
+    labellers = candidates([*names, *(_local(item) for item in _several(weights or ()))], refuse)
     return [measure(as_asked(labeller, tta=tta, even=even), dataset, split, shifts=shifts) for labeller in labellers]
 
 
@@ -246,7 +248,7 @@ def classify(
     overwrite: bool = False,
     update: bool = False,
     from_file: Place | None = None,
-    listed: Iterable[Path] = (),
+    listed: Iterable[Place] = (),
     engine: str = Engine.local,
     ray_address: str | None = None,
     workers: int | None = None,
@@ -255,9 +257,9 @@ def classify(
 ) -> "Run":
     """Return a run that, as it is iterated, finds and labels every face in `inputs`: an `Outcome` for each photo or video frame.
 
-    Inputs are photos, videos and folders of them, then what the list `from_file` names, then files that are `listed`. Of those two,
-    a file that does not exist is rejected; a missing input is refused. Of a video, a frame is looked at every `every` seconds, or
-    each one if that is 0. An outcome has the file's `path`, its `status` (`ok`, `no_face` or `rejected`), and its `faces` from left
+    Inputs are photos, videos and folders of them, then what the list `from_file` names, then files that are `listed`. A file
+    from those two that does not exist is rejected; a missing input raises UsageError. Videos are sampled every `every` seconds; 0
+    takes every frame. An outcome has the file's `path`, its `status` (`ok`, `no_face` or `rejected`), and its `faces` from left
     to right. Each face has a `box` in pixels of the upright picture, a `label`, its `confidence`, 0 to 1, and the `probabilities`
     (7,) in the order of `fercli.labels.LABELS`: angry, disgust, fear, happy, sad, surprise, neutral. The outcome of a frame also
     has a `moment` with its `time` in seconds and its number, `frame`, and its faces have a `person`. A photo that cannot be read
@@ -272,8 +274,8 @@ def classify(
     `output` receives rows, `annotate` copies with the faces marked, `report` a page; they appear once the last outcome has been
     taken. In them a label less probable than `min_confidence` is left empty. After a run that was stopped, `resume` goes on;
     `update` labels what was added or changed since; `overwrite` does everything again; `strict` stops at the first reject. With
-    `engine="ray"` the workers of the Ray cluster at `ray_address` label, so many `workers` (by default as many as fit) of
-    `worker_cpus` and `worker_gpus` each.
+    `engine="ray"`, the Ray cluster at `ray_address` does the labelling, with this number of `workers` (by default as many as fit),
+    each with `worker_cpus` cores and `worker_gpus` GPUs.
 
     Raises UsageError for missing inputs, and for outputs that exist or do not go together. Iterating raises IntegrityError for
     weights that are damaged; with an `output`, also FercliError if none of the photos could be read.
@@ -287,11 +289,11 @@ def classify(
         raise UsageError("--ray-address, --workers, --worker-cpus and --worker-gpus need --engine ray; add it, or drop them.")
     options = Options(largest, min_face, on_no_face == OnNoFace.whole, max_pixels, every)
     return Run(
-        _places(inputs),
-        Job(model, _place(weights), tta, _even(prior), detector, options),
+        [_place(item) for item in _several(inputs)],
+        Job(model, _local(weights) if weights else None, tta, _even(prior), detector, options),
         output if output is None or isinstance(output, Output) else Output.parse(str(output)),
-        annotate=_place(annotate),
-        report=_place(report),
+        annotate=_place(annotate) if annotate else None,
+        report=_place(report) if report else None,
         min_confidence=min_confidence,
         skip_no_face=on_no_face == OnNoFace.skip,
         strict=strict,
@@ -300,7 +302,7 @@ def classify(
         workers=pool if engine == Engine.ray else None,
         address=ray_address,
         update=update,
-        listed=[*_names_in(from_file), *listed],
+        listed=[*_names_in(from_file), *map(_place, listed)],
     )
 
 
@@ -310,14 +312,13 @@ def summary(results: Place, by: str | Iterable[str] = "folder", unit: str | None
     `by` is one or several of `folder`, `person`, `minute`, a column's name, or a regular expression for the path. `unit`, of the
     same kind, tells which faces are one observation; by default those of a photo or a video are. The summary has `groups`, each
     with its `names`, counts, `shares` of the labels and `means` of the probabilities with 95 % intervals, and `everything`
-    together; `table()` yields a row for each group, for such as `pandas.DataFrame(summary.table())`. Raises UsageError if the
+    together; `table()` yields a row for each group, as for `pandas.DataFrame(summary.table())`. Raises UsageError if the
     results are missing or `by` makes no group, FercliError if they are no results.
     """
     from fercli.classification.results import read_results
     from fercli.classification.summary import summarise
 
-    where = place(results) if isinstance(results, str) else results
-    return summarise(read_results(where), [by] if isinstance(by, str) else list(by), unit)
+    return summarise(read_results(_place(results)), [by] if isinstance(by, str) else list(by), unit)
 
 
 def _names_in(listing: Place | None) -> list[Path]:
@@ -325,16 +326,19 @@ def _names_in(listing: Place | None) -> list[Path]:
         return []
     from fercli.classification.lists import read_list
 
-    return read_list(Path(listing))
+    return read_list(_local(listing))
 
 
-def _place(where: Place | None) -> Path | None:
+def _local(where: Place) -> Path:
+    return local(where) if isinstance(where, str) else where
+
+
+def _place(where: Place) -> Path:
     return place(where) if isinstance(where, str) else where
 
 
-def _places(where: Place | Iterable[Place]) -> list[Path]:
-    together = [where] if isinstance(where, (str, Path)) else where
-    return [place(item) if isinstance(item, str) else item for item in together]
+def _several(where: Place | Iterable[Place]) -> Iterable[Place]:
+    return [where] if isinstance(where, (str, Path)) else where
 
 
 def _even(prior: str) -> bool:

@@ -56,6 +56,16 @@ def place(text: str) -> Path:
     return RemotePath(text)
 
 
+def local(text: str) -> Path:
+    """Return the path of this machine that a text stands for; UsageError for any other, as from `place`."""
+    if isinstance(path := place(text), RemotePath):
+        raise UsageError(
+            f"{text} is not on this machine; only classify reads and writes in object stores, and summary reads there. Give a path "
+            "on this machine."
+        )
+    return path
+
+
 class RemotePath(PosixPath):
     """A file or folder behind a URI; its methods raise OSError, as for a local one."""
 

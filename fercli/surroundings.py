@@ -37,7 +37,6 @@ class ReaderGone(Exception):
 # and for pyarrow. `models` takes next to nothing.
 _NEEDS = {"classify": 1.1, "evaluate": 1.1, "prepare": 0.5, "summary": 0.5, "train": 5.0}
 _OF_A_CORE, _OF_ARROW = 0.2, 1.5
-_ARROW_WORDS = (".parquet", "://", "EngineName.ray")
 # How many threads a command has at once, measured with 1 to 8 cores: to begin with, and for each core.
 _THREADS = {"classify": (5, 3), "evaluate": (3, 2), "prepare": (3, 1), "summary": (1, 2), "train": (9, 6)}
 
@@ -163,16 +162,16 @@ def _addresses() -> int | None:
     return None if limit < 0 or limit == resource.RLIM_INFINITY else limit
 
 
-def refuse_little_memory(command: str, arguments: str = "") -> None:
-    """Raise FercliError if a command with these arguments has too few addresses for its libraries: without, they crash or hang."""
+def refuse_little_memory(command: str, *, arrow: bool = False) -> None:
+    """Raise FercliError if a command, with pyarrow or without, has too little address space: its libraries would crash or hang."""
     limit, need = _addresses(), _NEEDS.get(command, 0.0)
     if limit is None or not need:
         return
-    need += usable_cores() * _OF_A_CORE + any(word in arguments for word in _ARROW_WORDS) * _OF_ARROW
+    need += usable_cores() * _OF_A_CORE + arrow * _OF_ARROW
     if limit < need * 1e9:
         raise FercliError(
             f"Memory is limited to {limit / 1e6:,.0f} MB here (ulimit -v), and {command} needs {need * 1e3:,.0f} MB, most of them "
-            f"addresses alone; raise the limit, for example with: ulimit -v {math.ceil(need * 1e6)}"
+            f"address space alone; raise the limit, for example with: ulimit -v {math.ceil(need * 1e6)}"
         )
 
 

@@ -73,7 +73,7 @@ class Outputs:
 
         A command that works for long claims its outputs before it begins, and writes them at its end. `path` is checked only once
         it is locked, so that of two runs one wins and the other gets an error. Without `overwrite` nothing is replaced, not even
-        what another program puts there meanwhile.
+        what another program puts there in the meantime.
 
         Raises FercliError if another run holds the path or it cannot be written, and UsageError as `refuse_existing` does. A remote
         file is not locked; without `overwrite` it is checked now, and again before the new one is put in place.
@@ -185,7 +185,7 @@ def remove_with_folders(path: Path, top: Path) -> None:
 
 
 def open_to_append(path: Path) -> BinaryIO:
-    """Open a file of ours to read and to append to; what is no file, or has other names, is not ours and is replaced."""
+    """Open a file of ours to read and to append to; what is not a file, or has other names, is not ours and is replaced."""
     try:
         with contextlib.suppress(FileNotFoundError):
             status = path.lstat()

@@ -1,8 +1,10 @@
 import csv
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fercli.cells import csv_line
+from fercli.cells import csv_line, escaped, unescaped
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
@@ -16,3 +18,9 @@ def test_numbers_and_plain_texts_stay_as_they_are() -> None:
 
 def test_a_carriage_return_within_a_cell_ends_no_line() -> None:
     assert csv_line(["a\rb", 1]) == b'"a\rb",1\n'
+
+
+@given(st.text("'=-a", max_size=6))
+def test_every_text_comes_back_as_it_was(text: str) -> None:
+    assert unescaped(escaped(text)) == text
+    assert not escaped(text).startswith(("=", "-"))

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from fercli import interface
 from fercli.classification.journal import journal_path
 from fercli.errors import FercliError, UsageError
 from fercli.files import Kind, identity_of, kind_of, readable
@@ -114,6 +115,27 @@ def test_what_pyarrow_is_asked_for(text: str, system: str, inside: str) -> None:
     assert (str(hadoop), hadoop.bucket) == ("hdfs://default/a/b", None)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["prepare", "s3://b/fer2013.csv"],
+        ["prepare", "fer2013.csv", "-o", "s3://b/o.npz"],
+        ["train", "--out", "s3://b/run"],
+        ["evaluate", "--weights", "runs/mine", "--weights", "s3://b/run"],
+        ["summary", "r.csv", "-o", "s3://b/s.csv"],
+    ],
+)
+def test_what_must_be_on_this_machine_is_not_taken_for_a_folder_of_that_name(
+    arguments: list[str], fercli: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ran = fercli(*arguments)
+    assert (ran.code, "s3://b/" in ran.talk, "is not on this machine" in ran.talk) == (2, True, True)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(UsageError, match="is not on this machine"):
+        interface.prepare("s3://b/fer2013.csv")
+
+
 def test_a_bucket_that_is_not_there_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     """As AWS says it, which is asked for the bucket's region first."""
 
@@ -201,7 +223,11 @@ def test_classify_reads_and_writes_there(bucket: Path, photos: Path, fercli: Cal
     assert (again.code, "exists already" in again.talk) == (2, True)
     again = fercli("classify", remote, "-o", bucket / "r.csv", "--update", *options)
     assert (again.code, "known from before: 5" in again.talk) == (3, True)
-    assert fercli("classify", remote, "-o", bucket / "r.jsonl", *options, "--quiet").code == 3
+    here = fercli("summary", tmp_path / "r.csv", "--by", "label").stdout
+    for suffix in (".csv", ".jsonl", ".parquet", ".xlsx"):
+        output = bucket / f"s{suffix}"
+        assert fercli("classify", remote, "-o", output, *options, "--quiet").code == 3
+        assert fercli("summary", output, "--by", "label").stdout == here
     missing = fercli("classify", bucket / "nothing", "-o", tmp_path / "x.csv")
     assert (missing.code, "s3://bucket/nothing does not exist" in missing.talk) == (2, True)
     for output in ("s3://no-such-bucket/r.csv", "s3://no-such-bucket/r/"):

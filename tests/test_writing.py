@@ -170,7 +170,7 @@ def test_promise_9_what_takes_the_place_of_the_file_aside_is_not_published(tmp_p
             if instead:
                 temporary.symlink_to("elsewhere")
 
-    with pytest.raises(FercliError, match="moved or removed meanwhile"):
+    with pytest.raises(FercliError, match="moved or removed in the meantime"):
         write()
     assert "x.csv" not in os.listdir(tmp_path)
 

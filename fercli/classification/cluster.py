@@ -60,7 +60,7 @@ def classify_on_ray(
     address = address or os.environ.get("RAY_ADDRESS")
     job = replace(job, weights=job.weights and job.weights.absolute())  # a worker has another working folder
     if address and address.startswith("ray://"):
-        raise UsageError(f"{address} is for Ray's client, which Ray Data does not go with; give the cluster's own HOST:6379.")
+        raise UsageError(f"{address} is a Ray Client address, which Ray Data does not support; give the cluster's own HOST:6379.")
     with _connected(address):
         import ray
         from ray.data import ActorPoolStrategy, DataContext
@@ -178,7 +178,7 @@ def _connected(address: str | None) -> Iterator[None]:
         yield
     except RayError as error:
         reason = " ".join(str(error).split())[-400:]
-        raise FercliError(f"The Ray cluster failed ({reason}); see that it runs, and go on with --resume.") from error
+        raise FercliError(f"The Ray cluster failed ({reason}); check that it is running, and go on with --resume.") from error
     finally:
         if ours:
             ray.shutdown()
@@ -198,7 +198,7 @@ def _connect(address: str | None) -> None:
     except Exception as error:  # Ray raises a bare one where a cluster of its own does not come up in time
         reason = " ".join(str(error).split()).removesuffix(".")
         raise FercliError(
-            f"The Ray cluster {address} cannot be reached ({reason}); see that it runs, or name another with --ray-address."
+            f"The Ray cluster {address} cannot be reached ({reason}); check that it is running, or name another with --ray-address."
             if address
             else f"Ray did not start on this machine ({reason}); try again when it is less busy, or leave --engine ray out."
         ) from error

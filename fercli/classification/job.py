@@ -21,7 +21,7 @@ class Options:
 
     `largest` keeps one face a picture, `min_face` drops faces with a shorter side, and `whole` takes a picture in which no face is
     found as one face. Videos are looked at `every` so many seconds, or at each frame if that is 0. Raises UsageError if `every` is
-    negative or not finite.
+    not finite, one of them is negative, or `max_pixels` allows no picture.
     """
 
     largest: bool = False
@@ -32,9 +32,9 @@ class Options:
 
     def __post_init__(self) -> None:
         if not 0 <= self.every < math.inf:
-            raise UsageError(f"--every {self.every:g} is no step in seconds; give 0 for each frame, or a positive number.")
+            raise UsageError(f"--every {self.every:g} is not a number of seconds; give 0 for each frame, or a positive number.")
         if self.min_face < 0:
-            raise UsageError(f"--min-face {self.min_face} is no size; give a number of pixels, or 0 for faces of any size.")
+            raise UsageError(f"--min-face {self.min_face} is not a size; give a number of pixels, or 0 for faces of any size.")
         if self.max_pixels < 1:
             raise UsageError(f"--max-pixels {self.max_pixels} allows no photo; give a number of at least 1.")
 
@@ -125,8 +125,19 @@ class Job:
 
 @dataclass(frozen=True)
 class Workers:
-    """How many processes label (None: as many as the cluster has room for), and the cores and graphics processors for each."""
+    """How many processes label (None: as many as the cluster has room for), and the cores and graphics processors for each.
+
+    Raises UsageError for less than one process or core.
+    """
 
     number: int | None = None
     cpus: int = 1
     gpus: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.number is not None and self.number < 1:
+            raise UsageError(f"--workers {self.number} is none; give a number of at least 1, or leave it out.")
+        if self.cpus < 1:
+            raise UsageError(f"--worker-cpus {self.cpus} is none; give a number of at least 1.")
+        if not 0 <= self.gpus < math.inf:
+            raise UsageError(f"--worker-gpus {self.gpus:g} is not a number of GPUs; give 0, a share such as 0.5, or a number.")

@@ -270,7 +270,7 @@ def _opened(path: Path, settings: dict[str, Any], *, resume: bool, anew: bool) -
             return journal
         journal.close(keep=False)
         if not anew:
-            raise IntegrityError(f"{path} is of a run {journal.changed}; resume with the same, or begin anew with --overwrite.")
+            raise IntegrityError(f"{path} is from a run {journal.changed}; resume with the same, or start again with --overwrite.")
     _remove(path)  # it cannot be resumed, and may be replaced
     return Journal(path, settings, resume=False)
 
@@ -330,7 +330,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _no_journal(path: Path, error: Exception) -> IntegrityError:
-    return IntegrityError(f"{path} is no journal that fercli can read ({error}); begin anew with --overwrite.")
+    return IntegrityError(f"{path} is not a journal that fercli can read ({error}); start again with --overwrite.")
 
 
 def _files(path: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from fercli.files import refuse_missing
 from fercli.remote import place
 
 _MOST = 1 << 30  # bytes of a list: ten million names
-_ADVICE = "give a table with a column path, or a text file with a name a line"
+_ADVICE = "give a table with a column path, or a text file with one name per line"
 
 
 def read_list(path: Path | None) -> list[Path]:
@@ -30,7 +30,7 @@ def read_list(path: Path | None) -> list[Path]:
             raise UsageError(f"{shown} is a list in UTF-16, as PowerShell writes it; save it as UTF-8.")
         names = dict.fromkeys(_names(content))
     if not names:
-        raise UsageError(f"{shown} lists no photos; give a name a line, or the output of find … -print0.")
+        raise UsageError(f"{shown} lists no photos; give one name per line, or the output of find … -print0.")
     return [place(os.fsdecode(name)) for name in names]
 
 
@@ -39,12 +39,12 @@ def _content(path: Path | None) -> bytes:
         if not hasattr(sys.stdin, "buffer"):  # closed, or as in a notebook
             raise UsageError("Standard input gives no list here; name a file with --from-file.")
         return _limited(sys.stdin.buffer)
-    refuse_missing([path], "give a file with a name a line")
+    refuse_missing([path], "give a file with one name per line")
     try:
         with path.open("rb") as handle:
             return _limited(handle)
     except OSError as error:
-        raise FercliError(f"{path} cannot be read ({error.strerror or error}); give a file with a name a line.") from error
+        raise FercliError(f"{path} cannot be read ({error.strerror or error}); give a file with one name per line.") from error
 
 
 def _limited(handle: IO[bytes]) -> bytes:

@@ -124,7 +124,7 @@ class PartsWriter:
         self.__exit__(None, None, None)
 
     def finish(self) -> None:
-        """Remove what is left of an earlier run's parts; without rows there is one empty part."""
+        """Remove what is left over from an earlier run's parts; without rows there is one empty part."""
         if not self._number:
             self._begin()
             self.close()

@@ -131,7 +131,7 @@ def _remove_left(line: bytes, places: Places, amiss: Amiss) -> None:
     except FileNotFoundError:
         pass
     except OSError as error:
-        amiss(copy, f"is left of an earlier run and cannot be removed: {error.strerror or error}")
+        amiss(copy, f"is left over from an earlier run and cannot be removed: {error.strerror or error}")
     except (TypeError, ValueError, RecursionError):
         pass  # no line of ours, or half of one
 

@@ -135,7 +135,7 @@ def _face(found: dict[str, Any]) -> Face:
     if not all(map(_is_whole, vars(box).values())) or min(box.width, box.height) < 1:
         raise ValueError("a box of other than whole numbers of pixels")
     if score is not None and not _is_number(score):
-        raise ValueError("a score that is no number")
+        raise ValueError("a score that is not a number")
     if len(probabilities) != len(LABELS) or not all(_is_number(value) and 0 <= value <= _MOST for value in probabilities):
         raise ValueError(f"other than {len(LABELS)} probabilities")
     if person is not None and not (_is_whole(person) and person > 0):

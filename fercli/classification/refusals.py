@@ -56,7 +56,7 @@ def refuse_copies(folder: Path, inputs: Sequence[Path], *, overwrite: bool) -> N
         if Path(os.path.realpath(path)).is_relative_to(real):
             raise UsageError(f"{folder} holds the photos themselves; name a folder for the annotated copies alone.")
     if kind_of(folder / COPIES) is Kind.MISSING:
-        refuse_filled(folder, overwrite=False, fault="holds files that are no annotated copies; name a new folder for the copies")
+        refuse_filled(folder, overwrite=False, fault="holds files that are not annotated copies; name a new folder for the copies")
     elif any(path.name != COPIES for path in folder.iterdir()):
         refuse_filled(folder, overwrite=overwrite)
 
@@ -71,7 +71,7 @@ def refuse_more(output: Output, others: Iterable[Path | None]) -> None:
 
 
 def refuse_foreign(output: Output) -> None:
-    """Raise UsageError if what is at `output` is no results, or has columns of somebody else's."""
+    """Raise UsageError if `output` does not hold results, or has columns of somebody else's."""
     try:
         others = sorted(next(read_results(output.path), {}).keys() - COLUMNS)
     except FercliError as error:

@@ -174,7 +174,7 @@ class Report:
 
     def _head(self, settings: Mapping[str, object], measured: str) -> list[str]:
         facts = {"photos": self._photos} if self._photos or not self._videos else {}
-        facts |= {"videos": self._videos, "frames of them": self.frames.total()} if self._videos else {}
+        facts |= {"videos": self._videos, "video frames": self.frames.total()} if self._videos else {}
         unit = "pictures" if self._videos else "photos"
         facts |= {"faces": self._faces, f"{unit} without a face": self.pictures["no_face"], "rejected": self.pictures["rejected"]}
         facts |= {remark: self.remarks[remark] for remark in filter(self.remarks.__getitem__, REMARKS)}

@@ -2,13 +2,15 @@
 
 import contextlib
 import csv
+import io
 import json
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
+from fercli.cells import unescaped
 from fercli.classification.records import COLUMNS
 from fercli.errors import FercliError, UsageError
 from fercli.files import Kind, kind_of, refuse_missing
@@ -17,6 +19,7 @@ from fercli.labels import LABELS
 Row = dict[str, Any]
 COLUMNS_NEEDED = ("path", "face", "status", *LABELS)  # of results
 RESULTS_ADVICE = "give the results that fercli classify wrote"
+_DECIMALS = ("time", *LABELS)  # what may have a decimal comma
 _TOGETHER = 10_000  # rows of a Parquet file
 _LONGEST = 1 << 22  # characters of a line
 _UNPACKED, _DENSEST = 1 << 26, 100  # bytes of a workbook that may always be unpacked; beyond, as many times those of its file
@@ -53,7 +56,7 @@ def _rows_of(path: Path, columns: Sequence[str], advice: str) -> Iterator[Row]:
             if not isinstance(row["path"], str | None):
                 raise ValueError(f"its path is {row['path']!r}")
             if several := [column for column in COLUMNS if isinstance(row.get(column), list | dict)]:
-                raise ValueError(f"its {several[0]} is no single value")
+                raise ValueError(f"its {several[0]} is not a single value")
             number += 1
             yield row
     except (OSError, ValueError, RecursionError, csv.Error) as error:  # ValueError: JSON, Unicode, and what pyarrow raises
@@ -62,7 +65,7 @@ def _rows_of(path: Path, columns: Sequence[str], advice: str) -> Iterator[Row]:
 
 
 def _csv(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as handle:  # spreadsheets save a byte order mark
+    with _text(path, "utf-8-sig", errors="surrogateescape") as handle:  # spreadsheets save a byte order mark
         text = _lines(handle)
         first = next(text, "")
         # Excel separates cells with semicolons where the language has a decimal comma, which then stands in numbers.
@@ -76,9 +79,9 @@ def _csv(path: Path) -> Iterator[Row]:
                 raise csv.Error(f"line {lines.line_num} has {len(cells)} cells, and the header {len(header)}")
             row: Row = {name: cell or None for name, cell in zip(header, cells, strict=True)}
             if semicolons:
-                row |= {name: row[name].replace(",", ".") for name in LABELS if row.get(name)}
+                row |= {name: row[name].replace(",", ".") for name in _DECIMALS if row.get(name)}
             if row.get("path"):
-                row["path"] = with_formula(row["path"])
+                row["path"] = unescaped(row["path"])
             yield row
 
 
@@ -89,17 +92,19 @@ def _lines(handle: TextIO) -> Iterator[str]:
         yield line
 
 
-def with_formula(text: str) -> str:
-    """Return the text without the apostrophe that `writers` puts before what a spreadsheet would run as a formula."""
-    return text[1:] if text.startswith(("'=", "'+", "'-", "'@", "'\t", "'\r")) else text
+@contextlib.contextmanager
+def _text(path: Path, encoding: str, errors: str = "strict") -> Iterator[TextIO]:
+    """Open a text, whose lines end as they do in the file; of a remote file only bytes can be had."""
+    with path.open("rb") as handle, io.TextIOWrapper(handle, encoding, errors, newline="") as text:
+        yield text
 
 
 def _json_lines(path: Path) -> Iterator[Row]:
-    with path.open(encoding="utf-8") as handle:
+    with _text(path, "utf-8") as handle:
         for line in _lines(handle):
             row = json.loads(line)
             if not isinstance(row, dict):
-                raise ValueError("a line is no object")
+                raise ValueError("a line is not an object")
             if "\\ud" in line.lower():  # JSON can name halves of characters, which no file can hold
                 json.dumps(row, ensure_ascii=False).encode()
             yield row
@@ -110,7 +115,7 @@ def _parquet(path: Path) -> Iterator[Row]:
         from pyarrow import parquet  # an extra
     except ImportError:
         raise UsageError("Parquet needs pyarrow; install it with: pip install 'fercli[parquet]'") from None
-    with parquet.ParquetFile(path) as file:
+    with path.open("rb") as handle, parquet.ParquetFile(handle) as file:
         for batch in file.iter_batches(_TOGETHER):
             yield from batch.to_pylist()
 
@@ -121,9 +126,9 @@ def _excel(path: Path) -> Iterator[Row]:
     except ImportError:
         raise UsageError("Excel needs openpyxl; install it with: pip install 'fercli[xlsx]'") from None
     try:
-        _refuse_bomb(path)
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)  # row by row, and values in place of formulas
-        with contextlib.closing(book):
+        with path.open("rb") as handle:
+            _refuse_bomb(handle, path.stat().st_size)
+            book = openpyxl.load_workbook(handle, read_only=True, data_only=True)  # row by row, and values in place of formulas
             first: tuple[Any, ...] | None = None
             for sheet in book.worksheets:
                 rows = sheet.values
@@ -138,10 +143,10 @@ def _excel(path: Path) -> Iterator[Row]:
         raise ValueError(f"{type(error).__name__}: {error}") from error
 
 
-def _refuse_bomb(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
+def _refuse_bomb(handle: IO[bytes], size: int) -> None:
+    with zipfile.ZipFile(handle) as archive:
         unpacked = sum(member.file_size for member in archive.infolist())
-    if unpacked > max(_UNPACKED, _DENSEST * path.stat().st_size):
+    if unpacked > max(_UNPACKED, _DENSEST * size):
         raise ValueError(f"it unpacks to {unpacked:,} bytes")
 
 

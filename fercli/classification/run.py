@@ -48,9 +48,9 @@ class Run:
     if the `output` exists already, such a run is `complete` and yields nothing. `overwrite` replaces what exists. So does `update`,
     with the bytes of a whole new run, but it labels only photos that are new or have changed; if it has to label all of them,
     `redone` says why. `kept` counts the outcomes that were known before, `gone` the photos and videos that no longer exist, and
-    `unnamed` others to which no input leads any more; the rows of both are dropped. `outdated` names pages and folders of copies
+    `unnamed` others that the inputs no longer include; the rows of both are dropped. `outdated` names pages and folders of copies
     that earlier runs made of the results and this one does not. `amiss` says of which photos and videos there is no whole copy, as
-    they have gone meanwhile, and which copies of photos that are gone cannot be removed. In all outputs a label less probable than
+    they have since gone, and which copies of photos that are gone cannot be removed. In all outputs a label less probable than
     `min_confidence`, 0 to 1, is left empty; with `skip_no_face`, photos without a face have no row. If `workers` are given, workers
     of the Ray cluster at `address` do the labelling, see `classify_on_ray`.
 
@@ -86,7 +86,7 @@ class Run:
         if self.output:
             suffix_of(self.output)  # refuses what cannot be written
         if not 0 <= self.min_confidence <= 1:
-            raise UsageError(f"--min-confidence {self.min_confidence:g} is no probability; give a number from 0 to 1.")
+            raise UsageError(f"--min-confidence {self.min_confidence:g} is not a probability; give a number from 0 to 1.")
         refuse_missing(self.inputs, "give photos, videos or folders of them, and put quotes around a path with spaces")
         self._refuse_outputs()
         self._replacing = bool(self.output and self.output.published)
@@ -262,7 +262,7 @@ class Run:
 
     @property
     def _other_options(self) -> dict[str, Any]:
-        """The options that are no settings of the journal, which a report shows, too."""
+        """The options that are not settings of the journal, which a report shows, too."""
         return {
             "min_confidence": self.min_confidence,
             "tta": self.job.tta,

@@ -14,7 +14,7 @@ import numpy as np
 
 from fercli.errors import FercliError, UsageError
 from fercli.files import readable
-from fercli.labels import LABELS
+from fercli.labels import LABELS, label_from_name
 
 LEVEL = 0.95  # of the intervals
 COUNTS = ("photos", "faces", "no_face", "rejected", "unlabelled", "units")
@@ -38,7 +38,8 @@ class Mean:
 class Group:
     """The figures of one group of rows, in which a unit, such as a photo, is one draw, however many faces it has.
 
-    `photos` counts videos, too; `units` counts those that have faces. `shares` of labels and `means` of probabilities are the means
+    `photos` counts videos, too; `status` counts photos without a face and rejects, and of videos each frame without a face; `units`
+    counts those that have faces. `shares` of labels and `means` of probabilities are the means
     over units of the means over the faces in each, from 0 to 1 in the order of `LABELS`; both are empty without faces.
     """
 
@@ -53,18 +54,18 @@ class Group:
         self._open: dict[Key, list[float]] = {}  # of each unit not yet closed, the sums of its figures and the number of its faces
         self._sums, self._squares = np.zeros((2, 2 * len(LABELS)))
 
-    def add(self, unit: Key, status: str, label: str, probabilities: Sequence[float] | None) -> None:
-        """Add one row of the unit; probabilities are None for a row without a face."""
+    def add(self, unit: Key, status: str, label: int | None, probabilities: Sequence[float] | None) -> None:
+        """Add one row of the unit; the label is an index of `LABELS`, and probabilities are None for a row without a face."""
         if not probabilities:
             self.status[status] += 1
             return
         self.faces += 1
-        self.unlabelled += not label
+        self.unlabelled += label is None
         sums = self._open.setdefault(unit, [0.0] * (2 * len(LABELS) + 1))
         for position, value in enumerate(probabilities):
             sums[position] += value
-        if label in LABELS:
-            sums[len(LABELS) + LABELS.index(label)] += 1
+        if label is not None:
+            sums[len(LABELS) + label] += 1
         sums[-1] += 1
 
     def close(self) -> None:
@@ -185,19 +186,20 @@ def summarise(rows: Iterable[Row], by: Sequence[str] = ("folder",), unit: str | 
         raise UsageError(f"{asked} makes no group of these photos, such as {readable(first['path'])}; {_choices(first)}")
     photos = np.sort(np.frombuffer(seen, np.int64))
     if (photos[1:] == photos[:-1]).any():
-        raise FercliError("The rows of a photo do not stand together; sort them by the column path.")
+        raise FercliError("The rows of each photo must be adjacent; sort the table by the column path.")
     for group in (*groups.values(), summary.everything):
         group.close()
     summary.groups = sorted(groups.values(), key=lambda group: [_natural(name) for name in group.names])
     return summary
 
 
-def _read(row: Row, number: int) -> tuple[str, str, Sequence[float] | None]:
+def _read(row: Row, number: int) -> tuple[str, int | None, Sequence[float] | None]:
+    """Return the status, the label and the probabilities of a row; the last two are None without a face."""
     try:
         if not row["path"]:
             raise ValueError("it has no path")
         if row["face"] in (None, ""):
-            return str(row["status"]), "", None
+            return str(row["status"]), None, None
         probabilities = [float(row[label]) for label in LABELS]
     except KeyError as error:
         raise FercliError(f"Row {number} has no column {error.args[0]}; give what fercli classify wrote.") from error
@@ -205,7 +207,11 @@ def _read(row: Row, number: int) -> tuple[str, str, Sequence[float] | None]:
         raise _not_results(number, error) from error
     if not all(0 <= value <= 1 for value in probabilities):
         raise FercliError(f"Row {number} has a probability outside 0 to 1; give what fercli classify wrote.")
-    return str(row.get("status")), str(row.get("label") or ""), probabilities
+    word = str(row.get("label") or "")
+    label = label_from_name(word)
+    if word and label is None:
+        raise FercliError(f"Row {number} has the label {word!r}; write one of {', '.join(LABELS)}, or leave it empty.")
+    return str(row.get("status")), label, probabilities
 
 
 def _names(row: Row, number: int, parts: Mapping[str, Part]) -> Key | None:
@@ -219,7 +225,7 @@ def _names(row: Row, number: int, parts: Mapping[str, Part]) -> Key | None:
 
 
 def _not_results(number: int, error: Exception) -> FercliError:
-    return FercliError(f"Row {number} is no row of results ({error}); give what fercli classify wrote.")
+    return FercliError(f"Row {number} is not a row of results ({error}); give what fercli classify wrote.")
 
 
 def _parts_of_all(by: Sequence[str], row: Row) -> dict[str, Part]:
@@ -237,7 +243,7 @@ def _parts_of(option: str, text: str, row: Row) -> dict[str, Part]:
         source = "time" if text == "minute" else text
         if source not in row:
             raise UsageError(f"{option} {text} needs the column {source}, which these results do not have; {_choices(row)}")
-        return {"path": _column("path"), text: _of_video(_minute if text == "minute" else _column("person"))}
+        return {"path": _column("path"), text: _of_video(_minute if text == "minute" else _person)}
     if text == "folder":
         return {text: lambda row: os.path.dirname(row["path"]) or "."}  # noqa: PTH120 (pathlib remembers every name)
     if text in row:
@@ -259,6 +265,10 @@ def _of_video(part: Part) -> Part:
     return lambda row: None if row.get("time") in {None, ""} else part(row)
 
 
+def _person(row: Row) -> str | None:
+    return None if row["person"] in {None, ""} else str(row["person"])  # of a frame without a face
+
+
 def _minute(row: Row) -> str:
     return str(int(float(row["time"]) // 60))
 
@@ -276,8 +286,9 @@ def _choices(row: Row) -> str:
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
-    """Return a key by which numbers in names count as numbers."""
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
+    """Return a key by which numbers in names count as numbers, of any length."""
+    parts = [(part.isdecimal(), part) for part in re.split(r"(\d+)", name) if part]
+    return [(0, len(text.lstrip("0")), text.lstrip("0")) if number else (1, 0, text) for number, text in parts]
 
 
 def rounded(value: float | None) -> float | None:

@@ -66,7 +66,7 @@ class _Photo:
 def read_truth(path: Path) -> dict[str, int]:
     """Return the labels, as indices of `LABELS`, that a table in one of the formats of results gives to photos, by their paths.
 
-    Rows without a label are left out. Raises FercliError for a word that is no label and for a photo that is named twice.
+    Rows without a label are left out. Raises FercliError for a word that is not a label and for a photo that is named twice.
     """
     truth: dict[str, int] = {}
     for number, row in enumerate(read_results(path, ["path", "label"], _ADVICE), start=1):
@@ -76,7 +76,7 @@ def read_truth(path: Path) -> dict[str, int]:
         label = label_from_name(word)
         if label is None:
             raise FercliError(
-                f"{path}, row {number}: {word!r} is none of the labels; write one of {', '.join(LABELS)}, or leave the cell "
+                f"{path}, row {number}: {word!r} is not one of the labels; write one of {', '.join(LABELS)}, or leave the cell "
                 f"empty.{nearest(word, LABELS)}"
             )
         if name in truth:
@@ -106,7 +106,7 @@ def compare(truth: Mapping[str, int], rows: Iterable[Mapping[str, Any]]) -> Comp
                 try:
                     photo.add(row)
                 except (TypeError, ValueError, OverflowError) as error:
-                    raise FercliError(f"Row {number} is no row of results ({error}); {RESULTS_ADVICE}.") from error
+                    raise FercliError(f"Row {number} is not a row of results ({error}); {RESULTS_ADVICE}.") from error
     compared = _compared(truth, {wanted: _the_one(wanted, found) for wanted, found in photos.items()})
     if not len(compared.found) and len(compared.left["missing"]) < len(truth):
         reasons = "; ".join(f"{NOT_COMPARED[reason]}: {len(names):,}" for reason, names in compared.left.items() if names)

@@ -69,7 +69,7 @@ class Worker:
         import ray
 
         if ray.get(self._attempts.begin.remote(("alone", source))) > _TRIES:
-            texts = [encoded(Outcome(Path(), reject=Reject("fatal", f"it ended its worker {_TRIES} times")))]
+            texts = [encoded(Outcome(Path(), reject=Reject("fatal", f"it crashed its worker {_TRIES} times")))]
         else:
             (texts,) = self._label([source])
         ray.get(self._attempts.keep.remote(source, texts))

@@ -79,8 +79,8 @@ def classify(
         typer.Argument(
             parser=_input,
             metavar="INPUTS",
-            help="Photos, videos, and folders, which are searched with all their subfolders; also s3://, gs:// and hdfs://. - is a "
-            "list on standard input, such as that of find … -print0.",
+            help="Photos, videos, and folders, which are searched with all their subfolders; also s3://, gs:// and hdfs://. - "
+            "reads a list from standard input, such as the output of find … -print0.",
             show_default=False,
         ),
     ] = None,
@@ -216,8 +216,8 @@ def classify(
             f"{console.name(output.path)} is complete, nothing is left to resume; to add photos that are new or changed: --update"
         )
         return
-    again = "the same command" if update else "the same command and --resume"
-    farewell = None if output.stream else f"Stopped; what is done is kept. To go on: {again}."
+    again = "run the same command again" if update else "run the same command with --resume"
+    farewell = None if output.stream else f"Stopped; finished work is kept. To continue, {again}."
     if farewell and (resume or update) and is_begun(journal_path(output.path)):
         console.say_on_stop(farewell)
     from fercli.classification.loading import release_blocks
@@ -233,7 +233,7 @@ def classify(
         console.say(f"  photos and videos that are gone, whose rows were dropped: {run.gone:,}")
     if run.unnamed:
         console.warn(
-            f"photos and videos to which no input leads any more, whose rows were dropped: {run.unnamed:,}; "
+            f"photos and videos that the inputs no longer include, whose rows were dropped: {run.unnamed:,}; "
             "name all inputs each time, spelled the same way"
         )
     if run.outdated:

@@ -3,13 +3,16 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
 from fercli.errors import UsageError, nearest
+from fercli.interface import Engine
 from fercli.models.registry import ENSEMBLES, MODELS
+from fercli.remote import local
 from fercli.surroundings import refuse_few_threads, refuse_little_memory, refuse_lost_folder
 
 # Newer versions of typer bundle click, older ones import it: this parent of a public class is click's UsageError in both.
@@ -51,7 +54,9 @@ class Command(_Plain, TyperCommand):
     def invoke(self, context: Any) -> Any:
         """Run the command, or raise FercliError where its libraries would crash for what is missing around them."""
         refuse_lost_folder()
-        refuse_little_memory(self.name or "", " ".join(map(repr, context.params.values())))
+        places = repr(list(context.params.values()))
+        arrow = ".parquet" in places or "://" in places or context.params.get("engine") == Engine.ray
+        refuse_little_memory(self.name or "", arrow=arrow)
         refuse_few_threads(self.name or "")
         return super().invoke(context)
 
@@ -61,7 +66,7 @@ class Group(_Plain, TyperGroup):
 
 
 def _make_plain(parameter: Any) -> None:
-    """Leave types out of the help where they say nothing, and do not convert values that are not given.
+    """Leave types out of the help where they say nothing, refuse URIs for paths of this machine, and convert only what is given.
 
     To convert a missing value to a text or a truth value, typer 0.29 loads pydantic, which doubles the time of `fercli models`.
     """
@@ -76,7 +81,11 @@ def _make_plain(parameter: Any) -> None:
 
     def process(context: Any, value: Any) -> Any:
         missing = value is None and parameter.nargs == 1 and not (parameter.required or parameter.multiple or parameter.callback)
-        return None if missing else convert(context, value)
+        taken = None if missing else convert(context, value)
+        for text, path in zip(value, taken, strict=True) if isinstance(taken, list) else [(value, taken)]:
+            if type(path) is type(Path()) and isinstance(text, str):  # of a URI, that would be a path that nobody means
+                local(text)
+        return taken
 
     parameter.process_value = process
 

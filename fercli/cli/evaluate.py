@@ -54,7 +54,7 @@ def evaluate(
     prior: PriorOption = Prior.trained,
     data: DataOption = DATA,
     shifts: Annotated[
-        bool, typer.Option("--shifts", help="Evaluate after changes of the images, too, such as noise, blur and JPEG compression.")
+        bool, typer.Option("--shifts", help="Also evaluate on changed images: noise, blur, JPEG compression and more.")
     ] = False,
     split: Annotated[
         EvaluationSplit, typer.Option(help="The images to evaluate on; in FER2013, test is PrivateTest and validation PublicTest.")
@@ -179,10 +179,10 @@ def _note(labeller: "Labels", dataset: "Dataset", data: Path) -> str:
     """Say which images of the data set a network may have seen, as far as that is known."""
     if labeller.metadata.get("dataset") == dataset.meta["digest"]:
         return (
-            f"note: {labeller.title} was trained on {console.name(data)}, but started from weights trained on another data set; if "
-            "that holds images of this split, its accuracy is too high"
+            f"note: {labeller.title} was trained on {console.name(data)}, but started from weights trained on a different data "
+            "set; if that holds images of this split, its accuracy is too high"
         )
     return (
-        f"note: {labeller.title} was trained on another data set than {console.name(data)}, or on one prepared differently; its "
-        "accuracy is too high only if it was trained on images of this split"
+        f"note: {labeller.title} was trained on a different data set from {console.name(data)}, or on one prepared differently; "
+        "its accuracy is too high only if it was trained on images of this split"
     )

@@ -88,7 +88,7 @@ def _show_all(entries: list[dict[str, Any]]) -> None:
     console.say_result(f"Cost: multiply-adds per face, relative to {DEFAULT_MODEL}.")
     console.say_result("Leak-free: without the images that are also in the training set.")
     if shifts:
-        console.say_result("Shifted: the mean over changes of the images, such as noise, blur and JPEG.")
+        console.say_result("Shifted: the mean over changed images: noise, blur, JPEG and others.")
     sources = dict.fromkeys(source for facts in entries for source in facts["published"])
     console.say_result(f"Published: {' / '.join(sources)}; neither reports a network with HOG by itself.")
     without = [facts["name"] for facts in entries if not facts["shipped"]]
@@ -104,7 +104,7 @@ def _show_one(entry: Model | Ensemble) -> None:
 
         text = without_front_matter(card.read_text(encoding="utf-8"))
         shown = for_terminal(text) if console.on_terminal() else text
-        trained = ", which also tells how it was trained" if isinstance(entry, Model) and shown != text else ""
+        trained = ", which also says how it was trained" if isinstance(entry, Model) and shown != text else ""
         console.say_result(f"From its card, {console.name(card)}{trained}:\n\n{shown.rstrip()}\n")
     else:
         how = "fercli evaluate --weights RUN --card FOLDER writes one"

@@ -58,7 +58,7 @@ def prepare(
         str | None,
         _classes_option(
             metavar="NAMES",
-            help="What the classes are called: pairs such as 1=surprise,2=fear, or the data set whose numbers they have, one of "
+            help="Names of the classes: pairs such as 1=surprise,2=fear, or a data set that numbers them in the same way, one of "
             f"{', '.join(_ORDERS)}.",
             show_default="FER2013's numbers in a CSV, names in folders",
         ),
@@ -134,7 +134,7 @@ def _report(result: "Preparation", output: Path, seconds: float) -> None:
     total, rejected = sum(sums.values()), len(result.rejected)
     rows = total + result.dropped + rejected
     if not (dataset.meta["names"] or result.drawn or result.left_out or rows == sum(PUBLISHED)):
-        console.say(f"note: FER2013 as published has {sum(PUBLISHED):,} rows, this file {rows:,}; check that it is whole")
+        console.say(f"note: FER2013 as published has {sum(PUBLISHED):,} rows, this file {rows:,}; check that it is complete")
     missing = [name for name, count in zip(LABELS, result.counts["train"], strict=True) if not count]
     if missing and sums["train"]:
         console.warn(f"warning: there is no training image of {', '.join(missing)}; a network cannot learn that from this set")

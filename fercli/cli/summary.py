@@ -43,7 +43,7 @@ def summary(
         typer.Option(
             "--by",
             metavar="GROUP",
-            help="What to group by: folders; of videos, minutes or persons (numbered anew in each video); a column; or what a "
+            help="What to group by: folders; for videos, minutes or persons (numbered anew in each video); a column; or what a "
             "regular expression finds in the path, such as participants: 'p(?P<participant>[0-9]+)/'. Its named groups become "
             "columns. May be repeated.",
             show_default="folder",

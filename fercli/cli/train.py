@@ -2,7 +2,6 @@
 
 import shlex
 from collections.abc import Sequence
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,24 +20,12 @@ from fercli.cli.options import (
     output_option,
 )
 from fercli.interface import DATA
+from fercli.models.recipes import RANGES, ClassWeights, Precision
 from fercli.models.registry import DEFAULT_TO_TRAIN, find_model, name_from_flags
 
 if TYPE_CHECKING:
     from fercli.training.plan import Plan
     from fercli.training.trainer import Step, Trainer
-
-
-class Precision(StrEnum):
-    """Dtype policies of Keras that the networks are tested with."""
-
-    float32 = "float32"
-    mixed_bfloat16 = "mixed_bfloat16"
-
-
-class ClassWeights(StrEnum):
-    """How much the images of each class count in the loss."""
-
-    balanced = "balanced"
 
 
 EXAMPLES = (
@@ -77,20 +64,32 @@ def train(
         ),
     ] = None,
     epochs: Annotated[
-        int | None, _recipe_option(**between(1, whole=True), metavar="COUNT", help="Number of passes over the training images.")
+        int | None,
+        _recipe_option(
+            **between(*RANGES["epochs"], whole=True), metavar="COUNT", help="Number of passes over the training images."
+        ),
     ] = None,
-    batch_size: Annotated[int | None, _recipe_option(**between(2, whole=True), metavar="IMAGES", help="Images in a batch.")] = None,
+    batch_size: Annotated[
+        int | None, _recipe_option(**between(*RANGES["batch_size"], whole=True), metavar="IMAGES", help="Images in a batch.")
+    ] = None,
     learning_rate: Annotated[
-        float | None, _recipe_option(**between(1e-8), metavar="RATE", help="Learning rate at the start, or after the warmup.")
+        float | None,
+        _recipe_option(
+            **between(*RANGES["learning_rate"]), metavar="RATE", help="Learning rate at the start, or after the warmup."
+        ),
     ] = None,
     l2: Annotated[
-        float | None, _recipe_option(**between(0), metavar="WEIGHT", help="Weight of the L2 penalty (weight decay).")
+        float | None, _recipe_option(**between(*RANGES["l2"]), metavar="WEIGHT", help="Weight of the L2 penalty (weight decay).")
     ] = None,
-    seed: Annotated[int | None, _recipe_option(**between(0, 2**32 - 1, whole=True), metavar="NUMBER", help="Random seed.")] = None,
+    seed: Annotated[
+        int | None, _recipe_option(**between(*RANGES["seed"], whole=True), metavar="NUMBER", help="Random seed.")
+    ] = None,
     votes: Annotated[
         float | None,
         _target_option(
-            **between(0, 1), metavar="SHARE", help="Soft labels: the share that the crowd's votes (FER+) have in the targets."
+            **between(*RANGES["votes"]),
+            metavar="SHARE",
+            help="Soft labels: the share that the crowd's votes (FER+) have in the targets.",
         ),
     ] = None,
     balanced_votes: Annotated[
@@ -118,7 +117,7 @@ def train(
     teacher_share: Annotated[
         float | None,
         _target_option(
-            **between(0, 1),
+            **between(*RANGES["teacher_share"]),
             metavar="SHARE",
             help="The share that the teachers' predictions have in the targets.",
             show_default="0.5 with --teacher",
@@ -127,7 +126,7 @@ def train(
     augmentation_strength: Annotated[
         float | None,
         _augmentation_option(
-            **between(0, 1),
+            **between(*RANGES["augmentation_strength"]),
             metavar="SHARE",
             help="How strongly training images are changed at random, as a share of the recipe's bounds; erasing stays as it is.",
         ),
@@ -135,12 +134,12 @@ def train(
     erasing: Annotated[
         float | None,
         _augmentation_option(
-            **between(0, 1), metavar="SHARE", help="Random erasing: the share of the images that lose a rectangle."
+            **between(*RANGES["erasing"]), metavar="SHARE", help="Random erasing: the share of the images that lose a rectangle."
         ),
     ] = None,
     precision: Annotated[Precision | None, _recipe_option(help="Floating-point format of the computation.")] = None,
 ) -> None:
-    """Train a network, deep unless you name another, with its recipe from the registry; options change single values of it."""
+    """Train a network, the paper's deep one by default, with its recipe of hyperparameters; options override single values."""
     name = name_from_flags(model=model, deep=deep, shallow=shallow, hog=hog, find=find_model) or DEFAULT_TO_TRAIN
     of_model = {f"--model {model}": model, "--deep": deep, "--shallow": shallow, "--hog": hog, "--no-hog": hog is False}
     of_run = {f"--out {shlex.quote(str(out))}": out, f"--data {shlex.quote(str(data))}": data != DATA}
@@ -226,6 +225,6 @@ def _say_beginning(plan: "Plan", trainer: "Trainer", start: Sequence[Path], data
     digest = plan.dataset.meta["digest"]
     if datasets_seen({"dataset": digest, "start": trainer.start}) != {digest}:
         console.say(
-            f"note: this run started from weights that have seen another data set than {console.name(data)}, which may hold images "
-            "of its validation split; that would flatter the validation accuracy"
+            f"note: this run started from weights that have seen a different data set from {console.name(data)}, which may hold "
+            "images of its validation split; that would inflate the validation accuracy"
         )

@@ -68,7 +68,7 @@ def _weights_in(folder: Path) -> Path:
 
 
 def _instead_of(folder: Path) -> str:
-    """Say what to name instead of a folder that is no run, such as that of the shipped weights."""
+    """Say what to name instead of a folder that is not a run, such as that of the shipped weights."""
     files = sorted(path for path in folder.glob("*.onnx") if path.is_file())
     if not files:
         return "give the folder of a run that fercli train wrote"

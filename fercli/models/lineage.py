@@ -59,4 +59,4 @@ def refuse_odd(metadata: dict[str, Any], path: Path) -> None:
     except (AttributeError, KeyError, TypeError, RecursionError):
         odd = ["start"]
     if odd:
-        raise IntegrityError(f"{path} tells of its {odd[0]} what fercli never writes; give another, or train again.")
+        raise IntegrityError(f"{path} has metadata ({odd[0]}) that fercli never writes; give another, or train again.")

@@ -1,9 +1,38 @@
 """How networks are trained, as data."""
 
+import sys
 from dataclasses import asdict, dataclass, fields, replace
+from enum import StrEnum
+from numbers import Integral, Real
 from typing import Any
 
-from fercli.errors import IntegrityError, UsageError
+from fercli.errors import IntegrityError, UsageError, listed
+
+
+class Precision(StrEnum):
+    """Dtype policies of Keras that the networks are tested with."""
+
+    float32 = "float32"
+    mixed_bfloat16 = "mixed_bfloat16"
+
+
+class ClassWeights(StrEnum):
+    """How much the images of each class count in the loss."""
+
+    balanced = "balanced"
+
+
+RANGES: dict[str, tuple[float, float | None]] = {  # the least and the greatest value; None: no limit
+    **{"epochs": (1, None), "batch_size": (2, None), "learning_rate": (1e-8, None), "l2": (0, None), "seed": (0, 2**32 - 1)},
+    **{"momentum": (0, 1), "warmup_epochs": (0, None), "label_smoothing": (0, 1), "average": (0, 1)},
+    **{"votes": (0, 1), "teacher_share": (0, 1), "augmentation_strength": (0, 1), "erasing": (0, 1)},
+}
+_WORDS = {
+    "optimizer": ("adam", "sgd"),
+    "schedule": ("cosine", "constant"),
+    "class_weights": ("", *ClassWeights),
+    "precision": tuple(Precision),
+}
 
 
 @dataclass(frozen=True)
@@ -178,11 +207,29 @@ def options_of(recipe: Recipe) -> dict[str, Any]:
     return {name: getattr(recipe, name) for name in OPTIONS} | of_augmentation
 
 
+def _refuse_odd(options: dict[str, Any]) -> None:
+    """Raise UsageError for a word that is not known, and a number that is out of range."""
+    for name in options.keys() & _WORDS.keys():
+        if options[name] is not None and options[name] not in _WORDS[name]:
+            known = listed([repr(str(word)) for word in _WORDS[name]])
+            raise UsageError(f"{name} cannot be {options[name]!r}; choose one of {known}.")
+    whole = {item.name for item in fields(Recipe) if item.type is int}
+    for name in options.keys() & RANGES.keys():
+        value, (low, high) = options[name], RANGES[name]
+        kind = Integral if name in whole else Real  # NumPy's numbers, too
+        if value is not None and not (
+            isinstance(value, kind) and low <= float(value) <= (sys.float_info.max if high is None else high)
+        ):
+            bounds = f"of at least {low:g}" if high is None else f"from {low:g} to {high:.10g}"
+            raise UsageError(f"{name} cannot be {value!r}; give {'a whole number' if name in whole else 'a number'} {bounds}.")
+
+
 def with_options(recipe: Recipe, **options: Any) -> Recipe:
     """Return the recipe with those options, named as in `options_of`, that are not None in place of its own values.
 
-    Raises UsageError for the strength of an augmentation that there is not.
+    Raises UsageError for the strength of an augmentation that there is not, and for values that nothing can be trained with.
     """
+    _refuse_odd(options)
     augmentation = options.pop("augmentation", None) or recipe.augmentation
     strength, erasing = options.pop("augmentation_strength", None), options.pop("erasing", None)
     if strength is not None:

@@ -162,7 +162,7 @@ def _decoder(header: Header, max_pixels: int, luma: bool, side: int | None) -> I
                 stack.enter_context(_guard_lifted(pixels))
             image = _DECODERS[header.format](_Source(header.data))
             if not _is_as_told(header, image):
-                raise ImageRejected("damaged", "its header tells one size and its pixels have another")
+                raise ImageRejected("damaged", "its header states one size and its pixels have another")
             if luma and header.format == "JPEG" and image.mode in {"RGB", "L"}:
                 _set_draft(image, side)
             if not header.at_once:

@@ -197,7 +197,7 @@ def _bmp(data: bytes) -> Header:
     width, height = abs(width), abs(height)
     if packing in (1, 2) and (width * height > _RUN_LENGTH_PIXELS or len(data) > _RUN_LENGTH_BYTES):
         limits = f"{_RUN_LENGTH_BYTES} bytes and {_RUN_LENGTH_PIXELS} pixels"
-        raise ImageRejected("too_large", f"it is a run-length BMP of {len(data)} bytes; the limits of such are {limits}")
+        raise ImageRejected("too_large", f"it is a run-length BMP of {len(data)} bytes; the limits for these are {limits}")
     return Header("BMP", width, height, data)
 
 

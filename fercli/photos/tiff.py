@@ -116,7 +116,7 @@ def described(data: bytes) -> tuple[Picture, Directory]:
     numbers = directory.numbers
     (width,), (height,) = numbers(_WIDTH)[:1] or (0,), numbers(_HEIGHT)[:1] or (0,)
     if _is_camera_raw(directory, width * height):
-        raise ImageRejected("unsupported", "it is a camera's raw file, whose thumbnail is no photo; develop it to JPEG or TIFF")
+        raise ImageRejected("unsupported", "it is a camera's raw file, whose thumbnail is not a photo; develop it to JPEG or TIFF")
     wrong = _taken_for_another(directory)
     if wrong:
         raise ImageRejected("unsupported", f"it is a TIFF of a kind that is not read ({wrong})")

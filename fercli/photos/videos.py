@@ -133,7 +133,9 @@ class Video:
             raise ImageRejected("damaged", "it has no frame that can be decoded")
         # The stated length says little: it is that of the sound, if that is longer, and counts frames that an edit has hidden.
         if self._is_cut_off() or reached + 1 / self.rate < 0.6 * self.seconds:
-            raise ImageRejected("damaged", f"it ends at {reached:.2f} s of {self.seconds:.2f} s; the rows up to there stand")
+            raise ImageRejected(
+                "damaged", f"it ends at {reached:.2f} s of {self.seconds:.2f} s; the rows up to that point are kept"
+            )
 
     def _is_cut_off(self) -> bool:
         try:
@@ -165,7 +167,7 @@ class Video:
             raise error
 
     def _damaged(self, time: float) -> ImageRejected:
-        return ImageRejected("damaged", f"it is broken after {time:.2f} s; the rows up to there stand")
+        return ImageRejected("damaged", f"it is broken after {time:.2f} s; the rows up to that point are kept")
 
 
 class NewVideo:

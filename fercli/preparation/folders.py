@@ -51,8 +51,9 @@ def read_images(
     """Read the `images` in `source`: pairs of a place in folders for expressions, splits and persons, in any order, and a path.
 
     `left` has the places that are not read, with reasons. Without splits, every image has `NO_SPLIT`. `person` is a regular
-    expression for file names that finds whose face it is; without it, folders that mean nothing else stand for persons. Raises
-    FercliError for a folder that stands for no expression, or for no split where others do; UsageError for a bad expression.
+    expression that finds in file names whose face it is, by its groups if it has any; without it, folders that mean nothing else
+    stand for persons. Raises FercliError for a folder that stands for no expression, or for no split where others do; UsageError
+    for a bad expression.
     """
     names = [readable(Path(place)) for place, _ in images]
     meanings = _meanings(source, [place.parent.parts for place, _ in images], classes)
@@ -124,4 +125,7 @@ def _persons(names: Sequence[str], meanings: Sequence[_Meaning], pattern: str | 
         raise UsageError(f"--person {pattern} is not a regular expression ({error}); write one such as '^S[0-9]+'.") from error
     if not any(found):
         raise UsageError(f"--person {pattern} matches no file name, such as {names[0] if names else ''}; write another.")
-    return [match.group() if match else name for match, name in zip(found, names, strict=True)]
+    # Groups, if there are any, say which part of the match is the person, as in `summary --unit`.
+    return [
+        " ".join(filter(None, match.groups())) or match.group() if match else name for match, name in zip(found, names, strict=True)
+    ]

@@ -100,7 +100,7 @@ def prepare(
     `seed`, and puts no person into two splits if a column, folder or `person` tells whose face it is; see `sources.read_faces`. A
     source without training images makes a set to evaluate on only.
 
-    HOG is computed in so many `processes`; with more than one, a calling script needs `if __name__ == "__main__"`.
+    HOG is computed in `processes` processes; with more than one, a calling script needs `if __name__ == "__main__"`.
     `on_progress` receives a stage's name, the work done and its total, None if that is not known yet.
 
     Raises FercliError for a source that cannot be used, for any reject if `strict`, and for more than 1 % of rejects.
@@ -165,10 +165,9 @@ def _draw(faces: Faces, split: Mapping[str, float] | None, validation_share: flo
         split = {"train": 1 - validation_share, "validation": validation_share}
     else:
         return None
-    persons = faces.persons[candidates]
-    faces.splits[candidates] = draw(faces.labels[candidates], persons, split, np.random.default_rng(seed))
-    of = "train" if len(split) < len(SPLITS) else "all"
-    return Drawn(dict(split), of, seed, "person" if len(set(persons.tolist())) > 1 else "class")
+    drawn, by = draw(faces.labels[candidates], faces.persons[candidates], split, np.random.default_rng(seed))
+    faces.splits[candidates] = drawn
+    return Drawn(dict(split), "train" if len(split) < len(SPLITS) else "all", seed, by)
 
 
 def _refuse_missing_splits(faces: Faces, source: Path) -> None:

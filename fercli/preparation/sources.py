@@ -98,7 +98,7 @@ def _read_csv(source: Path, classes: Classes, person: str | None, on_row: Callab
             f"{source}, line {reader.line_num}: this is not CSV ({error}); correct the line or download the file again."
         ) from error
     if number < 0:
-        raise FercliError(f"{source} is not a FER2013 CSV: it has no rows; check that it is whole.")
+        raise FercliError(f"{source} is not a FER2013 CSV: it has no rows; check that it is complete.")
     on_row(number + 1)
     return collector.faces()
 

@@ -26,15 +26,17 @@ def parse_shares(text: str) -> dict[str, float]:
 
 def draw(
     labels: NDArray[np.uint8], persons: NDArray[np.str_], shares: Mapping[str, float], generator: np.random.Generator
-) -> NDArray[np.str_]:
-    """Return the split (N,) of each image, drawn so that each split has its share of each class; `labels` are (N,).
+) -> tuple[NDArray[np.str_], str]:
+    """Return the split (N,) of each image, and what they were drawn by, `class` or `person`.
 
-    If `persons` (N,) differ, each person's images go to one split, and the shares are those of all images, as nearly as that
-    allows. Each split then has at least one person, as long as there are enough.
+    By class, each split has its share of each of the `labels` (N,). If `persons` (N,) differ, each person's images go to one
+    split, and the shares are those of all images, as nearly as that allows. Each split then has at least one person, as long as
+    there are enough. An image whose person is unknown, "", goes alone.
     """
     shares = {name: share for name, share in shares.items() if share}
     if len(set(persons.tolist())) > 1:
-        return _by_person(persons, shares, generator)
+        alone = [f"\0{number}" for number in range(len(persons))]
+        return _by_person(np.where(persons == "", alone, persons), shares, generator), "person"
     order = np.concatenate([generator.permutation(np.flatnonzero(labels == label)) for label in range(labels.max(initial=0) + 1)])
     result = np.full(len(labels), next(iter(shares)), "U10")
     left = 1.0
@@ -43,7 +45,7 @@ def draw(
         result[order[chosen]] = name
         order = order[~chosen]
         left -= share
-    return result
+    return result, "class"
 
 
 def _evenly(count: int, share: float) -> NDArray[np.bool_]:

@@ -54,7 +54,7 @@ def stored_history(stored: dict[str, Any], now: dict[str, Any], recipe: Recipe, 
             f"{path} belongs to another model or data set ({stored.get('model')}); start again with --overwrite or another --out."
         )
     if stored.get("votes") != now["votes"]:
-        raise IntegrityError(f"{path} was trained with other votes of the crowd; prepare the data set with the same FER+ file.")
+        raise IntegrityError(f"{path} was trained with different FER+ votes; prepare the data set with the same FER+ file.")
     before = asdict(known_recipe(stored, path))
     changed = [name for name, value in asdict(recipe).items() if before[name] != value]
     if changed:

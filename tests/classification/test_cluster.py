@@ -132,7 +132,9 @@ def test_a_photo_that_ends_every_worker_is_rejected(photos: Path, with_white_fac
     (marks := tmp_path / "marks").mkdir()
     found = list(classify_on_ray(Walk([photos]), FakeJob(make=partial(Deadly, marks, 1000)), "0", workers=Workers(1)))
     expected = [
-        Outcome(outcome.path, reject=Reject("fatal", "it ended its worker 2 times")) if outcome.path == with_white_face else outcome
+        Outcome(outcome.path, reject=Reject("fatal", "it crashed its worker 2 times"))
+        if outcome.path == with_white_face
+        else outcome
         for outcome in locally(photos)
     ]
     assert found == expected

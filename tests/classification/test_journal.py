@@ -160,7 +160,7 @@ def test_a_run_with_other_settings_is_refused(tmp_path: Path, photos: list[Path]
     path = journal_path(tmp_path / "r.csv")
     stopped(path, [Outcome(photos[0], (FACE,), identity=identity_of(photos[0]))])
     with (
-        pytest.raises(IntegrityError, match=r"is of a run without --detector haar \(now with it\)"),
+        pytest.raises(IntegrityError, match=r"is from a run without --detector haar \(now with it\)"),
         open_journal(path, SETTINGS | {"detector": "haar"}, resume=True),
     ):
         pass
@@ -172,7 +172,7 @@ def test_a_run_with_other_settings_is_refused(tmp_path: Path, photos: list[Path]
 def test_a_broken_journal_is_refused_and_kept(tmp_path: Path) -> None:
     path, content = tmp_path / "journal", b"no database at all, but long enough to be read as one" * 10
     path.write_bytes(content)
-    with pytest.raises(IntegrityError, match="no journal that fercli can read"), open_journal(path, SETTINGS, resume=True):
+    with pytest.raises(IntegrityError, match="not a journal that fercli can read"), open_journal(path, SETTINGS, resume=True):
         pass
     assert path.read_bytes() == content
     with open_journal(path, SETTINGS, resume=False):

@@ -144,4 +144,4 @@ def test_a_copy_that_cannot_be_removed_is_told(tmp_path: Path) -> None:
     (tmp_path / "c" / "a.jpg").mkdir()
     ((copy, amiss),) = make(tmp_path / "c", "b.jpg")
     assert copy == tmp_path / "c" / "a.jpg"
-    assert amiss.startswith("is left of an earlier run and cannot be removed")
+    assert amiss.startswith("is left over from an earlier run and cannot be removed")

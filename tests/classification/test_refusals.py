@@ -59,7 +59,7 @@ def test_promise_20_copies_do_not_go_where_the_photos_are(photos: Path, tmp_path
 def test_promise_20_a_folder_of_other_photos_never_becomes_one_of_copies(photos: Path) -> None:
     Path("mine").mkdir()
     Path("mine/a.jpg").write_bytes(b"x")
-    with pytest.raises(UsageError, match="holds files that are no annotated copies"):
+    with pytest.raises(UsageError, match="holds files that are not annotated copies"):
         refuse_copies(Path("mine"), [photos], overwrite=True)
 
 

@@ -118,7 +118,7 @@ def test_a_file_that_is_rejected_beside_a_video_makes_no_counts_of_photos(tmp_pa
     report.add(Outcome(tmp_path / "clip.mp4", (face("fear", 0.5),), moment=Moment(0.0, 0)))
     report.add(Outcome(tmp_path / "bad.jpg", reject=Reject("damaged", "cut off")))
     page = written(report, tmp_path / "r.html")
-    assert "videos: 1; frames of them: 1; faces: 1; pictures without a face: 0; rejected: 1" in page
+    assert "videos: 1; video frames: 1; faces: 1; pictures without a face: 0; rejected: 1" in page
     assert "Counts in photos" not in page
 
 

@@ -88,6 +88,8 @@ def test_csv_as_excel_saves_it_where_the_language_has_a_decimal_comma(tmp_path: 
     rows = list(read_results(tmp_path / "r.csv"))
     assert rows[3]["path"] == "p2/w1/b, again.jpg"
     assert list(summarise(rows).table()) == list(summarise(table()).table())
+    (tmp_path / "v.csv").write_text("path;time;label\nv.mp4;61,5;happy\n")
+    assert list(read_results(tmp_path / "v.csv", ["path"])) == [{"path": "v.mp4", "time": "61.5", "label": "happy"}]
 
 
 def test_excel_s_sheets_go_on_in_the_next_and_others_are_the_user_s_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

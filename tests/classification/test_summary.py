@@ -185,10 +185,34 @@ def test_results_of_an_older_version_have_no_persons() -> None:
         summarise(older, ["person"])
 
 
+def test_labels_corrected_by_hand_count() -> None:
+    (row,) = table(STUDY[1:2])
+    (group,) = summarise([row | {"label": " Happy"}]).groups
+    assert (group.shares[LABELS.index("happy")], group.unlabelled) == (1, 0)
+    with pytest.raises(FercliError, match="Row 1 has the label 'hapy'; write one of angry"):
+        summarise([row | {"label": "hapy"}])
+
+
+def test_a_frame_without_a_face_is_no_person() -> None:
+    (row,) = table(STUDY[1:2])
+    (empty,) = table(STUDY[2:3])
+    frames = [row | {"path": "v.mp4", "time": 0.0, "person": 1}, empty | {"path": "v.mp4", "time": 1.0}]
+    summary = summarise(frames, ["person"])
+    assert [group.names for group in summary.groups] == [("v.mp4", "1")]
+    assert summary.everything.status["no_face"] == 1
+
+
+def test_numbers_of_any_length_are_in_order() -> None:
+    (row,) = table(STUDY[1:2])
+    names = ["1" * 5000, "x10", "x2", "9", "010"]
+    groups = summarise([row | {"path": f"{name}.jpg", "site": name} for name in names], ["site"]).groups
+    assert [group.names[0] for group in groups] == ["9", "010", "1" * 5000, "x2", "x10"]
+
+
 def test_rows_that_are_no_results_are_refused() -> None:
     with pytest.raises(FercliError, match="There are no rows"):
         summarise([])
-    with pytest.raises(FercliError, match="do not stand together"):
+    with pytest.raises(FercliError, match="must be adjacent"):
         summarise(table([*STUDY, STUDY[0]]))
     for change in ({"happy": "many"}, {"happy": 10**400}, {"happy": "nan"}, {"happy": "1.5"}, {"sad": None}, {"path": None}):
         (row,) = table(STUDY[1:2])
@@ -198,7 +222,7 @@ def test_rows_that_are_no_results_are_refused() -> None:
     with pytest.raises(FercliError, match="Row 1 has no column sad"):
         summarise([{name: value for name, value in row.items() if name != "sad"}])
     for time in ("soon", "nan", "inf", [1]):
-        with pytest.raises(FercliError, match="Row 1 is no row of results"):
+        with pytest.raises(FercliError, match="Row 1 is not a row of results"):
             summarise([row | {"time": time}], ["minute"])
 
 

@@ -71,7 +71,7 @@ def test_nothing_to_compare_is_an_error() -> None:
     with pytest.raises(FercliError, match=r"such as q\.jpg, is in the results; .* such as =e\.jpg"):
         compare({"q.jpg": 0}, RESULTS)
     for width in ("wide", 10**400):
-        with pytest.raises(FercliError, match="Row 1 is no row of results"):
+        with pytest.raises(FercliError, match="Row 1 is not a row of results"):
             compare({"p1/a.jpg": 0}, [RESULTS[0] | {"width": width}])
     with pytest.raises(
         FercliError, match=r"can be compared with the results: not in the results: 1; whose label is left empty: 1\."
@@ -83,7 +83,7 @@ def test_hand_labels_are_read_with_synonyms_and_other_columns(tmp_path: Path) ->
     (tmp_path / "t.csv").write_text("age;path;label\n9;a.jpg;Happiness\n8;b.jpg;\n7;'=c.jpg;neutral\n")
     assert read_truth(tmp_path / "t.csv") == {"a.jpg": 3, "=c.jpg": 6}
     for text, message in (
-        ("path,label\na.jpg,hapy", r"t\.csv, row 1: 'hapy' is none of the labels; write one of angry, .* Did you mean 'happy'"),
+        ("path,label\na.jpg,hapy", r"t\.csv, row 1: 'hapy' is not one of the labels; write one of angry, .* Did you mean 'happy'"),
         ("path,label\na.jpg,happy\na.jpg,sad", r"row 2: a\.jpg is named twice"),
         ("path,emotion\na.jpg,happy", r"t\.csv has no column label; give a table with the columns path and label"),
         ("path,label\na.jpg,\n", "labels no photos"),

@@ -164,7 +164,7 @@ def test_the_command(fercli: Callable[..., Ran], inputs: Path, tmp_path: Path) -
     assert text.count("data:image/jpeg") > 5
     again = fercli("classify", inputs, "-o", tmp_path / "r.csv", "--overwrite", "--every", "nan")
     assert (again.code, "--every" in again.talk) == (2, True)
-    with pytest.raises(UsageError, match="no step in seconds"):
+    with pytest.raises(UsageError, match="not a number of seconds"):
         Options(every=-1)
 
 

@@ -263,7 +263,7 @@ def test_promises_11_and_20_a_stopped_run_goes_on_and_ends_alike(
     assert f"An interrupted run of {output} exists; add --resume to go on with it" in " ".join(refused.talk.split())
     other = fercli("classify", photos, "-o", output, "--resume", "--largest")
     assert other.code == 4
-    assert "is of a run without --largest (now with it); resume" in " ".join(other.talk.split())
+    assert "is from a run without --largest (now with it); resume" in " ".join(other.talk.split())
     crash_at, seen = 0, 0
     assert fercli("classify", photos, "-o", output, "--resume").code == 0
     assert 0 < seen < 42
@@ -287,7 +287,7 @@ def test_a_stop_before_the_first_result_names_nothing_to_resume(
             fercli("classify", photos, "-o", tmp_path / "r.csv")
     assert not said
     assert fercli("classify", photos, "-o", tmp_path / "r.csv").code == 0  # no journal is in the way
-    assert said[0] == "Stopped; what is done is kept. To go on: the same command and --resume."
+    assert said[0] == "Stopped; finished work is kept. To continue, run the same command with --resume."
 
 
 def test_resume_without_anything_to_resume_and_on_standard_output(fercli: Run, photos: Path, tmp_path: Path) -> None:

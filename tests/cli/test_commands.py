@@ -93,3 +93,20 @@ def test_models_starts_without_what_only_conversion_needs() -> None:
         "assert not {'pydantic', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, env=os.environ, stdout=subprocess.DEVNULL)
+
+
+@pytest.mark.parametrize(
+    ("options", "arrow"),
+    [
+        (["-o", "r.csv"], False),
+        (["-o", "r.csv", "--engine", "ray"], True),
+        (["-o", "r.parquet"], True),
+        (["-o", "s3://bucket/r.csv"], True),
+    ],
+)
+def test_more_memory_is_asked_for_where_pyarrow_works(options: list[str], arrow: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    monkeypatch.setattr("fercli.cli.commands.refuse_little_memory", lambda _, *, arrow: asked.append(arrow))
+    monkeypatch.setattr("sys.argv", ["fercli", "classify", "no-such-folder", *options])
+    assert run() == 2
+    assert asked == [arrow]

@@ -58,12 +58,12 @@ def test_models_and_runs_are_compared_in_the_order_given(
 def test_shifts_have_a_table_of_their_own(fercli: Run, data: Path) -> None:
     ran = fercli("evaluate", "--data", data, "--split", "validation", "--shifts")
     assert ran.code == 0
-    table = ran.stdout.split("Accuracy after changes of the images, validation, %")[1].split("What a confidence")[0]
+    table = ran.stdout.split("Accuracy on changed images, validation, %")[1].split("What a confidence")[0]
     shares = {name: float(line.split()[-1]) for name in SHIFTS for line in table.splitlines() if line.strip().startswith(name)}
     assert shares.keys() == SHIFTS.keys()
     (mean,) = [float(line.split()[-1]) for line in table.splitlines() if line.strip().startswith("mean")]
     assert mean == pytest.approx(sum(shares.values()) / 16, abs=0.1)
-    assert "Accuracy after changes" not in fercli("evaluate", "--data", data).stdout
+    assert "Accuracy on changed" not in fercli("evaluate", "--data", data).stdout
 
 
 @pytest.mark.usefixtures("fake_shipped")
@@ -103,7 +103,7 @@ def test_a_broken_run_does_not_hide_the_others(fercli: Run, data: Path, tmp_path
     ran = fercli("evaluate", "--data", data)
     assert ran.code == 3
     assert "reject: runs/bad: " in ran.talk
-    assert "note: runs/good was trained on another data set" in ran.talk
+    assert "note: runs/good was trained on a different data set" in ran.talk
     assert "its accuracy is too high only if it was trained on images of this split" in ran.talk
     assert "Confusion matrix, runs/good" in ran.stdout
     untold = fercli("evaluate", "--data", data, "--weights", "runs/good", "--card", "card")
@@ -152,10 +152,10 @@ def test_the_note_says_what_is_true_of_weights_that_were_trained_on(
     assert "note: " not in fercli("evaluate", "--data", data).talk
     monkeypatch.setattr(FakeLabeller, "trained_on", frozenset({digest, "another"}))
     talk = " ".join(fercli("evaluate", "--data", data).talk.split())
-    assert "started from weights trained on another data set" in talk
-    assert "was trained on another data set than" not in talk
+    assert "started from weights trained on a different data set" in talk
+    assert "was trained on a different data set from" not in talk
     monkeypatch.setattr(FakeLabeller, "metadata", {"dataset": "another"})
-    assert "trained on another data set than" in " ".join(fercli("evaluate", "--data", data).talk.split())
+    assert "trained on a different data set from" in " ".join(fercli("evaluate", "--data", data).talk.split())
 
 
 @pytest.mark.usefixtures("fake_shipped")

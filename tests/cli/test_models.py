@@ -67,7 +67,7 @@ def test_a_terminal_is_shown_no_figures(fercli: Callable[..., Ran], monkeypatch:
     assert "![" not in ran.stdout
     assert "## How it was trained" not in ran.stdout
     assert "## What it is not for" in ran.stdout
-    assert "which also tells how it was trained" in ran.stdout
+    assert "which also says how it was trained" in ran.stdout
 
 
 def test_nothing_is_published_for_networks_with_hog(fercli: Callable[..., Ran]) -> None:

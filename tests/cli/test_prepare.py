@@ -23,7 +23,7 @@ def test_it_writes_the_data_set_and_sums_up(fercli: Run, csv_file: Path, tmp_pat
     assert ran.stdout == ""
     assert ["angry", "6", "2", "3", "11"] in [line.split() for line in ran.talk.splitlines()]
     assert "77 images, 0 rejected, with HOG" in ran.talk
-    assert "FER2013 as published has 35,887 rows, this file 77; check that it is whole" in " ".join(ran.talk.split())
+    assert "FER2013 as published has 35,887 rows, this file 77; check that it is complete" in " ".join(ran.talk.split())
     assert f"Next: fercli train --deep --hog --data {tmp_path / 'd.npz'}" in ran.talk
     begun = "fercli train --model compact --start compact --votes 0 --epochs 10 --learning-rate 0.01"  # for there are few
     assert f"unless some of them are from FER2013: {begun} --data {tmp_path / 'd.npz'}" in ran.talk

@@ -70,9 +70,9 @@ def test_start_goes_on_from_a_run(fercli: Run, folder: Path) -> None:
     write_dataset(prepare(Path("other.csv")).dataset, Path("other.npz"))
     elsewhere = fercli(*options, "--data", "other.npz", "--out", "fourth", "--start", "first")
     assert elsewhere.code == 0
-    assert "have seen another data set than other.npz" in " ".join(elsewhere.talk.split())
+    assert "have seen a different data set from other.npz" in " ".join(elsewhere.talk.split())
     partly = fercli(*options, "--out", "fifth", "--start", "first", "--start", "fourth")
-    assert "have seen another data set than fer2013.npz" in " ".join(partly.talk.split())
+    assert "have seen a different data set from fer2013.npz" in " ".join(partly.talk.split())
     shipped = fercli(*options, "--out", "third", "--start", "first", "--start", "shallow")
     assert "holds a shallow network, not shallow-hog" in shipped.talk
     missing = fercli(*options, "--out", "third", "--start", "nowhere")

@@ -165,7 +165,7 @@ def test_the_shipped_default_labels_real_photos() -> None:
 )  # fmt: skip
 def test_promise_7_weights_that_tell_odd_things_never_load(odd: dict[str, object], run: Path, tmp_path: Path) -> None:
     write_weights(read_weights(run / "model.onnx").graph, METADATA | odd, tmp_path / "w.onnx")
-    with pytest.raises(IntegrityError, match="what fercli never writes"):
+    with pytest.raises(IntegrityError, match="that fercli never writes"):
         Labeller(own_weights(tmp_path / "w.onnx"))
 
 

@@ -1,6 +1,8 @@
 import json
+import re
 from dataclasses import asdict, replace
 
+import numpy as np
 import pytest
 
 from fercli.errors import IntegrityError, UsageError
@@ -92,3 +94,28 @@ def test_the_summary_names_what_is_there() -> None:
     assert "teacher share" not in text
     assert "momentum" not in MODELS["deep"].recipe.summary  # Adam's
     assert summary({"l2": 0.0, "seed": 0, "votes": 0.0}) == "l2 0.0, seed 0"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"optimizer": "adamw"}, "optimizer cannot be 'adamw'; choose one of 'adam' and 'sgd'"),
+        ({"class_weights": "off"}, "class_weights cannot be 'off'"),
+        ({"schedule": "linear"}, "schedule cannot be 'linear'"),
+        ({"precision": "float99"}, "precision cannot be 'float99'"),
+        ({"batch_size": 0}, "batch_size cannot be 0; give a whole number of at least 2"),
+        ({"epochs": 1.5}, "epochs cannot be 1.5; give a whole number of at least 1"),
+        ({"epochs": "3"}, "epochs cannot be '3'"),
+        ({"seed": 2**32}, "seed cannot be 4294967296; give a whole number from 0 to 4294967295"),
+        ({"learning_rate": float("inf")}, "learning_rate cannot be inf"),
+        ({"l2": float("nan")}, "l2 cannot be nan"),
+        ({"erasing": 2}, "erasing cannot be 2; give a number from 0 to 1"),
+    ],
+)
+def test_what_nothing_can_be_trained_with_is_refused(options: dict[str, object], message: str) -> None:
+    with pytest.raises(UsageError, match=re.escape(message)):
+        with_options(MODELS["compact"].recipe, **options)
+
+
+def test_numbers_of_numpy_are_taken() -> None:
+    assert with_options(MODELS["compact"].recipe, epochs=np.int64(3), l2=np.float32(0.5)).epochs == 3

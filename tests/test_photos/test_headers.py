@@ -134,7 +134,7 @@ def test_promise_14_a_png_of_two_sizes_is_decoded_by_neither(tmp_path: Path, fir
     data = b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(kind, content) for kind, content in chunks)
     path = tmp_path / "x.png"
     path.write_bytes(data)
-    with pytest.raises(ImageRejected, match="tells one size and its pixels have another"):
+    with pytest.raises(ImageRejected, match="states one size and its pixels have another"):
         read_gray(path)
 
 

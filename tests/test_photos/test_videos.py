@@ -128,7 +128,7 @@ def test_one_damaged_in_the_middle_gives_its_frames_up_to_there(tmp_path: Path, 
     damage(clip, 0.5, 0.6)
     moments, _, reject = looked_at(clip)
     assert 20 <= len(moments) < 40
-    assert reject == f"damaged: it is broken after {moments[-1].time:.2f} s; the rows up to there stand"
+    assert reject == f"damaged: it is broken after {moments[-1].time:.2f} s; the rows up to that point are kept"
 
 
 def test_one_that_cannot_be_opened_says_what_to_type(tmp_path: Path) -> None:

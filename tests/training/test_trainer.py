@@ -454,5 +454,5 @@ def test_votes_that_are_missing_or_others(rich_run: tuple[Path, list[Epoch], Pat
     assert Trainer(RICH_MODEL, replace(RICH, votes=0.0), without, tmp_path).images == 42
     digests = dataset.meta["sha256"] | {"train_votes": "0"}
     other = replace(dataset, meta=dataset.meta | {"sha256": digests})
-    with pytest.raises(IntegrityError, match="other votes"):
+    with pytest.raises(IntegrityError, match="different FER\\+ votes"):
         Trainer(RICH_MODEL, RICH, other, rich_run[0], resume=True)
