@@ -173,12 +173,17 @@ def move(path: Path, target: Path) -> None:
 
 def remove(path: Path) -> None:
     """Delete a file of ours, if it is there."""
-    path.unlink(missing_ok=True)
+    with contextlib.suppress(FileNotFoundError):
+        _unlink(path)
+
+
+def _unlink(path: Path) -> None:
+    path.unlink() if isinstance(path, RemotePath) else os.unlink(path)
 
 
 def remove_with_folders(path: Path, top: Path) -> None:
     """Delete a file of ours, and the folders above it, below `top`, that are empty then; OSError if it cannot be deleted."""
-    path.unlink()
+    _unlink(path)
     with contextlib.suppress(OSError):
         for folder in path.parents[: len(path.relative_to(top).parts) - 1]:
             os.rmdir(folder)
@@ -232,6 +237,8 @@ class _Aside:
         if not _is_at(self._handle, self._temporary):  # or something else would be put there
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._temporary))
         if self._overwrite:
+            with contextlib.suppress(OSError):  # who may read the old file may read the new one, and nobody else
+                os.chmod(self._temporary, stat.S_IMODE(self.path.stat().st_mode))
             undo = self._way_back() if reversibly else self._undo
             os.replace(self._temporary, self.path)
         else:

@@ -39,10 +39,7 @@ class FakeLabeller:
         twin.title = "fake+tta"
         return twin
 
-    def features(self, pixels: NDArray[np.uint8]) -> None:
-        """No HOG."""
-
-    def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    def label(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return a probability of 0.7 for the class that the mean brightness falls into."""
         self.batches.append(len(pixels))
         classes = np.minimum(pixels.mean(axis=(1, 2)) * len(LABELS) / 256, len(LABELS) - 1).astype(int)
@@ -69,11 +66,11 @@ class Deadly(FakeLabeller):
         super().__init__()
         self.marks, self.times = marks, times
 
-    def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    def label(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         if pixels.min(axis=(1, 2)).max(initial=0) == 255 and len(list(self.marks.iterdir())) < self.times:
             (self.marks / str(os.getpid())).touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return super().label(pixels, hog)
+        return super().label(pixels)
 
 
 class Slow(FakeLabeller):
@@ -83,7 +80,7 @@ class Slow(FakeLabeller):
         super().__init__()
         self.marks = marks
 
-    def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    def label(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         (self.marks / f"{os.getpid()}").touch()
         time.sleep(1)
-        return super().label(pixels, hog)
+        return super().label(pixels)

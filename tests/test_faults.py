@@ -85,10 +85,12 @@ def test_promise_9_and_10_the_nth_operation_fails(fercli: Run, work: Path, comma
     # What makes only a name durable may fail unnoticed, as may keeping a former file, or taking away what is not needed any more.
     # So may, once the copies are made, shortening their list, and, once results are in place, telling the journal what they are;
     # that may come at two positions, for a journal that is there takes more operations to begin.
+    # So may keeping the journal of a finished run, which comes at as many positions.
     others = Counter({name: count for name, count in unnoticed.items() if name not in {"fsync", "link", "open", "unlink"}})
     told = [others.pop(name, 0) for name in ("UPDATE", "COMMIT")]
     assert all(1 <= count <= 2 for count in told) if command == "classify" else not any(told)
-    assert +others == Counter({"makedirs": 1, "replace": 1, "write": 1} if command == "classify" else {})
+    assert others.pop("replace", 0) in ({2, 3} if command == "classify" else {0})
+    assert +others == Counter({"makedirs": 1, "write": 1} if command == "classify" else {})
     assert at > {"prepare": 5, "evaluate": 10, "classify": 25}[command]
     did(at - 1, "operations failed")
     assert fercli(*COMMANDS[command]).code == 0

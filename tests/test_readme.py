@@ -18,9 +18,9 @@ from PIL import Image
 from fercli.classification.records import COLUMNS
 from fercli.cli import app
 from fercli.errors import EXIT_CODES, REJECT_CODES
+from fercli.labels import ORDERS
 from fercli.models.inference import Labeller, shipped_weights
 from fercli.models.registry import MODELS, weights_path
-from fercli.preparation.classes import ORDERS
 from tests.conftest import Ran
 from tests.promises import promises_of
 

@@ -7,6 +7,7 @@ something up takes no memory.
 import contextlib
 import hashlib
 import json
+import logging
 import os
 import sqlite3
 import stat
@@ -22,6 +23,7 @@ from fercli.files import Kind, digest_of, identity_of, kind_of
 from fercli.remote import RemotePath, place
 from fercli.writing import move, remove
 
+_LOG = logging.getLogger("fercli")  # the command line says what comes here
 _PATIENCE = 0.5  # seconds to wait for another run to give way
 _COMMIT_EVERY = 1.0  # seconds; anything newer is lost if the process is killed
 # Beside the settings: that results are about to be in place, their SHA-256, and where pages and copies made of them are.
@@ -243,7 +245,7 @@ def open_journal(
                 journal.tell_written()
             holds_work = journal.close(keep=not done or finished is not None)
             if done and finished:
-                move(path, finished)
+                _keep(path, finished, journal.results)
             elif done or not (holds_work or keep):
                 _remove(path)
     except sqlite3.OperationalError as error:
@@ -252,6 +254,17 @@ def open_journal(
         raise FercliError(f"{path} cannot be written ({error}); free some space, or write the results elsewhere.") from error
     except sqlite3.DatabaseError as error:
         raise _no_journal(path, error) from error
+
+
+def _keep(path: Path, finished: Path, results: Path | None) -> None:
+    """Move the journal to `finished`, as readable to others as the results. These are written: what fails now fails no run."""
+    with contextlib.suppress(OSError):
+        path.chmod(stat.S_IMODE((results or finished).stat().st_mode))
+    try:
+        move(path, finished)
+    except FercliError as error:
+        _remove(path)
+        _LOG.warning("warning: %s The results are complete, but --update cannot go on from them.", error)
 
 
 def _opened(path: Path, settings: dict[str, Any], *, resume: bool, anew: bool) -> Journal:

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
+from fercli.classification.results import COMPLETE
 from fercli.classification.writers import EXTRAS, WRITERS, Rows, StreamWriter, ended
 from fercli.errors import UsageError
 from fercli.files import Kind, kind_of, refuse_other_endings
@@ -17,7 +18,6 @@ from fercli.remote import place
 from fercli.writing import Outputs, atomic_write, remove
 
 PART_ROWS = 50_000  # in a part, or a few more, since the rows of a picture stay together
-COMPLETE = "_SUCCESS"  # by which Hadoop and Spark, too, mark a folder that has all of its parts
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import csv
 import io
 import json
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, zip_longest
 from pathlib import Path
 from typing import IO, Any, TextIO
@@ -13,13 +13,15 @@ from typing import IO, Any, TextIO
 from fercli.cells import unescaped
 from fercli.classification.records import COLUMNS
 from fercli.errors import FercliError, UsageError
-from fercli.files import Kind, kind_of, refuse_missing
+from fercli.files import Kind, kind_of, readable, refuse_missing
 from fercli.labels import LABELS
 
 Row = dict[str, Any]
+COMPLETE = "_SUCCESS"  # by which Hadoop and Spark, too, mark a folder that has all of its parts
 COLUMNS_NEEDED = ("path", "face", "status", *LABELS)  # of results
 RESULTS_ADVICE = "give the results that fercli classify wrote"
-_DECIMALS = ("time", *LABELS)  # what may have a decimal comma
+_DECIMALS = ("time", "detection_score", "confidence", *LABELS)  # what may have a decimal comma
+_VALUES = tuple(column for column in COLUMNS if column != "path")
 _TOGETHER = 10_000  # rows of a Parquet file
 _LONGEST = 1 << 22  # characters of a line
 _UNPACKED, _DENSEST = 1 << 26, 100  # bytes of a workbook that may always be unpacked; beyond, as many times those of its file
@@ -37,10 +39,26 @@ def read_results(path: Path, columns: Sequence[str] = COLUMNS_NEEDED, advice: st
         parts = sorted(part for part in path.iterdir() if part.name.startswith("part-") and part.suffix in READERS)
         if not parts:
             raise UsageError(f"{path} has no parts of results; {advice}.")
+        if kind_of(path / COMPLETE) is Kind.MISSING:
+            raise UsageError(f"{path} has no {COMPLETE}, so parts may be missing or of several runs; finish the run with --resume.")
     else:
         parts = [path]
     for part in parts:
         yield from _rows_of(part, columns, advice)
+
+
+def once(rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield the rows; FercliError if those of a photo, or of a frame, have the same face twice, as after joining tables."""
+    path, seen = None, set[object]()
+    for number, row in enumerate(rows, start=1):
+        if row["path"] != path:
+            path = row["path"]
+            seen.clear()
+        which = tuple(str(row.get(name)) for name in ("time", "frame", "face"))
+        if which in seen:
+            raise FercliError(f"Row {number} repeats an earlier row of {readable(path or '')}; keep one of them.")
+        seen.add(which)
+        yield row
 
 
 def _rows_of(path: Path, columns: Sequence[str], advice: str) -> Iterator[Row]:
@@ -72,6 +90,7 @@ def _csv(path: Path) -> Iterator[Row]:
         semicolons = first.count(";") > first.count(",")
         lines = csv.reader(chain([first], text), strict=True, delimiter=";" if semicolons else ",")
         header = next(lines, [])
+        _refuse_twice(header)
         for cells in lines:
             if not cells:
                 continue
@@ -80,6 +99,7 @@ def _csv(path: Path) -> Iterator[Row]:
             row: Row = {name: cell or None for name, cell in zip(header, cells, strict=True)}
             if semicolons:
                 row |= {name: row[name].replace(",", ".") for name in _DECIMALS if row.get(name)}
+            row |= {name: None for name in _VALUES if row.get(name) == "NA"}  # as R writes what is empty
             if row.get("path"):
                 row["path"] = unescaped(row["path"])
             yield row
@@ -133,14 +153,27 @@ def _excel(path: Path) -> Iterator[Row]:
             for sheet in book.worksheets:
                 rows = sheet.values
                 header = next(rows, ())
+                _refuse_twice([name for name in header if name is not None])
                 first = first or header
                 if header != first:  # a sheet of the user's own; results go on in a second one after a million rows
                     continue
                 for cells in rows:
                     if any(cell is not None for cell in cells):
-                        yield {name: cell for name, cell in zip_longest(header, cells) if name is not None}
+                        yield {name: _plain(cell) for name, cell in zip_longest(header, cells) if name is not None}
     except Exception as error:  # openpyxl raises what zipfile, zlib and the XML parser raise, and KeyErrors of its own
         raise ValueError(f"{type(error).__name__}: {error}") from error
+
+
+def _plain(cell: Any) -> Any:
+    """Return a cell without the escapes, such as _x0041_, that Excel's files have for some characters."""
+    from openpyxl.utils.escape import unescape
+
+    return unescape(cell) if isinstance(cell, str) else cell
+
+
+def _refuse_twice(header: Sequence[Any]) -> None:
+    if twice := [name for name in dict.fromkeys(header) if header.count(name) > 1]:
+        raise ValueError(f"its column {twice[0]} is there twice")
 
 
 def _refuse_bomb(handle: IO[bytes], size: int) -> None:

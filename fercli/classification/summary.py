@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import Any
 
 import numpy as np
 
+from fercli.classification.results import Row, once
 from fercli.errors import FercliError, UsageError
 from fercli.files import readable
 from fercli.labels import LABELS, label_from_name
@@ -21,7 +21,6 @@ COUNTS = ("photos", "faces", "no_face", "rejected", "unlabelled", "units")
 _FIGURES = ("share", "mean", "low", "high")
 _OF_VIDEOS = ("person", "minute")
 
-Row = dict[str, Any]
 Key = tuple[str, ...]  # the names of a group or of a unit
 Part = Callable[[Row], str | None]  # of a group's or a unit's name, by a row; None if the row has none
 
@@ -152,7 +151,7 @@ def summarise(rows: Iterable[Row], by: Sequence[str] = ("folder",), unit: str | 
     if first is None:
         raise FercliError("There are no rows to sum up; give the results that fercli classify wrote.")
     parts = _parts_of_all(by, first)
-    units = _parts_of("--unit", unit, first) if unit else {"path": _column("path")}
+    units = {name: _known(part) for name, part in _parts_of("--unit", unit, first).items()} if unit else {"path": _column("path")}
     summary = Summary(tuple(parts), [], Group(()))
     groups: dict[Key, Group] = {}
     at_hand: dict[Key, Group] = {}  # groups of the current photo's rows, by their names
@@ -165,7 +164,7 @@ def summarise(rows: Iterable[Row], by: Sequence[str] = ("folder",), unit: str | 
             if not unit:
                 group.close()
 
-    for number, row in enumerate(chain([first], rows), start=1):
+    for number, row in enumerate(once(chain([first], rows)), start=1):
         status, label, probabilities = _read(row, number)
         names, whose = _names(row, number, parts), _names(row, number, units)
         if row["path"] != path:
@@ -259,6 +258,11 @@ def _parts_of(option: str, text: str, row: Row) -> dict[str, Part]:
 
 def _column(name: str) -> Part:
     return lambda row: "" if row.get(name) is None else str(row[name])
+
+
+def _known(part: Part) -> Part:
+    """Return the part, with None for an empty name: rows of nobody knows whom are no unit."""
+    return lambda row: part(row) or None
 
 
 def _of_video(part: Part) -> Part:

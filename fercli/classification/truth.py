@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fercli.classification.results import COLUMNS_NEEDED, RESULTS_ADVICE, read_results
+from fercli.classification.results import COLUMNS_NEEDED, RESULTS_ADVICE, Row, once, read_results
 from fercli.errors import FercliError, nearest
 from fercli.files import readable
 from fercli.labels import LABELS, label_from_name
@@ -87,7 +87,7 @@ def read_truth(path: Path) -> dict[str, int]:
     return truth
 
 
-def compare(truth: Mapping[str, int], rows: Iterable[Mapping[str, Any]]) -> Compared:
+def compare(truth: Mapping[str, int], rows: Iterable[Row]) -> Compared:
     """Compare labels by hand with the rows of results; memory holds those of the photos that the `truth` names.
 
     A photo is named as in the results, by its absolute path, or by the end of its path, such as its file name alone, if no other
@@ -98,7 +98,7 @@ def compare(truth: Mapping[str, int], rows: Iterable[Mapping[str, Any]]) -> Comp
         by_name.setdefault(PurePath(wanted).name, []).append(wanted)
     photos: dict[str, dict[str, _Photo]] = {wanted: {} for wanted in truth}
     path = ""
-    for number, row in enumerate(rows, start=1):
+    for number, row in enumerate(once(rows), start=1):
         path = readable(row["path"] or "")
         for wanted in by_name.get(PurePath(path).name, ()):
             if _same(wanted, path) or _ends_in(path, wanted):

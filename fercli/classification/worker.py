@@ -44,7 +44,7 @@ class Worker:
         self._job, self._folder, self._sha256, self._version, self._threads = job, folder, sha256, version, threads
         self._attempts = attempts
         self._tools: tuple[Labels, Detector] | None = None
-        os.environ["OMP_NUM_THREADS"] = str(threads)  # see `sessions.cores`; each worker would take every core
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # see `surroundings.cores`; each worker would take every core
         release_blocks(_LARGE)
 
     def __call__(self, block: "pyarrow.Table") -> "pyarrow.Table":

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Protocol
 
 from fercli.cells import csv_line
 from fercli.classification.records import COLUMNS
+from fercli.errors import FercliError
 from fercli.labels import LABELS
 
 
@@ -166,6 +167,10 @@ class ExcelWriter:
 
     def write(self, row: dict[str, object]) -> None:
         """Append one row."""
+        with self._in_temporary_files():
+            self._write(row)
+
+    def _write(self, row: dict[str, object]) -> None:
         if self._row == self._ROWS:
             self._begin_sheet()
         for position, column in enumerate(self._columns):
@@ -178,19 +183,29 @@ class ExcelWriter:
 
     def close(self) -> None:
         """Assemble the workbook, once."""
-        from xlsxwriter.exceptions import FileCreateError
-
         if self._book.fileclosed:
             return
         try:
-            self._book.close()
+            with self._in_temporary_files():
+                self._book.close()
             with self._path.open("rb") as whole:
                 while chunk := whole.read(1 << 20):
                     self._handle.write(chunk)
-        except FileCreateError as error:  # wraps the OSError, such as of a full disk
-            raise error.args[0] from error
         finally:
             self.discard()
+
+    @contextlib.contextmanager
+    def _in_temporary_files(self) -> Iterator[None]:
+        from xlsxwriter.exceptions import FileCreateError
+
+        try:
+            yield
+        except (OSError, FileCreateError) as error:  # the latter wraps the former
+            reason = error.args[0] if isinstance(error, FileCreateError) else error
+            raise FercliError(
+                f"The workbook cannot be put together in {tempfile.gettempdir()} ({getattr(reason, 'strerror', None) or reason}); "
+                "free some space there, or set TMPDIR to another folder."
+            ) from error
 
     def discard(self) -> None:
         """Remove the temporary files, without taking the time to assemble the workbook."""

@@ -204,7 +204,8 @@ def classify(
         resume=resume,
         overwrite=overwrite,
         update=update,
-        listed=_listed(inputs or (), from_file),
+        from_file=from_file,
+        listed=_standard_input(inputs or ()),
         engine=engine,
         ray_address=ray_address,
         workers=workers,
@@ -247,12 +248,11 @@ def classify(
         raise typer.Exit(3)
 
 
-def _listed(inputs: Sequence[Path], from_file: Path | None) -> list[Path]:
-    """Return what the lists on standard input and in a file name."""
+def _standard_input(inputs: Sequence[Path]) -> list[Path]:
+    """Return what the list on standard input names, if it is among the inputs."""
     from fercli.classification.lists import read_list
 
-    listed = read_list(None) if any(path is _STANDARD_INPUT for path in inputs) else []
-    return listed + (read_list(from_file) if from_file else [])
+    return read_list(None) if any(path is _STANDARD_INPUT for path in inputs) else []
 
 
 def _label(run: "Run", tally: Tally, every: float | None, farewell: str | None) -> None:

@@ -32,6 +32,8 @@ def _parser(low: float, high: float | None, whole: bool) -> Callable[[Any], floa
 
 
 def _number(text: str, whole: bool) -> float | None:
+    if not text.isascii() or "_" in text:  # which Python takes
+        return None
     try:
         number = int(text) if whole else float(text)
     except ValueError:

@@ -13,7 +13,7 @@ from fercli.cli import console
 from fercli.cli.numbers import between
 from fercli.cli.options import OverwriteOption, StrictOption, output_option
 from fercli.interface import DATA
-from fercli.labels import LABELS
+from fercli.labels import LABELS, ORDERS
 from fercli.surroundings import usable_cores
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from fercli.preparation.prepare import Drawn, Preparation
 
 _SMALL = 10_000  # training images; with fewer, starting from shipped weights is better than starting from random ones
-_ORDERS = ("fer2013", "ferplus", "rafdb", "affectnet", "ck+", "expw")  # of `classes.ORDERS`, whose module loads numpy
 
 EXAMPLES = (
     "fercli prepare fer2013.csv --ferplus fer2013new.csv",
@@ -59,7 +58,7 @@ def prepare(
         _classes_option(
             metavar="NAMES",
             help="Names of the classes: pairs such as 1=surprise,2=fear, or a data set that numbers them in the same way, one of "
-            f"{', '.join(_ORDERS)}.",
+            f"{', '.join(ORDERS)}.",
             show_default="FER2013's numbers in a CSV, names in folders",
         ),
     ] = None,

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -20,7 +21,7 @@ from fercli.cli.options import (
     output_option,
 )
 from fercli.interface import DATA
-from fercli.models.recipes import RANGES, ClassWeights, Precision
+from fercli.models.recipes import RANGES, ClassWeights, Precision, settings
 from fercli.models.registry import DEFAULT_TO_TRAIN, find_model, name_from_flags
 
 if TYPE_CHECKING:
@@ -216,8 +217,10 @@ def _say_beginning(plan: "Plan", trainer: "Trainer", start: Sequence[Path], data
     if done:
         beginning = "all epochs are done already" if done == epochs else f"from epoch {done + 1}"
     mirrored = bool(plan.dataset.meta.get("flips")) and not plan.recipe.augmentation
+    told = ", ".join(f"{name} = {value}" for name, value in settings(replace(plan.recipe, augmentation=None)).items())
+    told += ", with augmentation" * (plan.recipe.augmentation is not None)
     images = f"{trainer.images // (1 + mirrored):,} training images{' and their mirror images' * mirrored}"
-    console.say(f"{plan.model.name}: {beginning}, {images}, on {trainer.device}; {plan.recipe.summary}")
+    console.say(f"{plan.model.name}: {beginning}, {images}, on {trainer.device}; {told}")
     if trainer.emulates_bfloat16 and not done:
         console.say(
             "note: this processor has no bfloat16 instructions; with --precision float32 training is about three times as fast"

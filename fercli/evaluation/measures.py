@@ -109,18 +109,16 @@ def evaluate(
     """Label all images of the split called `name` and measure the result; with `shifts`, also after each change of the images.
 
     `on_images` receives the number of images labelled since its last call. The speed, in images a second, excludes a first batch
-    to warm up and the computation of HOG features. Which images leaked is known only if the network has seen no other data set;
+    to warm up. Which images leaked is known only if the network has seen no other data set;
     otherwise `leaked` and `leak_free_accuracy` are None.
     """
     split = dataset.split(name)
     trained_here = labeller.trained_on == {dataset.meta.get("digest")}
-    hog = labeller.features(split.pixels)
-    labeller.label(split.pixels[:BATCH], None if hog is None else hog[:BATCH])
+    labeller.label(split.pixels[:BATCH])
     started = time.perf_counter()
     parts = []
     for start in range(0, len(split), _CHUNK):
-        chosen = slice(start, start + _CHUNK)
-        parts.append(labeller.label(split.pixels[chosen], None if hog is None else hog[chosen]))
+        parts.append(labeller.label(split.pixels[start : start + _CHUNK]))
         on_images(len(parts[-1]))
     probabilities = np.concatenate(parts)
     seconds = time.perf_counter() - started

@@ -47,10 +47,7 @@ class EnsembleLabeller:
         twin.title = f"{self.title}+tta"
         return twin
 
-    def features(self, pixels: NDArray[np.uint8]) -> None:
-        """Return None: members that take HOG compute it themselves."""
-
-    def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    def label(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the mean probabilities (N,7) of faces (N,48,48), calibrated."""
         return tempered(self._mean([member.label(pixels) for member in self.members]).astype(np.float32), self.temperature)
 

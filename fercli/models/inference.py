@@ -110,10 +110,7 @@ class Labels(Protocol):
     def multiply_adds(self) -> int:
         """Multiply-adds for one face."""
 
-    def features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-        """Return what `label` takes as `hog` with the faces (N,48,48); None if it takes nothing or computes it itself."""
-
-    def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    def label(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the calibrated probabilities (N,7) of faces (N,48,48)."""
 
     def augmented(self) -> "Labels":
@@ -158,27 +155,20 @@ class Labeller:
         twin.multiply_adds = VIEWS * self.multiply_adds
         return twin
 
-    def features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-        """Return the HOG features (N,800) of faces (N,48,48), or None if the network takes none."""
-        if not self.model.uses_hog:
-            return None
-        from fercli.models.hog import hog_features  # scikit-image takes a second to import
-
-        return hog_features(pixels)
-
-    def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
-        """Return the probabilities (N,7), rows summing to 1, of faces (N,48,48); `hog` as from `features`, computed if None."""
+    def label(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the probabilities (N,7), rows summing to 1, of faces (N,48,48)."""
         if not self.tta:
-            return self._label(pixels, hog)
-        seen = self._label(np.concatenate(list(views(pixels))), None)
+            return self._label(pixels)
+        seen = self._label(np.concatenate(list(views(pixels))))
         plain = tempered(seen, 1 / self.temperature).reshape(VIEWS, *pixels.shape[:1], *seen.shape[1:])
         return tempered(np.mean(plain, axis=0, dtype=np.float32), self.temperature)
 
-    def _label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    def _label(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         inputs: dict[str, NDArray[Any]] = {"pixels": pixels}
-        features = self.features(pixels) if hog is None else hog
-        if features is not None:
-            inputs["hog"] = features
+        if self.model.uses_hog:
+            from fercli.models.hog import hog_features  # scikit-image takes a second to import
+
+            inputs["hog"] = hog_features(pixels)
         return compute(self._session, inputs)
 
 

@@ -51,13 +51,9 @@ class EvenPrior:
         """Return the same with test-time augmentation."""
         return EvenPrior(self._labels.augmented())
 
-    def features(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32] | None:
-        """Return the features that the other labeller takes."""
-        return self._labels.features(pixels)
-
-    def label(self, pixels: NDArray[np.uint8], hog: NDArray[np.float32] | None = None) -> NDArray[np.float32]:
+    def label(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probabilities (N,7) of faces (N,48,48), rows summing to 1."""
-        even = self._labels.label(pixels, hog) / self._mix
+        even = self._labels.label(pixels) / self._mix
         result: NDArray[np.float32] = even / even.sum(axis=1, keepdims=True)
         return result
 

@@ -119,24 +119,6 @@ class Recipe:
         """Return `average`, or less for a run of so few `steps` in all that the average would never leave its start."""
         return min(self.average, steps / (steps + 10))
 
-    @property
-    def summary(self) -> str:
-        """The recipe in one line, without what it does not use."""
-        return summary(_used(self))
-
-
-def _used(recipe: Recipe) -> dict[str, Any]:
-    """Return the fields of a recipe, without the momentum where its optimizer has none to set."""
-    return asdict(recipe) | ({"momentum": 0} if recipe.optimizer == "adam" else {})
-
-
-def summary(recipe: dict[str, Any]) -> str:
-    """Return in one line those fields of a recipe that are neither empty nor zero."""
-    named = {name: value for name, value in recipe.items() if value or name in ("l2", "seed")}
-    augmentation = named.pop("augmentation", None)
-    text = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in named.items())
-    return f"{text}; augmentation: {summary(augmentation)}" if augmentation else text
-
 
 _TERMS = {  # for people, where a field's name says too little
     "l2": "L2 penalty (weight decay)",
@@ -160,7 +142,11 @@ _TERMS = {  # for people, where a field's name says too little
 
 def settings(recipe: Recipe) -> dict[str, str]:
     """Return what a recipe sets, named for people; what is unused, zero or empty is left out, except for the seed."""
-    values = _used(recipe)
+    values = asdict(recipe)
+    if recipe.optimizer == "adam":
+        values["momentum"] = 0.0
+    if not recipe.votes:
+        values["balanced_votes"] = False
     augmentation = values.pop("augmentation") or {}
     found = {_TERMS.get(name, name.replace("_", " ")): value for name, value in values.items() if value or name == "seed"}
     found |= {f"augmentation: {_TERMS.get(name, name)}": value for name, value in augmentation.items() if value}

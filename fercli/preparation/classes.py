@@ -4,21 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fercli.errors import UsageError
-from fercli.labels import LABELS, label_from_name
+from fercli.labels import LABELS, ORDERS, label_from_name
 from fercli.preparation.rows import BadRow, parse_label, shown
-
-# The numbers of the classes, as the papers and files of the data sets have them.
-ORDERS: dict[str, dict[str, str]] = {
-    name: {str(number): word for number, word in enumerate(words.split(), first)}
-    for name, first, words in (
-        ("fer2013", 0, "angry disgust fear happy sad surprise neutral contempt"),  # Goodfellow et al. 2013, and FER+'s eighth
-        ("ferplus", 0, "neutral happy surprise sad angry disgust fear contempt"),  # Barsoum et al. 2016
-        ("rafdb", 1, "surprise fear disgust happy sad angry neutral"),  # Li et al. 2017
-        ("affectnet", 0, "neutral happy sad surprise fear disgust angry contempt"),  # Mollahosseini et al. 2017
-        ("ck+", 0, "neutral angry contempt disgust fear happy sad surprise"),  # Lucey et al. 2010
-        ("expw", 0, "angry disgust fear happy sad surprise neutral"),  # Zhang et al. 2018
-    )
-}
 
 
 @dataclass(frozen=True)

@@ -14,20 +14,17 @@ from fercli.photos.faces import CROP_SIDE
 from fercli.photos.images import crop, read_gray, square_around
 from fercli.preparation.classes import Classes
 from fercli.preparation.faces import NO_SPLIT, Collector, Faces, Row
-from fercli.preparation.rows import BadRow
+from fercli.preparation.rows import USAGES, BadRow
 
-_SPLITS = {
+_SPLITS = {usage.lower(): split for usage, split in USAGES.items()} | {
     "train": "train",
-    "training": "train",
     "validation": "validation",
     "valid": "validation",
     "val": "validation",
     "public": "validation",
-    "publictest": "validation",
     "test": "test",
     "testing": "test",
     "private": "test",
-    "privatetest": "test",
 }
 
 

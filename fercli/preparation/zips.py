@@ -13,7 +13,6 @@ from typing import IO, Any
 from fercli.errors import FercliError
 from fercli.photos.walk import IMAGE_SUFFIXES
 
-SIGNATURE = b"PK"
 SIZE_LIMIT = 1 << 36  # bytes of all images, unpacked: 64 GiB
 
 

@@ -7,7 +7,6 @@ import argparse
 import os
 import time
 from collections.abc import Callable
-from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from fercli.models.calibration import tempered
 from fercli.models.checkpoints import assign, weights_of
+from fercli.models.hog import hog_features
 from fercli.models.inference import BATCH, Labeller, shipped_weights
 from fercli.models.networks import build
 from fercli.models.weights import read_weights
@@ -30,11 +30,14 @@ def main() -> None:
     network = build(labeller.model)
     assign(weights_of(network), read_weights(labeller.weights.path).tensors, labeller.weights.path)
     pixels = np.random.default_rng(0).integers(0, 256, (BATCH, 48, 48), np.uint8)
-    hog = labeller.features(pixels)
-    inputs: dict[str, Any] = {"pixels": pixels} | ({} if hog is None else {"hog": hog})
+
+    def by_keras() -> NDArray[np.float32]:
+        hog = [hog_features(pixels)] if labeller.model.uses_hog else []
+        return tempered(network.predict_on_batch([pixels, *hog]), labeller.temperature)
+
     ways: dict[str, Callable[[], NDArray[np.float32]]] = {
-        "Keras": lambda: tempered(network.predict_on_batch(inputs), labeller.temperature),
-        "ONNX Runtime": lambda: labeller.label(pixels, hog),
+        "Keras": by_keras,
+        "ONNX Runtime": lambda: labeller.label(pixels),
     }
     results = [way() for way in ways.values()]
     seconds = dict.fromkeys(ways, 0.0)

@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 from pyarrow import parquet
 
-from fercli.classification.outputs import COMPLETE, Output, publishing, suffix_of
+from fercli.classification.outputs import Output, publishing, suffix_of
 from fercli.classification.records import Face, Outcome, Reject, rows
+from fercli.classification.results import COMPLETE
 from fercli.errors import UsageError
 from fercli.photos.geometry import Box
 from fercli.writing import together

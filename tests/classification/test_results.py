@@ -8,10 +8,10 @@ from pyarrow import Table, parquet
 
 from fercli.classification import results
 from fercli.classification.records import Outcome
-from fercli.classification.results import COLUMNS_NEEDED, read_results
+from fercli.classification.results import COLUMNS_NEEDED, once, read_results
 from fercli.classification.summary import summarise
 from fercli.classification.writers import WRITERS, CsvWriter, ExcelWriter, Writer
-from fercli.errors import FercliError
+from fercli.errors import FercliError, UsageError
 from tests.classification.test_summary import STUDY, face, table
 
 
@@ -32,6 +32,9 @@ def test_every_format_gives_the_same_summary(tmp_path: Path, suffix: str) -> Non
     folder = tmp_path / f"r{suffix}.d"
     folder.mkdir()
     path.rename(folder / f"part-00000{suffix}")
+    with pytest.raises(UsageError, match="has no _SUCCESS, so parts may be missing"):
+        list(read_results(folder))
+    (folder / "_SUCCESS").touch()
     assert len(list(read_results(folder))) == 8
 
 
@@ -119,3 +122,42 @@ def test_promise_13_a_workbook_that_unpacks_to_gigabytes_is_refused(tmp_path: Pa
         archive.writestr("xl/worksheets/sheet1.xml", bytes(70_000_000))
     with pytest.raises(FercliError, match="unpacks to 70,000,000 bytes"):
         list(read_results(tmp_path / "r.xlsx"))
+
+
+def test_empty_cells_as_r_writes_them_are_empty(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text('"path","time","face","label","site"\n"NA",NA,NA,NA,"NA"\n')
+    assert list(read_results(tmp_path / "r.csv", ["path"])) == [
+        {"path": "NA", "time": None, "face": None, "label": None, "site": "NA"}
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
+def test_a_column_that_is_there_twice_is_refused(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"r{suffix}"
+    if suffix == ".csv":
+        path.write_text("path,label,label\n1.jpg,happy,sad\n")
+    else:
+        book = openpyxl.Workbook()
+        for cells in (["path", "label", "label"], ["1.jpg", "happy", "sad"]):
+            book.active.append(cells)
+        book.save(path)
+    with pytest.raises(FercliError, match="its column label is there twice"):
+        list(read_results(path, ["path"]))
+
+
+def test_a_row_that_is_repeated_is_refused() -> None:
+    rows = list(table())
+    assert list(once(rows)) == rows
+    with pytest.raises(FercliError, match=r"Row 4 repeats an earlier row of p2/w1/a\.jpg; keep one of them"):
+        list(once([*rows[:3], rows[1], *rows[3:]]))
+
+
+def test_names_come_back_from_excel_as_they_were(tmp_path: Path) -> None:
+    (row, *_) = table()
+    data = io.BytesIO()
+    writer = ExcelWriter(data)
+    for name in ("_x0041_.jpg", "a\rb.jpg"):
+        writer.write(row | {"path": name})
+    writer.close()
+    (tmp_path / "r.xlsx").write_bytes(data.getvalue())
+    assert [row["path"] for row in read_results(tmp_path / "r.xlsx")] == ["_x0041_.jpg", "a\rb.jpg"]

@@ -1,6 +1,7 @@
 import itertools
 import os
 import sqlite3
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,49 @@ def test_promise_17_photos_that_are_no_longer_named_are_not_called_gone(photos: 
     run = Run([photos / "1.png", photos / "2.png"], JOB, output, update=True)
     assert len(list(run)) == run.kept == 2
     assert (run.gone, run.unnamed) == (1, 2)
+
+
+def test_promise_17_an_update_drops_nothing_for_a_folder_that_cannot_be_listed(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = Output(tmp_path / "r.csv")
+    (photos / "locked").mkdir()
+    (photos / "4.png").rename(photos / "locked" / "4.png")
+    list(Run([photos], JOB, output))
+    before = output.path.read_bytes()
+    real = os.listdir
+
+    def listdir(folder: Path) -> list[str]:
+        if folder.name == "locked":
+            raise PermissionError(13, "Permission denied")
+        return real(folder)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fercli.photos.walk.os.listdir", listdir)
+        with pytest.raises(
+            FercliError, match=r"locked cannot be read \(Permission denied\), so that what was found there would be dropped"
+        ):
+            list(Run([photos], JOB, output, update=True))
+    assert output.path.read_bytes() == before
+    run = Run([photos], JOB, output, update=True)
+    assert len(list(run)) == run.kept == 5
+
+
+def test_a_journal_that_cannot_be_kept_fails_no_run(photos: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    finished_path(tmp_path / "r.csv").mkdir()
+    assert len(list(Run([photos], JOB, Output(tmp_path / "r.csv")))) == 5
+    assert "The results are complete, but --update cannot go on from them" in caplog.text
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".r.csv.fercli-finished", "photos", "r.csv"]
+
+
+def test_an_update_shows_results_to_nobody_else(photos: Path, tmp_path: Path) -> None:
+    output, page = Output(tmp_path / "r.csv"), tmp_path / "r.html"
+    list(Run([photos], JOB, output, report=page))
+    for path in (output.path, page):
+        path.chmod(0o600)
+    list(Run([photos], JOB, output, report=page, update=True))
+    files = (output.path, page, finished_path(output.path))
+    assert [stat.S_IMODE(path.stat().st_mode) for path in files] == [0o600] * 3
 
 
 def test_promise_20_an_update_loses_nothing_that_others_wrote(photos: Path, tmp_path: Path) -> None:

@@ -185,6 +185,14 @@ def test_results_of_an_older_version_have_no_persons() -> None:
         summarise(older, ["person"])
 
 
+def test_rows_of_no_unit_are_no_unit_of_their_own() -> None:
+    sites = {"p2/w1/a.jpg": "a", "p2/w1/b.jpg": "b"}
+    rows = [row | {"participant": sites.get(row["path"], "")} for row in table()]
+    summary = summarise(rows, ["folder"], "participant")
+    assert [(group.names, group.units) for group in summary.groups] == [(("p2/w1",), 2)]
+    assert summary.unmatched == 3
+
+
 def test_labels_corrected_by_hand_count() -> None:
     (row,) = table(STUDY[1:2])
     (group,) = summarise([row | {"label": " Happy"}]).groups

@@ -11,6 +11,7 @@ from pyarrow import parquet
 
 from fercli.classification.records import COLUMNS, Face, Outcome, Reject, rows
 from fercli.classification.writers import CsvWriter, ExcelWriter, JsonLinesWriter, ParquetWriter, StreamWriter, ended
+from fercli.errors import FercliError
 from fercli.labels import LABELS
 from fercli.photos.geometry import Box
 from tests.promises import Did
@@ -173,3 +174,15 @@ def test_promise_10_a_full_disk_is_told_by_a_workbook_too() -> None:
 
     with pytest.raises(OSError, match="No space left"), ended(ExcelWriter(Full())) as writer:
         writer.write(next(rows(Outcome(Path("a")), "deep")))
+
+
+def test_promise_10_full_temporary_files_are_not_the_results_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    writer = ExcelWriter(io.BytesIO())
+    monkeypatch.setattr(writer._sheet, "write_string", full)
+    with pytest.raises(FercliError, match=r"No space left on device.*set TMPDIR"), ended(writer):
+        writer.write(next(rows(Outcome(Path("a")), "deep")))
+    assert list(tmp_path.iterdir()) == []

@@ -243,12 +243,12 @@ def test_promises_11_and_20_a_stopped_run_goes_on_and_ends_alike(
     assert fercli("classify", photos, "-o", tmp_path / "unbroken.csv").code == 0
     original, seen = FakeLabeller.label, 0
 
-    def label(self: FakeLabeller, pixels: NDArray[np.uint8], hog: None = None) -> NDArray[np.float32]:
+    def label(self: FakeLabeller, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
         nonlocal seen
         seen += len(pixels)
         if crash_at and seen > crash_at:
             raise Crash
-        return original(self, pixels, hog)
+        return original(self, pixels)
 
     monkeypatch.setattr(FakeLabeller, "label", label)
     assert classify.__kwdefaults__

@@ -39,7 +39,6 @@ def test_slow_rates_are_told_by_the_minute(done: int, shown: str) -> None:
     meter.update(0)
     clock.now = 60.0
     meter.update(done)
-    assert shown in Meter.text(meter).split(", ", 1)[1] or done == 60_000
     assert shown in meter.text()
 
 

@@ -8,10 +8,8 @@ from unittest.mock import Mock
 import pytest
 from PIL import Image
 
-from fercli.cli.prepare import _ORDERS
 from fercli.labels import LABELS
 from fercli.preparation import features
-from fercli.preparation.classes import ORDERS
 from tests.conftest import Ran, csv_text, ferplus_text, synthetic_faces
 
 Run = Callable[..., Ran]
@@ -179,7 +177,3 @@ def test_a_single_group_of_duplicates_is_one(fercli: Run, csv_file: Path, tmp_pa
     csv_file.write_text("\n".join([*lines, lines[1]]) + "\n")
     ran = fercli("prepare", csv_file, "-o", tmp_path / "d.npz", "--no-hog")
     assert "duplicates: 1 group of identical images (2 images)" in ran.talk
-
-
-def test_the_help_names_all_orders_of_classes() -> None:
-    assert tuple(ORDERS) == _ORDERS

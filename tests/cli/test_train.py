@@ -34,8 +34,8 @@ def test_train_resume_evaluate_classify(fercli: Run, folder: Path, monkeypatch: 
     talk = " ".join(ran.talk.split())
     assert "42 training images and their mirror images, on cpu, " in talk
     assert "momentum" not in talk  # which Adam does not have
-    assert "cores; optimizer adam, learning rate 0.001, l2 1e-06, epochs 2, batch size 16, schedule cosine" in talk
-    assert "seed 3, precision float32" in talk
+    assert "cores; optimizer = adam, learning rate = 0.001, L2 penalty (weight decay) = 1e-06, epochs = 2, batch size = 16" in talk
+    assert "random seed = 3, precision = float32" in talk
     assert "epoch 2/2  loss " in ran.talk
     assert "fercli evaluate --weights runs/shallow-hog --data fer2013.npz" in " ".join(ran.talk.split())
     again = fercli("train", "--shallow", "--hog", "--resume")
@@ -126,8 +126,9 @@ def test_a_teacher_has_half_of_the_targets_unless_told(fercli: Run, folder: Path
     assert taught.code == 0
     talk = " ".join(taught.talk.split())
     assert "Asking first, first about the training images" in talk
-    assert "teacher share 0.5" in talk
-    assert "teacher share 0.25" in fercli(*options, "--out", "third", "--teacher", "first", "--teacher-share", "0.25").talk
+    assert "share of the teacher's predictions = 0.5" in talk
+    third = fercli(*options, "--out", "third", "--teacher", "first", "--teacher-share", "0.25")
+    assert "teacher's predictions = 0.25" in " ".join(third.talk.split())
     assert fercli("train", "--model", "shallow-hog", "--out", "second", "--resume").code == 0
     evaluated = fercli("evaluate", "--weights", "second", "--card", "cards")
     assert evaluated.code == 0
@@ -153,8 +154,10 @@ def test_teachers_that_cannot_teach(fercli: Run, folder: Path) -> None:
 @pytest.mark.usefixtures("untrained")
 def test_balanced_votes_can_be_asked_for(fercli: Run, folder: Path) -> None:
     options = ["train", "--model", "shallow-hog", "--epochs", "1", "--batch-size", "16", "--votes", "0.4"]
-    assert "balanced votes True" in " ".join(fercli(*options, "--balanced-votes", "--out", "balanced").talk.split())
-    assert "balanced votes" not in fercli(*options, "--no-balanced-votes", "--out", "plain").talk
+    assert "crowd's votes weighted by class = yes" in " ".join(
+        fercli(*options, "--balanced-votes", "--out", "balanced").talk.split()
+    )
+    assert "weighted by class" not in fercli(*options, "--no-balanced-votes", "--out", "plain").talk
 
 
 def test_class_weights_can_be_asked_for(fercli: Run, folder: Path, csv_file: Path) -> None:
@@ -162,7 +165,7 @@ def test_class_weights_can_be_asked_for(fercli: Run, folder: Path, csv_file: Pat
     Path("rare.csv").write_text("\n".join(kept) + "\n")
     assert fercli("prepare", "rare.csv", "-o", "rare.npz").code == 0
     options = ["train", "--model", "shallow-hog", "--data", "rare.npz", "--epochs", "1", "--batch-size", "16"]
-    assert "class weights balanced" in " ".join(fercli(*options, "--class-weights", "balanced", "--out", "balanced").talk.split())
+    assert "class weights = balanced" in " ".join(fercli(*options, "--class-weights", "balanced", "--out", "balanced").talk.split())
     assert "class weights" not in fercli(*options, "--out", "plain").talk
     mixes = [own_weights(Path(name)) for name in ("balanced", "plain")]
     balanced, plain = (read_weights(mix.path).metadata["class_mix"] for mix in mixes)

@@ -11,6 +11,7 @@ from fercli.dataset import Dataset
 from fercli.evaluation.measures import Evaluation, evaluate
 from fercli.models.calibration import fit_temperature, tempered
 from fercli.models.checkpoints import assign, weights_of
+from fercli.models.hog import hog_features
 from fercli.models.inference import Labeller, shipped_weights
 from fercli.models.networks import build
 from fercli.models.registry import DEFAULT_MODEL, ENSEMBLES, MODELS, card_path
@@ -67,9 +68,9 @@ def test_labels_are_those_that_keras_gives(name: str, real_dataset: Dataset) -> 
     labeller, pixels = Labeller(shipped_weights(name)), real_dataset.test.pixels[::12]
     network = build(labeller.model)
     assign(weights_of(network), read_weights(labeller.weights.path).tensors, labeller.weights.path)
-    hog = labeller.features(pixels)
-    ours = labeller.label(pixels, hog)
-    theirs = tempered(network([pixels] if hog is None else [pixels, hog]).numpy(), labeller.temperature)
+    ours = labeller.label(pixels)
+    hog = [hog_features(pixels)] if labeller.model.uses_hog else []
+    theirs = tempered(network([pixels, *hog]).numpy(), labeller.temperature)
     assert np.abs(ours - theirs).max() <= 1e-4
     ordered = np.sort(theirs, axis=1)
     sure = ordered[:, -1] - ordered[:, -2] > 2e-4

@@ -7,7 +7,7 @@ import pytest
 
 from fercli.errors import IntegrityError, UsageError
 from fercli.models.lineage import lineage
-from fercli.models.recipes import Augmentation, known_recipe, options_of, recipe_from, summary, with_options
+from fercli.models.recipes import Augmentation, known_recipe, options_of, recipe_from, with_options
 from fercli.models.registry import MODELS, weights_path
 from fercli.models.weights import read_weights
 
@@ -83,17 +83,6 @@ def test_an_older_versions_field_is_left_out_only_if_it_did_nothing() -> None:
 def test_the_shipped_weights_recipes_are_known(name: str) -> None:
     for run in lineage(read_weights(weights_path(name)).metadata):
         known_recipe(run, name)
-
-
-def test_the_summary_names_what_is_there() -> None:
-    text = MODELS["compact"].recipe.summary
-    assert "optimizer sgd, learning rate 0.1" in text
-    assert "votes 0.4" in text
-    assert "augmentation: flip True, rotation 15" in text
-    assert "momentum 0.9" in text
-    assert "teacher share" not in text
-    assert "momentum" not in MODELS["deep"].recipe.summary  # Adam's
-    assert summary({"l2": 0.0, "seed": 0, "votes": 0.0}) == "l2 0.0, seed 0"
 
 
 @pytest.mark.parametrize(

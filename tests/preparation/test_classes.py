@@ -1,8 +1,8 @@
 import pytest
 
 from fercli.errors import UsageError
-from fercli.labels import LABELS
-from fercli.preparation.classes import ORDERS, Classes
+from fercli.labels import LABELS, ORDERS
+from fercli.preparation.classes import Classes
 from fercli.preparation.rows import BadRow
 
 
