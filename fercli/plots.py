@@ -141,7 +141,8 @@ def plot_confusion(title: str, confusion: Sequence[Sequence[int]], labels: Seque
         for column, count in enumerate(counts):
             share = shares[row][column]
             color = "white" if share > 50 else "black"
-            axes.text(column, row, f"{share:.0f} %\n{count}", ha="center", va="center", color=color, fontsize=9)
+            text = f"{share:.0f} %\n{count}" if any(counts) else "–"
+            axes.text(column, row, text, ha="center", va="center", color=color, fontsize=9)
     positions = range(len(labels))
     axes.set_xticks(positions, labels, rotation=45, ha="right")
     axes.set_yticks(positions, labels)

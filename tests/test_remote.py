@@ -225,9 +225,9 @@ def test_classify_reads_and_writes_there(bucket: Path, photos: Path, fercli: Cal
     assert (again.code, "known from before: 5" in again.talk) == (3, True)
     here = fercli("summary", tmp_path / "r.csv", "--by", "label").stdout
     for suffix in (".csv", ".jsonl", ".parquet", ".xlsx"):
-        output = bucket / f"s{suffix}"
-        assert fercli("classify", remote, "-o", output, *options, "--quiet").code == 3
-        assert fercli("summary", output, "--by", "label").stdout == here
+        results = bucket / f"s{suffix}"
+        assert fercli("classify", remote, "-o", results, *options, "--quiet").code == 3
+        assert fercli("summary", results, "--by", "label").stdout == here
     missing = fercli("classify", bucket / "nothing", "-o", tmp_path / "x.csv")
     assert (missing.code, "s3://bucket/nothing does not exist" in missing.talk) == (2, True)
     for output in ("s3://no-such-bucket/r.csv", "s3://no-such-bucket/r/"):

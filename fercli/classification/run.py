@@ -151,8 +151,8 @@ class Run:
                 self.gone, self.unnamed = earlier.dropped(journal)
                 if self.unnamed and self.walk.unreadable:
                     raise FercliError(
-                        f"{first_unreadable(self.walk)}, so that what was found there would be dropped from the results, which stay "
-                        "as they were. Make it readable, and run the same command again."
+                        f"{first_unreadable(self.walk)}, so that what was found there would be dropped from the results. They stay "
+                        "as they were; make it readable, and run the same command again."
                     )
             if journal:
                 made = [_whole(path) for path in (self.report, self.annotate) if path]

@@ -22,7 +22,7 @@ from fercli.cli.options import (
     model_option,
     output_option,
 )
-from fercli.errors import FercliError, UsageError
+from fercli.errors import FercliError, UsageError, listed
 from fercli.files import refuse_existing, refuse_filled, refuse_other_endings
 from fercli.interface import DATA, EvaluationSplit, Prior
 from fercli.models.registry import find_entry, name_from_flags
@@ -114,9 +114,8 @@ def evaluate(
         raise UsageError(
             f"--card describes a single model, but {len(labellers)} are evaluated; name one with --model or --weights."
         )
-    for labeller in labellers:
-        if labeller.trained_on != {dataset.meta["digest"]}:
-            console.say(_note(labeller, dataset, data))
+    for note in _notes(labellers, dataset, data):
+        console.say(note)
     with ExitStack() as stack:  # before the minutes that measuring may take
         for folder in folders:
             stack.enter_context(exclusive(folder))
@@ -175,14 +174,18 @@ def _measured(
     return results
 
 
-def _note(labeller: "Labels", dataset: "Dataset", data: Path) -> str:
-    """Say which images of the data set a network may have seen, as far as that is known."""
-    if labeller.metadata.get("dataset") == dataset.meta["digest"]:
-        return (
-            f"note: {labeller.title} was trained on {console.name(data)}, but started from weights trained on a different data "
-            "set; if that holds images of this split, its accuracy is too high"
+def _notes(labellers: Sequence["Labels"], dataset: "Dataset", data: Path) -> Iterator[str]:
+    """Yield which networks may have seen images of the data set, as far as that is known."""
+    digest, name = dataset.meta["digest"], console.name(data)
+    unsure = [labeller for labeller in labellers if labeller.trained_on != {digest}]
+    trained = listed(labeller.title for labeller in unsure if labeller.metadata.get("dataset") == digest)
+    if trained:
+        yield (
+            f"note: trained on {name}, but from weights that were trained on a different data set: {trained}; if that holds images "
+            "of this split, the accuracy is too high"
         )
-    return (
-        f"note: {labeller.title} was trained on a different data set from {console.name(data)}, or on one prepared differently; "
-        "its accuracy is too high only if it was trained on images of this split"
-    )
+    if others := listed(labeller.title for labeller in unsure if labeller.metadata.get("dataset") != digest):
+        yield (
+            f"note: trained on a different data set from {name}, or on one prepared differently: {others}; if that holds images of "
+            "this split, the accuracy is too high"
+        )

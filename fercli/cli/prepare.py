@@ -12,6 +12,7 @@ from fercli import interface
 from fercli.cli import console
 from fercli.cli.numbers import between
 from fercli.cli.options import OverwriteOption, StrictOption, output_option
+from fercli.errors import listed
 from fercli.interface import DATA
 from fercli.labels import LABELS, ORDERS
 from fercli.surroundings import usable_cores
@@ -137,11 +138,18 @@ def _report(result: "Preparation", output: Path, seconds: float) -> None:
     missing = [name for name, count in zip(LABELS, result.counts["train"], strict=True) if not count]
     if missing and sums["train"]:
         console.warn(f"warning: there is no training image of {', '.join(missing)}; a network cannot learn that from this set")
+    unmeasured = [
+        f"{name} image of {listed(label for label, count in zip(LABELS, counts, strict=True) if not count)}"
+        for name, counts in result.counts.items()
+        if name != "train" and any(counts) and not all(counts)
+    ]
+    if unmeasured:
+        console.say(f"note: there is no {listed(unmeasured, 'or')}, so that labels of that kind are not measured")
     if result.large:
         console.warn(
-            f"warning: {result.large:,} images have more than {CROP_SIDE} pixels a side, and each was taken whole: prepare takes "
-            "face crops. Cut photos to the face first; to compare labels of whole photos, use fercli classify and then fercli "
-            "summary --truth."
+            f"warning: images of more than {CROP_SIDE} pixels a side, each taken whole: {len(result.large):,}, such as "
+            f"{console.safe(result.large[0])}. prepare takes face crops: cut photos to the face first; to compare labels of whole "
+            "photos, use fercli classify and then fercli summary --truth."
         )
     size = output.stat().st_size / 1e6
     hog = "with HOG" if dataset.train.hog is not None else "without HOG"
@@ -168,8 +176,15 @@ def _say_findings(result: "Preparation") -> None:
         console.say(f"training images with their mirror images: {len(dataset.train):,}")
     if result.drawn:
         console.say(_drawn(result.drawn))
+    if result.unknown and result.drawn and result.drawn.by == "person":
+        console.say(f"images of unknown persons, each taken for a person of its own: {result.unknown:,}")
+    if result.shared:
+        console.warn(
+            f"warning: persons with images in several splits: {result.shared:,}; accuracy on other people is lower than "
+            "such a set shows"
+        )
     if result.left_out:
-        counted = ", ".join(f"{count:,} {console.safe(name)}" for name, count in sorted(result.left_out.items()))
+        counted = ", ".join(f"{count:,} of {console.safe(name)}" for name, count in sorted(result.left_out.items()))
         console.say(f"left out: {counted}")
     console.say(
         f"duplicates: {found.groups:,} {'group' if found.groups == 1 else 'groups'} of identical images ({found.rows:,} images), "
@@ -188,7 +203,7 @@ def _say_findings(result: "Preparation") -> None:
 
 def _drawn(drawn: "Drawn") -> str:
     shares = "/".join(f"{100 * drawn.shares.get(name, 0):.0f}" for name in ("train", "validation", "test"))
-    evenly = "by person, nobody in two splits" if drawn.by == "person" else "evenly in each class"
+    evenly = "by person" if drawn.by == "person" else "evenly in each class"
     what = "validation: drawn from train" if drawn.of == "train" else "train, validation and test: drawn"
     return f"{what}, {shares} percent, {evenly}, with seed {drawn.seed}"
 

@@ -63,22 +63,25 @@ def show_tables(
     if comparisons:
         hog = {f"{pair.with_hog} against\n{pair.without}": _hog(pair) for pair in comparisons}
         _show_columns(f"Does HOG help? {split}, the same images", ["", *_HOG], hog)
-    _show_columns(f"Accuracy per class, {split}, %", ["expression", *LABELS], _per_class(results, published))
+    _show_columns(f"Accuracy per class, {split}, %", ["expression", *LABELS, "all"], _per_class(results, published, split))
     if published:
         console.say_result("The published accuracies are for FER2013; the sources do not say which split the per-class ones use.")
-    _show_columns(f"Overall, {split}", ["measure", *_MEASURES], _overall(results, published, split))
+    _show_columns(f"Overall, {split}", ["measure", *_MEASURES], _overall(results))
 
 
 def _count(number: int | None) -> str:
     return NOTHING if number is None else f"{number:,}"
 
 
-def _per_class(results: Sequence[Evaluation], published: Sequence[Published]) -> Columns:
-    ours = {result.title: [percent(share) for share in result.measures.per_class] for result in results}
-    return ours | {item.title: [f"{share:.1f}" for share in item.per_class] for item in published}
+def _per_class(results: Sequence[Evaluation], published: Sequence[Published], split: str) -> Columns:
+    ours = {
+        result.title: [percent(share) for share in (*result.measures.per_class, result.measures.accuracy)] for result in results
+    }
+    theirs = {item.title: (*item.per_class, item.test if split == EvaluationSplit.test else item.validation) for item in published}
+    return ours | {title: [f"{share:.1f}" for share in shares] for title, shares in theirs.items()}
 
 
-def _overall(results: Sequence[Evaluation], published: Sequence[Published], split: str) -> Columns:
+def _overall(results: Sequence[Evaluation]) -> Columns:
     columns: Columns = {}
     for result in results:
         measures = result.measures
@@ -98,9 +101,6 @@ def _overall(results: Sequence[Evaluation], published: Sequence[Published], spli
             f"{result.multiply_adds / 1e6:,.0f}",
             f"{result.images_per_second:,.0f}",
         ]
-    for item in published:
-        accuracy = item.test if split == EvaluationSplit.test else item.validation
-        columns[item.title] = [f"{accuracy:.1f}"] + [NOTHING] * (len(_MEASURES) - 1)
     return columns
 
 

@@ -187,7 +187,8 @@ def train(
             )
 
         go_on = f"Stopped. To go on after the last complete epoch: {again}"
-        console.say_on_stop(go_on if trainer.history else f"Stopped; no epoch is complete yet. To begin again: {again}")
+        anew = "run the same command; until then, what was there stays" if overwrite else again
+        console.say_on_stop(go_on if trainer.history else f"Stopped; no epoch is complete yet. To begin again: {anew}")
         for epoch in trainer:
             console.say_on_stop(go_on)
             mark = "  best so far" if trainer.best is epoch else ""
@@ -197,6 +198,10 @@ def train(
             )
     if trainer.not_drawn:
         console.say(f"note: there are no curves. {trainer.not_drawn}")
+    from fercli.models.calibration import FEWEST
+
+    if len(plan.dataset.validation) < FEWEST:
+        console.say(f"note: confidence is not calibrated, which takes at least {FEWEST} validation images")
     weights = shlex.quote(str(plan.folder))
     console.say(
         f"Best: epoch {trainer.best.epoch}, validation accuracy {trainer.best.val_accuracy:.2%} ({console.name(plan.folder)})"

@@ -20,11 +20,12 @@ It labels the expression of a face as one of {listed(LABELS)}, with a probabilit
 sets of photos or videos, or to find those to look at. It takes a face of 48 x 48 grey pixels, cropped as in FER2013"""
 _LIMITS = """\
 - The network expects a tight, upright, frontal crop of a face. Posed studio portraits, strong head turns, masks, glasses, and
-  crops framed differently from FER2013's get worse labels than the figures above suggest.
+  crops framed differently from its training images get worse labels than the figures above suggest.
+- A label says which of seven words fits a picture, as the annotators of its training images used them. It says nothing about what
+  anybody feels, and must not be used to decide anything about a person."""
+_LIMITS_OF_FER2013 = """\
 - FER2013's own labels are noisy: people agree with them about 65 % of the time (Goodfellow et al. 2013), and some test images are
-  also in its training set; the leak-free figure leaves those out.
-- A label says which of seven words fits a picture, as FER2013's annotators used them. It says nothing about what anybody feels, and
-  must not be used to decide anything about a person."""
+  also in its training set; the leak-free figure leaves those out."""
 
 
 def model_card(
@@ -67,7 +68,7 @@ def model_card(
         lines += _members(entry)
     else:
         lines += ["## How it was trained", "", *training(entry, metadata, history, trained_on, choices, repetitions)]
-    return "\n".join([*lines, "## What it is not for", "", _LIMITS, ""])
+    return "\n".join([*lines, "## What it is not for", "", _LIMITS, *[_LIMITS_OF_FER2013] * (data == FER2013), ""])
 
 
 def _members(ensemble: Ensemble) -> list[str]:

@@ -57,10 +57,11 @@ def _story(runs: Sequence[Run], name: str) -> list[str]:
 
 def _facts(metadata: Run, history: Sequence[Epoch], data: str, *, several: bool) -> list[str]:
     epochs = f"{len(history)} of {recipe_from(metadata['recipe']).epochs}"
+    seconds = sum(epoch.seconds for epoch in history)
     facts = {
         "data set": f"{data or 'not the one that the figures above are of'}, digest {metadata['dataset']}",
         "epochs": f"{epochs}; kept: epoch {metadata['epoch']}, the best on validation",
-        "duration": f"{sum(epoch.seconds for epoch in history) / 60:.0f} minutes",
+        "duration": f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} seconds",
         "device": metadata.get("device", "unknown"),
         "versions": ", ".join(f"{key} {value}" for key, value in metadata["versions"].items()),
     }
@@ -124,13 +125,14 @@ def _again(model: Model, runs: Sequence[Run], data: str) -> list[str]:
     if any(run.get("dataset") != runs[-1]["dataset"] for run in runs):
         return ["No command reproduces these weights, because they started from weights trained on a different data set.", ""]
     ferplus = " --ferplus fer2013new.csv" if any(run["recipe"].get("votes") for run in runs) else ""
-    prepared = f"`fercli prepare fer2013.csv{ferplus}`" if data == FER2013 else "preparing the same data set"
+    prepared = f"`fercli prepare fer2013.csv{ferplus}`" if data == FER2013 else "preparing the same data set as `DATA.npz`"
     folders = SHIPPED | {run["sha256"]: f"runs/{model.name}-{number}" for number, run in enumerate(runs[:-1], 1)}
     files = folders | {run["sha256"]: f"{folders[run['sha256']]}/{run['file']}" for run in runs[:-1] if "file" in run}
+    named = "" if data == FER2013 else " --data DATA.npz"
     lines = [
         f"To train such weights again, after {prepared}:",
         "",
-        *(f"    {_command(model, run, folders, files)}" for run in runs),
+        *(f"    {_command(model, run, folders, files)}{named}" for run in runs),
         "",
     ]
     epochs = recipe_from(runs[-1]["recipe"]).epochs

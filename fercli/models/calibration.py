@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 LOWEST, HIGHEST = 0.05, 20.0  # temperatures
+FEWEST = 100  # images that a temperature is fitted on
 BINS = 15  # of equal width, as in Guo et al.
 CONFIDENCES = (0.5, 0.6, 0.7, 0.8, 0.9)  # below which one may want to discard labels
 
@@ -34,8 +35,11 @@ def cross_entropy(logits: NDArray[Any], labels: NDArray[Any], temperature: float
 def fit_temperature(logits: NDArray[Any], labels: NDArray[Any]) -> float:
     """Return the temperature, `LOWEST` to `HIGHEST`, at which logits (N,K) have the least cross-entropy with the labels (N,).
 
-    It is above 1 for a network that is too sure of itself.
+    It is above 1 for a network that is too sure of itself, and 1 where there are fewer than `FEWEST` images: what so few ask for
+    may be far from what is right for others.
     """
+    if len(labels) < FEWEST:
+        return 1.0
     from scipy.optimize import minimize_scalar  # takes half a second to import; only training fits
 
     found = minimize_scalar(lambda power: cross_entropy(logits, labels, float(np.exp(power))), bounds=np.log([LOWEST, HIGHEST]))

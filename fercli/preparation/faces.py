@@ -53,7 +53,7 @@ class Faces:
     rejected: list[RejectedRow] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
-    large: int = 0
+    large: list[str] = field(default_factory=list)
     votes: NDArray[np.uint8] | None = None
 
     @property

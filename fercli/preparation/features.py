@@ -62,7 +62,7 @@ def _mapper(processes: int) -> Iterator[Callable[..., Iterable[Any]]]:
             "A process that computed HOG features was killed, perhaps for lack of memory; close other programs, or add --no-hog."
         ) from error
     finally:
-        pool.shutdown(cancel_futures=True)  # a stop does not wait for chunks that nobody will use
+        pool.shutdown(wait=False, cancel_futures=True)  # a stop has no time to wait for chunks that nobody will use
 
 
 def _end_with_parent() -> None:

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
-from fercli.errors import FercliError, ImageRejected, UsageError
+from fercli.errors import FercliError, ImageRejected, UsageError, nearest
 from fercli.files import readable, shown_name
 from fercli.labels import LABELS
 from fercli.models.registry import SIDE
@@ -55,7 +55,7 @@ def read_images(
     names = [readable(Path(place)) for place, _ in images]
     meanings = _meanings(source, [place.parent.parts for place, _ in images], classes)
     persons = _persons(names, meanings, person)
-    collector, large = Collector(), 0
+    collector, large = Collector(), list[str]()
     for number, ((_, path), name, meaning) in enumerate(zip(images, names, meanings, strict=True)):
         on_row(number)
         if meaning.expression is None:
@@ -65,7 +65,7 @@ def read_images(
         else:
             try:
                 pixels = read_gray(path)
-                large += max(pixels.shape) > CROP_SIDE
+                large += [name] * (max(pixels.shape) > CROP_SIDE)
                 face = crop(pixels, square_around(pixels), SIDE)
                 collector.add_image(face, Row(number, meaning.label, meaning.split, persons[number]))
             except ImageRejected as error:
@@ -104,8 +104,8 @@ def _meanings(source: Path, folders: Sequence[tuple[str, ...]], classes: Classes
         if meaning.expression is None and meaning.others:
             name = shown_name(Path(meaning.others[-1]))
             raise FercliError(
-                f"{place} is not an expression; leave it out with --leave-out {name}, say what folders are with --classes (rafdb, "
-                f"or 1=surprise,2=fear), rename it to one of {', '.join(LABELS)}, or move it elsewhere."
+                f"{place} is not an expression.{nearest(name, LABELS)} Leave it out with --leave-out {name}, say what folders are "
+                f"with --classes (rafdb, or 1=surprise,2=fear), rename it to one of {', '.join(LABELS)}, or move it elsewhere."
             )
         if splits and meaning.split == NO_SPLIT and meaning.expression is not None:
             raise FercliError(f"{place} is in no split, but others are; move it to train, validation or test.")
@@ -117,12 +117,12 @@ def _persons(names: Sequence[str], meanings: Sequence[_Meaning], pattern: str | 
         persons = ["/".join(meaning.others) for meaning in meanings]
         return persons if len(set(persons)) > 1 else [""] * len(persons)  # a folder around everything tells no persons apart
     try:
-        found = [re.search(pattern, name) for name in names]
+        found = [re.search(pattern, PurePath(name).name) for name in names]
     except re.error as error:
         raise UsageError(f"--person {pattern} is not a regular expression ({error}); write one such as '^S[0-9]+'.") from error
     if not any(found):
-        raise UsageError(f"--person {pattern} matches no file name, such as {names[0] if names else ''}; write another.")
+        raise UsageError(
+            f"--person {pattern} matches no file name, such as {PurePath(names[0]).name if names else ''}; write another."
+        )
     # Groups, if there are any, say which part of the match is the person, as in `summary --unit`.
-    return [
-        " ".join(filter(None, match.groups())) or match.group() if match else name for match, name in zip(found, names, strict=True)
-    ]
+    return [" ".join(filter(None, match.groups())) or match.group() if match else "" for match in found]

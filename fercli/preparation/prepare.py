@@ -1,5 +1,6 @@
 """Makes a data set of faces: draws splits, marks duplicates and leaks, adds flips, computes the mean and the HOG features."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
@@ -25,8 +26,9 @@ from fercli.version import __version__
 
 SHARES = {"train": 0.8, "validation": 0.1, "test": 0.1}  # of a source without splits
 _MEND_ROWS = (
-    "Correct the file or download it again; if its words differ from FER2013's, name its classes with --classes, leave some out "
-    "with --leave-out, and draw splits with --split 80/10/10."
+    "Correct the file or download it again; if it has the names of expressions in place of numbers, add --classes fer2013; if its "
+    "words differ from FER2013's, name its classes with --classes, leave some out with --leave-out, and draw splits with --split "
+    "80/10/10."
 )
 _MEND_IMAGES = "Remove these images, replace them, or move each into a folder named after its expression."
 OnProgress = Callable[[str, int, int | None], None]  # stage, done, total (None: not known yet)
@@ -60,7 +62,8 @@ class Preparation:
     """The data set and what was found on the way.
 
     `counts` are images by split and label, without flips; `dropped` is how many leaked training images were dropped; `left_out`
-    counts the rows of classes left out, by their texts; `large` counts the images over `CROP_SIDE`, which may be whole photos.
+    counts the rows of classes left out, by their texts; `large` names the images over `CROP_SIDE`, which may be whole photos. Where
+    persons are known, `unknown` counts the images whose person is not, and `shared` the persons with images in several splits.
     """
 
     dataset: Dataset
@@ -70,7 +73,9 @@ class Preparation:
     dropped: int = 0
     drawn: Drawn | None = None
     left_out: dict[str, int] = field(default_factory=dict)
-    large: int = 0
+    large: list[str] = field(default_factory=list)
+    unknown: int = 0
+    shared: int = 0
 
 
 def prepare(
@@ -113,6 +118,7 @@ def prepare(
         faces.votes = votes_of(faces, ferplus)
     drawn = _draw(faces, split, validation_share, seed)
     _refuse_missing_splits(faces, source)
+    unknown, shared = _persons(faces)
     faces, duplicates, leaked, dropped = _find_duplicates(faces, drop_leaked=drop_leaked)
     splits = {name: _split(faces, leaked, name) for name in SPLITS}
     counts = {name: np.bincount(split.labels, minlength=len(LABELS)).tolist() for name, split in splits.items()}
@@ -139,7 +145,9 @@ def prepare(
         "versions": {"fercli": __version__} | {package: version(package) for package in ("numpy", "scikit-image", "pillow")},
     }
     dataset = Dataset(**splits, mean=mean, meta=meta)
-    return Preparation(dataset, counts, faces.rejected, duplicates, dropped, drawn, dict(faces.left_out), faces.large)
+    return Preparation(
+        dataset, counts, faces.rejected, duplicates, dropped, drawn, dict(faces.left_out), faces.large, unknown, shared
+    )
 
 
 def _refuse_rejects(faces: Faces, source: Path, *, strict: bool) -> None:
@@ -168,6 +176,13 @@ def _draw(faces: Faces, split: Mapping[str, float] | None, validation_share: flo
     drawn, by = draw(faces.labels[candidates], faces.persons[candidates], split, np.random.default_rng(seed))
     faces.splits[candidates] = drawn
     return Drawn(dict(split), "train" if len(split) < len(SPLITS) else "all", seed, by)
+
+
+def _persons(faces: Faces) -> tuple[int, int]:
+    """Return how many images are of unknown persons, if others are known, and how many persons have images in several splits."""
+    known = faces.persons != ""
+    splits_of = Counter(person for person, _ in set(zip(faces.persons[known].tolist(), faces.splits[known].tolist(), strict=True)))
+    return int((~known).sum()) if known.any() else 0, sum(count > 1 for count in splits_of.values())
 
 
 def _refuse_missing_splits(faces: Faces, source: Path) -> None:

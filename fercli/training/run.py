@@ -23,10 +23,14 @@ def best_of(history: Sequence[Epoch]) -> Epoch:
     return max(history, key=lambda epoch: epoch.val_accuracy)
 
 
+def holds_run(folder: Path) -> bool:
+    """Return whether the folder holds a run, or a part of one."""
+    return any(kind_of(folder / name) is not Kind.MISSING for name in (CHECKPOINT, RUN_WEIGHTS, RUN_HISTORY, CURVES, METRICS))
+
+
 def refuse_other_run(folder: Path) -> None:
     """Raise UsageError if the folder holds a run."""
-    names = (CHECKPOINT, RUN_WEIGHTS, RUN_HISTORY, CURVES, METRICS)
-    if any(kind_of(folder / name) is not Kind.MISSING for name in names):
+    if holds_run(folder):
         raise UsageError(f"{folder} holds a run already; add --resume to go on, --overwrite to start again, or another --out.")
 
 
@@ -49,10 +53,11 @@ def stored_history(stored: dict[str, Any], now: dict[str, Any], recipe: Recipe, 
     Raises IntegrityError if it comes from another model, data set or votes, or has no epochs; UsageError for another recipe.
     """
     path = folder / CHECKPOINT
-    if stored.get("model") != now["model"] or stored.get("dataset") != now["dataset"]:
-        raise IntegrityError(
-            f"{path} belongs to another model or data set ({stored.get('model')}); start again with --overwrite or another --out."
-        )
+    if stored.get("model") != now["model"]:
+        was = stored.get("model")
+        raise IntegrityError(f"{path} is of a run of {was}, not {now['model']}; add --model {was}, or name another --out.")
+    if stored.get("dataset") != now["dataset"]:
+        raise IntegrityError(f"{path} is of a run on another data set; name the one of that run with --data, or another --out.")
     if stored.get("votes") != now["votes"]:
         raise IntegrityError(f"{path} was trained with different FER+ votes; prepare the data set with the same FER+ file.")
     before = asdict(known_recipe(stored, path))

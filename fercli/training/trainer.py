@@ -25,7 +25,7 @@ from fercli.models.registry import Model
 from fercli.training.batches import Batches
 from fercli.training.checks import checked, origin
 from fercli.training.devices import Devices
-from fercli.training.run import best_of, refuse_other_run, stored_history, write_report
+from fercli.training.run import best_of, holds_run, refuse_other_run, stored_history, write_report
 from fercli.training.targets import balanced_weights, class_mix, mixed, targets
 from fercli.training.teachers import answers, credits_of
 from fercli.training.trainee import Trainee
@@ -125,7 +125,7 @@ class Trainer:
                 refuse_other_run(self.folder)  # again, for another run may have come first
             if self.history:
                 self._write_outputs()  # a run stopped between its checkpoint and these has them now
-            else:
+            elif not holds_run(self.folder):  # one that is to be replaced stays until the first epoch is complete
                 self._write_checkpoint()  # so that a run stopped in its first epoch resumes with its own recipe, too
             for number in range(len(self.history) + 1, self.recipe.epochs + 1):
                 with self._devices.together():

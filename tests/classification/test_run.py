@@ -136,7 +136,8 @@ def test_promise_17_an_update_drops_nothing_for_a_folder_that_cannot_be_listed(
     with monkeypatch.context() as patch:
         patch.setattr("fercli.photos.walk.os.listdir", listdir)
         with pytest.raises(
-            FercliError, match=r"locked cannot be read \(Permission denied\), so that what was found there would be dropped"
+            FercliError,
+            match=r"locked cannot be read \(Permission denied\), so that what was found there would be dropped",
         ):
             list(Run([photos], JOB, output, update=True))
     assert output.path.read_bytes() == before

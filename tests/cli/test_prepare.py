@@ -114,7 +114,7 @@ def test_a_class_without_a_training_image_is_warned_of(fercli: Run, csv_file: Pa
     ran = fercli("prepare", csv_file, "-o", tmp_path / "d.npz", "--no-hog", "--leave-out", "disgust", "--leave-out", "4,5")
     assert ran.code == 0
     assert "warning: there is no training image of disgust, sad, surprise" in ran.talk
-    assert "left out: 11 1, 11 4, 11 5" in ran.talk
+    assert "left out: 11 of 1, 11 of 4, 11 of 5" in ran.talk
 
 
 def test_an_eighth_class_is_refused_with_what_to_type(fercli: Run, tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_whole_photos_among_the_crops_are_warned_of_once(fercli: Run, tmp_path: 
         Image.fromarray(face).resize((129, 128) if number < 2 else (128, 128)).save(path)
     ran = fercli("prepare", tmp_path / "faces", "-o", tmp_path / "d.npz", "--no-hog", "--split", "0/0/100")
     assert ran.code == 0
-    assert ran.talk.count("warning: 2 images have more than 128 pixels a side") == 1
+    assert ran.talk.count("warning: images of more than 128 pixels a side, each taken whole: 2, such as") == 1
     (tmp_path / "faces" / "angry" / "0.png").unlink()
     (tmp_path / "faces" / "disgust" / "1.png").unlink()
     assert "pixels a side" not in fercli("prepare", tmp_path / "faces", "-o", tmp_path / "e.npz", "--no-hog").talk

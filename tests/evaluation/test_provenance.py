@@ -163,6 +163,7 @@ def test_ones_own_faces_are_told_by_their_data_set_and_the_shipped_model() -> No
     text = told(metadata, "my-faces")
     assert "- data set: my-faces, digest abc\n" in text
     assert "In one run, which started from `compact` as shipped." in text
-    assert "after preparing the same data set:\n\n    fercli train --model compact --start compact --epochs 10 --votes 0.0" in text
+    command = "fercli train --model compact --start compact --epochs 10 --votes 0.0 --data DATA.npz"
+    assert f"after preparing the same data set as `DATA.npz`:\n\n    {command}\n" in text
     assert "runs/compact-1" not in text
     assert "- data set: not the one that the figures above are of, digest abc\n" in told(metadata, "")

@@ -3,6 +3,7 @@ import pytest
 
 from fercli.models.calibration import (
     CONFIDENCES,
+    FEWEST,
     Kept,
     cross_entropy,
     expected_calibration_error,
@@ -71,3 +72,10 @@ def test_what_a_confidence_is_worth() -> None:
     assert [item.kept for item in kept] == [1, 1, 0.75, 0.5, 0.25]
     assert [item.right for item in kept] == [0.5, 0.5, pytest.approx(2 / 3), 0.5, 1]
     assert kept_from(probabilities[2:3], np.array([0]))[-1] == Kept(0.9, 0, None)
+
+
+def test_few_images_are_no_ground_for_a_temperature() -> None:
+    logits = np.tile(np.array([[2.0, 0.0]]), (FEWEST, 1))
+    labels = np.zeros(FEWEST, np.int64)
+    assert fit_temperature(logits, labels) < 0.1
+    assert fit_temperature(logits[1:], labels[1:]) == 1

@@ -46,7 +46,7 @@ def test_larger_images_are_scaled_to_48(tmp_path: Path) -> None:
     ("names", "message"),
     [
         (["trian/happy", "test/happy"], "trian/happy is in no split"),
-        (["train/hapy"], "train/hapy is not an expression; .*--leave-out hapy.*--classes"),
+        (["train/hapy"], r"train/hapy is not an expression\. Did you mean 'happy'. .*--leave-out hapy.*--classes"),
         (["1"], "1 is not an expression"),
         (["contempt"], "--leave-out contempt"),
     ],
@@ -91,12 +91,12 @@ def test_a_folder_of_a_person_tells_whose_face_it_is(tmp_path: Path, order: str)
 def test_a_pattern_of_file_names_tells_it_too(tmp_path: Path) -> None:
     for name in ("S010_001.png", "S010_002.png", "S011_001.png", "other.png"):
         face(tmp_path / "happy" / name)
-    expected = ["S010", "S010", "S011", "happy/other.png"]
+    expected = ["S010", "S010", "S011", ""]
     assert read_faces(tmp_path, person="S[0-9]+").persons.tolist() == expected
     assert read_faces(tmp_path, person="(S[0-9]+)_[0-9]+").persons.tolist() == expected
     with pytest.raises(UsageError, match="not a regular expression"):
         read_faces(tmp_path, person="(")
-    with pytest.raises(UsageError, match=r"matches no file name, such as happy/S010_001\.png"):
+    with pytest.raises(UsageError, match=r"matches no file name, such as S010_001\.png"):
         read_faces(tmp_path, person="T[0-9]+")
 
 

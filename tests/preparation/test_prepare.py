@@ -6,6 +6,7 @@ import pytest
 from fercli.dataset import Dataset, read_dataset, write_dataset
 from fercli.errors import FercliError, UsageError
 from fercli.models.hog import hog_features
+from fercli.preparation.classes import Classes
 from fercli.preparation.prepare import SHARES, Drawn, Preparation, prepare
 from tests.conftest import HEADER, csv_text, row, synthetic_faces
 
@@ -185,3 +186,26 @@ def test_promise_22_hog_needs_no_shared_memory(tmp_path: Path, monkeypatch: pyte
     assert one.train.hog is not None
     assert two.train.hog is not None
     assert np.array_equal(one.train.hog, two.train.hog)
+
+
+def test_persons_in_several_splits_and_images_of_nobody_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    pixels = [" ".join([str(number)] * 2304) for number in range(40)]
+    usages = ["Training", "PrivateTest", "PublicTest", "Training"]
+    rows = [
+        f"3,{text},{usages[number % 4]},{'p1' if number < 3 else 'p2' if number == 3 else ''}" for number, text in enumerate(pixels)
+    ]
+    path.write_text("\n".join(["emotion,pixels,Usage,person", *rows]) + "\n")
+    result = prepare(path, hog=False)
+    assert (result.unknown, result.shared) == (36, 1)
+    assert (prepare(path, hog=False, split={"train": 0.8, "validation": 0.1, "test": 0.1})).shared == 0
+
+
+def test_a_csv_with_names_says_how_they_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "f.csv"
+    rows = [f"{name},{' '.join([str(number)] * 2304)},Training" for number, name in enumerate(["happy", "Sadness", "3"])]
+    path.write_text("\n".join(["emotion,pixels,Usage", *rows]) + "\n")
+    with pytest.raises(FercliError, match="in place of numbers, add --classes fer2013"):
+        prepare(path, hog=False)
+    result = prepare(path, hog=False, classes=Classes.parse("fer2013"), split={"test": 1.0})
+    assert sorted(result.dataset.test.labels.tolist()) == [3, 3, 4]

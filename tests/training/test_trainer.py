@@ -212,11 +212,25 @@ def test_folders_and_recipes_that_do_not_fit(run: tuple[Path, list[Epoch], list[
         Trainer(MODEL, RECIPE, dataset, tmp_path, resume=True)
     with pytest.raises(UsageError, match="epochs 4"):
         Trainer(MODEL, replace(RECIPE, epochs=9), dataset, folder, resume=True)
-    with pytest.raises(IntegrityError, match="another model or data set"):
+    with pytest.raises(IntegrityError, match="not deep; add --model"):
         Trainer(replace(MODEL, name="deep"), RECIPE, dataset, folder, resume=True)
     other = replace(dataset, meta=dataset.meta | {"digest": "0"})
-    with pytest.raises(IntegrityError, match="another model or data set"):
+    with pytest.raises(IntegrityError, match="another data set; name the one of that run with --data"):
         Trainer(MODEL, RECIPE, other, folder, resume=True)
+
+
+def test_what_is_overwritten_stays_until_an_epoch_is_complete(
+    run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, tmp_path: Path
+) -> None:
+    shutil.copytree(run[0], tmp_path, dirs_exist_ok=True)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def stop(_: Step) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        list(Trainer(MODEL, RECIPE, dataset, tmp_path, overwrite=True, on_step=stop))
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_overwrite_starts_anew(run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, tmp_path: Path) -> None:
@@ -434,17 +448,17 @@ def test_start_weights_of_another_model(run: tuple[Path, list[Epoch], list[Step]
 
 
 def test_the_kept_temperature_suits_the_validation_images(
-    run: tuple[Path, list[Epoch], list[Step]], dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, _, _ = run
+    folder = tmp_path
+    monkeypatch.setattr("fercli.models.calibration.FEWEST", 1)
+    list(Trainer(MODEL, replace(RECIPE, epochs=1), dataset, folder))
     monkeypatch.setitem(MODELS, "deep-hog", MODEL)
     labeller = Labeller(own_weights(folder))
-    labeller.temperature, kept = 1.0, labeller.temperature
-    logits = np.log(np.maximum(labeller.label(dataset.validation.pixels), 1e-30))
+    logits = labeller.temperature * np.log(np.maximum(labeller.label(dataset.validation.pixels), 1e-30))
     labels = dataset.validation.labels
-    best = cross_entropy(logits, labels, kept)
-    assert best < cross_entropy(logits, labels)
-    assert best <= cross_entropy(logits, labels, fit_temperature(logits, labels)) + 1e-3
+    assert labeller.temperature == pytest.approx(fit_temperature(logits, labels), rel=0.01)
+    assert cross_entropy(logits, labels, labeller.temperature) < cross_entropy(logits, labels)
 
 
 def test_votes_that_are_missing_or_others(rich_run: tuple[Path, list[Epoch], Path], dataset: Dataset, tmp_path: Path) -> None:
