@@ -4,8 +4,8 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from fercli.classification.counts import Counts
 from fercli.classification.journal import finished_path, is_begun, journal_path
 from fercli.classification.outputs import Output
 from fercli.classification.records import COLUMNS
@@ -13,9 +13,6 @@ from fercli.classification.results import read_results
 from fercli.errors import FercliError, UsageError
 from fercli.files import Kind, kind_of, refuse_existing, refuse_filled, refuse_other_endings, shown_name
 from fercli.photos.walk import COPIES, Walk
-
-if TYPE_CHECKING:
-    from fercli.classification.report import Report  # which loads Pillow
 
 
 def refuse_output(output: Output, inputs: Sequence[Path], *, overwrite: bool, resume: bool, update: bool) -> None:
@@ -83,15 +80,14 @@ def refuse_foreign(output: Output) -> None:
         )
 
 
-def refuse_empty(report: "Report", walk: Walk, inputs: Sequence[Path], updated: Output | None = None) -> None:
+def refuse_empty(counts: Counts, walk: Walk, inputs: Sequence[Path], updated: Output | None = None) -> None:
     """Raise FercliError if none of the inputs could be read, or there were none; `updated` are results that exist."""
-    pictures = report.pictures
     stay = "no results were written"
     if updated:
         stay = f"{updated.path} stays as it was (if it is to go, delete it and {finished_path(updated.path)})"
-    if pictures["rejected"] and pictures.total() == pictures["rejected"]:
-        raise FercliError(f"{_unread(report)}, so {stay}; give photos or videos that can be read.")
-    if not pictures:
+    if counts.first_reject and counts.pictures == counts.status["rejected"]:
+        raise FercliError(f"{_unread(counts.pictures, *counts.first_reject)}, so {stay}; give photos or videos that can be read.")
+    if not counts.pictures:
         places = ", ".join(map(shown_name, inputs[:5]))
         raise FercliError(
             f"There are no photos or videos in {places}{_found_instead(walk)}, so {stay}; name the photos "
@@ -105,11 +101,10 @@ def first_unreadable(walk: Walk) -> str:
     return f"{shown_name(path)} cannot be read ({reason})"
 
 
-def _unread(report: "Report") -> str:
-    path, reason = report.rejects[0]
-    if report.pictures.total() == 1:
+def _unread(inputs: int, path: Path, reason: str) -> str:
+    if inputs == 1:
         return f"{shown_name(path)} could not be read ({reason})"
-    return f"None of the {report.pictures.total():,} inputs could be read (the first is {shown_name(path)}: {reason})"
+    return f"None of the {inputs:,} inputs could be read (the first is {shown_name(path)}: {reason})"
 
 
 def _found_instead(walk: Walk) -> str:

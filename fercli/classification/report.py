@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO
 
+from fercli.classification.counts import UNSURE, Counts
 from fercli.classification.job import as_typed
 from fercli.classification.pictures import Spot, shown_time, thumbnails
-from fercli.classification.records import REMARKS, Face, Outcome
+from fercli.classification.records import REMARKS, Outcome
 from fercli.classification.timeline import STYLE, Timeline, legend
 from fercli.files import shown_name
 from fercli.labels import LABELS
@@ -42,36 +43,26 @@ ul{padding-left:1.2rem;overflow-wrap:anywhere}
 
 
 @dataclass
-class Report:
+class Report(Counts):
     """What the page will show, gathered outcome by outcome in bounded memory; faces below `min_confidence` are only counted.
 
     `every` is the number of seconds from one frame looked at to the next.
     """
 
-    min_confidence: float = 0.0
     every: float = 1.0
-    unsure: int = 0
-    counts: Counter[str] = field(default_factory=Counter)
-    pictures: Counter[str] = field(default_factory=Counter)
-    frames: Counter[str] = field(default_factory=Counter)
-    remarks: Counter[str] = field(default_factory=Counter)
-    in_frames: Counter[str] = field(default_factory=Counter)  # labels of the faces in videos, and "unsure"
     no_face: list[Path] = field(default_factory=list)
     skipped: list[Path] = field(default_factory=list)
     rejects: list[tuple[Path, str]] = field(default_factory=list)
     _folders: dict[str, Counter[str]] = field(default_factory=dict)  # those that are shown
     _further: "array[int]" = field(default_factory=lambda: array("q"))  # hashes of the others' names, at each change of folder
     _changed: list[int] = field(default_factory=list)  # times of the oldest and the newest file, in nanoseconds
-    _doubtful: list[tuple[float, int, Spot, int | None, str]] = field(default_factory=list)
-    _videos: int = 0
-    _video: Path | None = None
+    _doubtful: list["_Shown"] = field(default_factory=list)
     _timelines: dict[Path, Timeline] = field(default_factory=dict)
-    _best: dict[str, list[tuple[float, int, Spot, int | None]]] = field(default_factory=dict)
+    _best: dict[str, list["_Shown"]] = field(default_factory=dict)
 
     def add(self, outcome: Outcome) -> None:
         """Add one outcome."""
-        self.pictures[outcome.status] += 1
-        self.remarks.update(filter(None, [outcome.remark]))
+        super().add(outcome)
         self._add_to_folder(outcome)
         if outcome.identity:
             times = [*self._changed, outcome.identity.changed]
@@ -82,16 +73,11 @@ class Report:
             self.rejects.append((outcome.path, f"{outcome.reject.code}: {outcome.reject.reason}"))
         elif outcome.status == "no_face" and not outcome.moment and len(self.no_face) < NAMES_SHOWN:
             self.no_face.append(outcome.path)
-        for face in outcome.faces:
-            spot = Spot.of(face, outcome)
-            self._add_doubtful(face, spot)
-            if outcome.moment:
-                self.in_frames[face.sure_label(self.min_confidence) or "unsure"] += 1
-            if face.sure_label(self.min_confidence) is None:
-                self.unsure += 1
-                continue
-            self.counts[face.label] += 1
-            self._add_best(face, spot)
+        for number, face in enumerate(outcome.faces):
+            shown = _Shown(face.confidence, (self.pictures, number), Spot.of(face, outcome), face.person, face.label)
+            self._doubtful = _kept(self._doubtful, shown, least=True)
+            if face.sure_label(self.min_confidence):
+                self._best[face.label] = _kept(self._best.get(face.label, []), shown)
 
     def _add_to_folder(self, outcome: Outcome) -> None:
         name = shown_name(outcome.path.parent)
@@ -99,44 +85,15 @@ class Report:
             counts = self._folders.setdefault(name, Counter())
             counts["faces"] += len(outcome.faces)
             counts["pictures"] += not outcome.reject
-            counts.update(face.sure_label(self.min_confidence) or "unsure" for face in outcome.faces)
+            counts.update(face.sure_label(self.min_confidence) or UNSURE for face in outcome.faces)
         elif not self._further or self._further[-1] != hash(name):
             self._further.append(hash(name))
 
     def _add_frame(self, outcome: Outcome) -> None:
-        self.frames[outcome.status] += 1
-        if outcome.path != self._video:
-            self._video = outcome.path
-            self._videos += 1
-            if len(self._timelines) < VIDEOS_SHOWN:
-                self._timelines[outcome.path] = Timeline(self.every)
+        if outcome.path not in self._timelines and self.videos <= VIDEOS_SHOWN:
+            self._timelines[outcome.path] = Timeline(self.every)
         if outcome.path in self._timelines:
             self._timelines[outcome.path].add(outcome, self.min_confidence)
-
-    def _add_doubtful(self, face: Face, spot: Spot) -> None:
-        """Keep a face if it is among the least confident; of equals the first, and only one of a person in a video."""
-        if len(self._doubtful) == FACES_SHOWN and face.confidence >= self._doubtful[-1][0]:
-            return
-        item = (face.confidence, self.pictures.total(), spot, face.person, face.label)
-        same = next(
-            (other for other in self._doubtful if face.person and (other[2].path, other[3]) == (spot.path, face.person)), None
-        )
-        if same and face.confidence >= same[0]:
-            return
-        self._doubtful = sorted([*(other for other in self._doubtful if other is not same), item], key=lambda other: other[:2])
-        del self._doubtful[FACES_SHOWN:]
-
-    def _add_best(self, face: Face, spot: Spot) -> None:
-        """Keep a face if it is among the most confident of its label; of equals the first, and only one of a person in a video."""
-        best = self._best.setdefault(face.label, [])
-        item = (face.confidence, -self.counts[face.label], spot, face.person)
-        same = next((other for other in best if face.person and (other[2].path, other[3]) == (spot.path, face.person)), None)
-        if same is None:
-            best.append(item)
-        elif face.confidence > same[0]:
-            best[best.index(same)] = item
-        if len(best) > FACES_SHOWN:
-            best.remove(min(best, key=lambda other: other[:2]))
 
     def write(self, handle: BinaryIO, settings: Mapping[str, object], max_pixels: int, measured: str = "") -> None:
         """Write the page to an open file. Faces are read again from their photos and videos.
@@ -148,40 +105,30 @@ class Report:
         handle.write("\n".join(self._page(settings, max_pixels, measured)).encode("utf-8", "replace"))
 
     def _page(self, settings: Mapping[str, object], max_pixels: int, measured: str) -> list[str]:
-        shown = [spot for best in self._best.values() for _, _, spot, _ in best]
-        shown += [spot for _, _, spot, _, _ in self._doubtful]
+        shown = [item.spot for items in (*self._best.values(), self._doubtful) for item in items]
         shown += [spot for timeline in self._timelines.values() for spot in timeline.spots()]
         pictures = thumbnails(shown, max_pixels)
         lines = [*self._head(settings, measured), *self._overall(), *self._by_folder(), *self._over_time(pictures)]
         for label in LABELS:
             lines += self._contact_sheet(label, pictures)
         lines += self._to_check(pictures)
-        without = self.pictures["no_face"] - self.frames["no_face"]
+        without = self.status["no_face"] - self.empty_frames
         lines += _list("Photos without a face", [shown_name(path) for path in self.no_face], without)
         rejects = [f"{shown_name(path)}: {reason}" for path, reason in self.rejects]
-        lines += _list("Rejected", rejects, self.pictures["rejected"])
+        lines += _list("Rejected", rejects, self.status["rejected"])
         lines += _list("Skipped, neither photos nor videos", [shown_name(path) for path in self.skipped], len(self.skipped))
         return [*lines, "<h2>Model and options</h2>", _options(settings), "</body></html>", ""]
 
-    @property
-    def _faces(self) -> int:
-        return self.counts.total() + self.unsure
-
-    @property
-    def _photos(self) -> int:
-        """How many photos could be read."""
-        return self.pictures.total() - self.frames.total() - self.pictures["rejected"]
-
     def _head(self, settings: Mapping[str, object], measured: str) -> list[str]:
-        facts = {"photos": self._photos} if self._photos or not self._videos else {}
-        facts |= {"videos": self._videos, "video frames": self.frames.total()} if self._videos else {}
-        unit = "pictures" if self._videos else "photos"
-        facts |= {"faces": self._faces, f"{unit} without a face": self.pictures["no_face"], "rejected": self.pictures["rejected"]}
+        facts = {"photos": self.photos} if self.photos or not self.videos else {}
+        facts |= {"videos": self.videos, "video frames": self.frames} if self.videos else {}
+        unit = "pictures" if self.videos else "photos"
+        facts |= {"faces": self.faces, f"{unit} without a face": self.status["no_face"], "rejected": self.status["rejected"]}
         facts |= {remark: self.remarks[remark] for remark in filter(self.remarks.__getitem__, REMARKS)}
         return [
             "<!doctype html>",
             '<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
-            f"<title>Facial expressions</title><style>{_STYLE}{STYLE if self._videos else ''}</style></head><body>",
+            f"<title>Facial expressions</title><style>{_STYLE}{STYLE if self.videos else ''}</style></head><body>",
             "<h1>Facial expressions</h1>",
             f'<p class="facts">{"; ".join(f"{name}: {count:,}" for name, count in facts.items())}</p>',
             f'<p class="facts">{html.escape(self._origin(settings, measured))}</p>',
@@ -190,14 +137,12 @@ class Report:
 
     def _overall(self) -> list[str]:
         """Return the counts; apart for photos and for frames, which are many of few people and would outweigh the photos."""
-        in_photos = self.counts - self.in_frames
-        in_photos["unsure"] = self.unsure - self.in_frames["unsure"]
-        if not self._videos:
-            lines = self._bars("Counts", in_photos)
-        elif not self._photos:
+        if not self.videos:
+            lines = self._bars("Counts", self.in_photos)
+        elif not self.photos:
             lines = self._bars("Counts in frames of videos", self.in_frames)
         else:
-            lines = self._bars("Counts in photos", in_photos) + self._bars("Counts in frames of videos", self.in_frames)
+            lines = self._bars("Counts in photos", self.in_photos) + self._bars("Counts in frames of videos", self.in_frames)
         return lines
 
     def _bars(self, title: str, counts: Counter[str]) -> list[str]:
@@ -208,52 +153,52 @@ class Report:
             lines.append(
                 f'<div class="bar"><span>{label}</span><i style="width:{100 * count / most:.2f}%"></i><b>{share}</b></div>'
             )
-        if unsure := counts["unsure"]:
+        if unsure := counts[UNSURE]:
             lines.append(f'<p class="facts">without a label, with a confidence below {self.min_confidence:g}: {unsure:,}</p>')
         return lines
 
     def _over_time(self, pictures: Mapping[Spot, str]) -> list[str]:
-        if not self._videos:
+        if not self.videos:
             return []
         count = len(self._timelines)
-        some = f", the first {count:,} of {self._videos:,}" if self._videos > count else ""
+        some = f", the first {count:,} of {self.videos:,}" if self.videos > count else ""
         lines = [f"<h2>Videos over time{some}</h2>", legend()]
         for path, timeline in self._timelines.items():
             lines += [f"<h3>{html.escape(shown_name(path))}</h3>", *timeline.lines(pictures)]
         return lines
 
     def _contact_sheet(self, label: str, pictures: Mapping[Spot, str]) -> list[str]:
-        best = sorted(self._best.get(label, []), key=lambda item: (-item[0], -item[1]))
+        best = self._best.get(label, [])
         if not best:
             return []
         some = ""
-        if self.counts[label] > len(best):
-            each = ", at most one for each person in a video" if self._videos else ""
+        if self.expressions[label] > len(best):
+            each = ", at most one for each person in a video" if self.videos else ""
             shown = "" if len(best) == 1 else f"{len(best)} "
-            some = f": the {shown}most confident of {self.counts[label]:,}{each}"
-        figures = [_figure(spot, pictures[spot], f"{confidence:.2f}") for confidence, _, spot, _ in best]
+            some = f": the {shown}most confident of {self.expressions[label]:,}{each}"
+        figures = [_figure(item.spot, pictures[item.spot], f"{item.confidence:.2f}") for item in best]
         return [f"<h2>{label}{some}</h2>", '<div class="faces">', *figures, "</div>"]
 
     def _to_check(self, pictures: Mapping[Spot, str]) -> list[str]:
-        few = self._faces <= FACES_SHOWN  # all that have a label are shown above
-        shown = [item for item in self._doubtful if not few or item[0] < self.min_confidence]
+        few = self.faces <= FACES_SHOWN  # all that have a label are shown above
+        shown = [item for item in self._doubtful if not few or item.confidence < self.min_confidence]
         if not shown:
             return []
-        figures = [_figure(spot, pictures[spot], f"{confidence:.2f} {label}?") for confidence, _, spot, _, label in shown]
-        each = ", at most one for each person in a video" if self._videos else ""
-        which = f"{len(figures)} without a label" if few else f"the {len(figures)} least confident of {self._faces:,}"
+        figures = [_figure(item.spot, pictures[item.spot], f"{item.confidence:.2f} {item.label}?") for item in shown]
+        each = ", at most one for each person in a video" if self.videos else ""
+        which = f"{len(figures)} without a label" if few else f"the {len(figures)} least confident of {self.faces:,}"
         title = f"To check by hand: {which}{each}"
         return [f"<h2>{title}</h2>", '<div class="faces">', *figures, "</div>"]
 
     def _by_folder(self) -> list[str]:
         if len(self._folders) < 2:
             return []
-        columns = ["pictures", "faces", *LABELS, *(["unsure"] if self.unsure else [])]
+        columns = ["pictures", "faces", *LABELS, *([UNSURE] if self.expressions[UNSURE] else [])]
         total = len(self._folders) + len(set(self._further))
         some = f", the first {FOLDERS_SHOWN} of {total:,}" if self._further else ""
         lines = [f"<h2>Counts by folder{some}</h2>", '<div class="wide"><table>']
         lines.append(f"<tr><th>folder</th>{''.join(f'<th>{column}</th>' for column in columns)}</tr>")
-        lines[-1] = lines[-1].replace("pictures", "photos and frames" if self._videos else "photos")
+        lines[-1] = lines[-1].replace("pictures", "photos and frames" if self.videos else "photos")
         for name, counts in self._folders.items():
             cells = "".join(f"<td>{counts[column]:,}</td>" for column in columns)
             lines.append(f"<tr><td>{'(this folder)' if name == '.' else _breakable(name)}</td>{cells}</tr>")
@@ -265,6 +210,35 @@ class Report:
             days = dict.fromkeys(map(_day, self._changed))
             parts.append(f"The files were last changed {'between' if len(days) > 1 else 'on'} {' and '.join(days)}")
         return f"{'. '.join(parts)}."
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A face that the page shows; `number` is that of its picture, and its own there."""
+
+    confidence: float
+    number: tuple[int, int]
+    spot: Spot
+    person: int | None
+    label: str
+
+    def is_person_of(self, other: "_Shown") -> bool:
+        """Whether both are of one person in a video."""
+        return self.person is not None and (self.spot.path, self.person) == (other.spot.path, other.person)
+
+
+def _kept(shown: list[_Shown], item: _Shown, *, least: bool = False) -> list[_Shown]:
+    """Return the faces with `item`, the most or `least` confident `FACES_SHOWN`, one of each person; of equals the first."""
+
+    def rank(face: _Shown) -> tuple[float, tuple[int, int]]:
+        return face.confidence if least else -face.confidence, face.number
+
+    if len(shown) == FACES_SHOWN and rank(item) > rank(shown[-1]):
+        return shown
+    same = next((other for other in shown if other.is_person_of(item)), None)
+    if same and rank(same) < rank(item):
+        return shown
+    return sorted([*(other for other in shown if other is not same), item], key=rank)[:FACES_SHOWN]
 
 
 def _day(time: int) -> str:

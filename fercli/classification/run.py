@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fercli.classification.counts import Counts
 from fercli.classification.job import Job, Workers
 from fercli.classification.journal import Journal, finished_path, journal_path, open_finished, open_journal
 from fercli.classification.outputs import Output, publishing, suffix_of
@@ -118,10 +119,12 @@ class Run:
     def __iter__(self) -> Generator[Outcome, None, None]:
         if self.complete:
             return
-        from fercli.classification.report import Report
-
         settings = self.job.settings(self.labeller)
-        self.walk, report = self.new_walk(), Report(self.min_confidence, self.job.options.every)
+        self.walk, counts, report = self.new_walk(), Counts(self.min_confidence), None
+        if self.report:
+            from fercli.classification.report import Report  # loads Pillow
+
+            report = Report(self.min_confidence, every=self.job.options.every)
         with contextlib.ExitStack() as stack:
             journal = stack.enter_context(self._journal(settings))
             earlier = stack.enter_context(self._earlier(settings, journal))
@@ -139,7 +142,9 @@ class Run:
                     journal.add(outcome)
                 if writer:
                     self._write(outcome, writer)
-                report.add(outcome)
+                counts.add(outcome)
+                if report:
+                    report.add(outcome)
                 yield outcome
                 if outcome.reject and self.strict:
                     go_on = "" if self.output and self.output.stream else ", and go on with --resume"
@@ -162,11 +167,11 @@ class Run:
             if self.strict and self.walk.unreadable:
                 raise FercliError(f"{first_unreadable(self.walk)} and --strict allows no reject; {self._unpublished}.")
             if writer:
-                refuse_empty(report, self.walk, self.inputs, self.output if self.update and self._replacing else None)
+                refuse_empty(counts, self.walk, self.inputs, self.output if self.update and self._replacing else None)
                 if journal:
                     journal.commit()
                 writer.close()
-            if page:
+            if page and report:
                 with page() as handle:
                     ours = {path.resolve() for path in (self.output and self.output.path, self.report) if path}
                     report.skipped = [path for path in self.walk.first_passed_over if path.resolve() not in ours]

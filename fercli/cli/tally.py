@@ -3,69 +3,41 @@
 import contextlib
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from fercli.classification.counts import UNSURE, Counts
 from fercli.classification.records import REMARKS, SMALL_WITHOUT, Outcome
 from fercli.cli import console
 from fercli.cli.beside import beside
 from fercli.labels import LABELS
 from fercli.photos.walk import COPIES, Walk
 
-UNSURE = "(unsure)"
 _NAMES_SHOWN = 5  # of files that were skipped; the report has more
 
 
 @dataclass
-class Tally:
-    """What the run has come to so far; faces below `min_confidence` count as unsure."""
+class Tally(Counts):
+    """What the run has come to so far, and how long it has taken."""
 
-    min_confidence: float = 0.0
-    status: Counter[str] = field(default_factory=Counter)
-    expressions: Counter[str] = field(default_factory=Counter)
-    in_frames: Counter[str] = field(default_factory=Counter)  # of the expressions, those in videos
-    frames: int = 0
-    videos: int = 0
-    remarks: Counter[str] = field(default_factory=Counter)
     started: float = field(default_factory=time.monotonic)
-    _video: Path | None = None
-    _time: float = 0.0
+    _time: float = 0.0  # of the current video, that has been seen
     _times_before: float = 0.0
 
     def add(self, outcome: Outcome) -> None:
         """Count one outcome."""
-        self.status[outcome.status] += 1
-        self.remarks.update(filter(None, [outcome.remark]))
+        videos = self.videos
+        super().add(outcome)
         if outcome.moment:
-            self._add_frame(outcome.path, outcome.moment.time)
-            self.frames += not outcome.reject
-        labels = [face.sure_label(self.min_confidence) or UNSURE for face in outcome.faces]
-        self.expressions.update(labels)
-        self.in_frames.update(labels if outcome.moment else ())
-
-    def _add_frame(self, video: Path, time: float) -> None:
-        if video != self._video:
-            self.videos += 1
-            self._times_before += self._time
-        self._video, self._time = video, time
-
-    @property
-    def pictures(self) -> int:
-        """How many photos and frames are done; the reject of a broken video counts as one more."""
-        return self.status.total()
-
-    @property
-    def _photos(self) -> int:
-        """How many photos could be read."""
-        return self.pictures - self.frames - self.status["rejected"]
+            self._times_before += self._time if self.videos > videos else 0.0
+            self._time = outcome.moment.time
 
     def text(self) -> str:
         """Return what progress shows beside the count of pictures."""
         video = f", {timedelta(seconds=int(self._times_before + self._time))} of video" if self.videos else ""
-        return f"{_number(self.expressions.total(), 'face')}, {self.status['rejected']:,} rejected{video}"
+        return f"{_number(self.faces, 'face')}, {self.status['rejected']:,} rejected{video}"
 
     def say_end(self, walk: Walk, output: Path, model: str) -> None:
         """Print what the whole run came to; the last line says how much was done, and how fast."""
@@ -75,9 +47,9 @@ class Tally:
             console.say(f"{remark}: {self.remarks[remark]:,}{hint}")
         _say_skipped(walk)
         target = "standard output" if str(output) == "-" else console.name(output)
-        faces, seconds = self.expressions.total(), time.monotonic() - self.started
+        faces, seconds = self.faces, time.monotonic() - self.started
         unit = "picture" if self.videos else "photo"
-        done = [_number(self._photos, "photo")] if self._photos or not self.videos else []
+        done = [_number(self.photos, "photo")] if self.photos or not self.videos else []
         done += [f"{_number(self.frames, 'frame')} of {_number(self.videos, 'video')}"] if self.videos else []
         console.say(
             f"{target}: {', '.join(done)}, {_number(faces, 'face')}, {_number(self.status['no_face'], unit)} without a face, "
@@ -86,9 +58,9 @@ class Tally:
 
     def _show_expressions(self, model: str) -> None:
         """Show the counts; with shares for photos and for frames apart, which are many of few people."""
-        faces, parts = self.expressions.total(), {"faces": self.expressions}
-        if self.videos and self._photos:
-            parts = {"faces in photos": self.expressions - self.in_frames, "in frames of videos": self.in_frames}
+        faces, parts = self.faces, {"faces": self.expressions}
+        if self.videos and self.photos:
+            parts = {"faces in photos": self.in_photos, "in frames of videos": self.in_frames}
         table = console.table(
             f"Expressions of {_number(faces, 'face')}, labelled by {model}",
             ["expression", *(heading for part in parts for heading in (part, "share"))],
@@ -97,7 +69,7 @@ class Tally:
             cells = [
                 (f"{part[label]:,}", f"{part[label] / part.total():.1%}" if part else console.NOTHING) for part in parts.values()
             ]
-            table.add_row(label, *(cell for pair in cells for cell in pair))
+            table.add_row(f"({UNSURE})" if label == UNSURE else label, *(cell for pair in cells for cell in pair))
         console.show(table)
 
 

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
+from fercli.classification.counts import Counts
 from fercli.classification.outputs import Output
 from fercli.classification.refusals import refuse_copies, refuse_empty, refuse_more, refuse_output, refuse_report
-from fercli.classification.report import Report
 from fercli.errors import FercliError, UsageError
 from fercli.photos.walk import Walk
 
@@ -68,4 +68,4 @@ def test_what_there_is_instead_of_photos_is_told(photos: Path) -> None:
     walk = Walk([photos])
     assert not list(walk)
     with pytest.raises(FercliError, match=r"no photos or videos in photos, only files of other kinds: photos/0\.txt, so no"):
-        refuse_empty(Report(), walk, [photos])
+        refuse_empty(Counts(), walk, [photos])

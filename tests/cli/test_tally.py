@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fercli.classification.counts import UNSURE
 from fercli.classification.records import Face, Outcome, Reject
-from fercli.cli.tally import UNSURE, Tally, counted
+from fercli.cli.tally import Tally, counted
 from fercli.photos.geometry import Box, Moment
 from fercli.photos.walk import Walk
 from tests.clips import gray_steps, write_clip
