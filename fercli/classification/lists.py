@@ -1,6 +1,7 @@
 """Lists of photos: the names that `find`, a file or the results of an earlier run give."""
 
 import os
+import re
 import sys
 from pathlib import Path
 from typing import IO
@@ -23,7 +24,7 @@ def read_list(path: Path | None) -> list[Path]:
     """
     shown = "standard input" if path is None else str(path)
     if path and path.suffix.lower() in READERS:
-        names = dict.fromkeys(os.fsencode(row["path"]) for row in read_results(path, ["path"], _ADVICE) if row["path"])
+        names = dict.fromkeys(_as_it_was(row["path"]) for row in read_results(path, ["path"], _ADVICE) if row["path"])
     else:
         content = _content(path)
         if content.startswith((b"\xff\xfe", b"\xfe\xff")):  # whose zeros would end names, after each letter
@@ -32,6 +33,13 @@ def read_list(path: Path | None) -> list[Path]:
     if not names:
         raise UsageError(f"{shown} lists no photos; give one name per line, or the output of find … -print0.")
     return [place(os.fsdecode(name)) for name in names]
+
+
+def _as_it_was(name: str) -> bytes:
+    r"""Return the name of a file as it was before `readable`, if that is there and no file that is really called `caf\xe9.jpg`."""
+    shown = os.fsencode(name)
+    bare = re.sub(rb"\\x([89a-f][0-9a-f])", lambda found: bytes.fromhex(found[1].decode()), shown)
+    return bare if bare != shown and not os.path.lexists(shown) and os.path.lexists(bare) else shown
 
 
 def _content(path: Path | None) -> bytes:

@@ -21,11 +21,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 _COMMANDS: list[tuple[Callable[..., None], Sequence[str]]] = [
+    (classify.classify, classify.EXAMPLES),
+    (summary.summary, summary.EXAMPLES),
     (prepare.prepare, prepare.EXAMPLES),
     (train.train, train.EXAMPLES),
     (evaluate.evaluate, evaluate.EXAMPLES),
-    (classify.classify, classify.EXAMPLES),
-    (summary.summary, summary.EXAMPLES),
     (models.models, models.EXAMPLES),
 ]
 for command, lines in _COMMANDS:

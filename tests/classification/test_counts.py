@@ -15,10 +15,10 @@ def test_photos_frames_and_rejects_are_counted_apart() -> None:
         Outcome(Path("a.jpg"), (HAPPY, DOUBTFUL)),
         Outcome(Path("b.jpg")),
         Outcome(Path("c.jpg"), reject=Reject("empty", "it has no bytes")),
-        Outcome(Path("v.mp4"), (HAPPY,), moment=Moment(0, 0.0)),
-        Outcome(Path("v.mp4"), moment=Moment(30, 1.0)),
-        Outcome(Path("v.mp4"), reject=Reject("damaged", "it ends"), moment=Moment(60, 2.0)),
-        Outcome(Path("w.mp4"), (DOUBTFUL,), moment=Moment(0, 0.0)),
+        Outcome(Path("v.mp4"), (HAPPY,), moment=Moment(0.0, 0)),
+        Outcome(Path("v.mp4"), moment=Moment(1.0, 30)),
+        Outcome(Path("v.mp4"), reject=Reject("damaged", "it ends"), moment=Moment(2.0, 60)),
+        Outcome(Path("w.mp4"), (DOUBTFUL,), moment=Moment(0.0, 0)),
     ):
         counts.add(outcome)
     assert (counts.pictures, counts.photos, counts.frames, counts.empty_frames, counts.videos) == (7, 2, 3, 1, 2)

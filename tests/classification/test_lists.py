@@ -1,4 +1,5 @@
 import io
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -7,6 +8,7 @@ import pytest
 from fercli.classification import lists
 from fercli.classification.lists import read_list
 from fercli.errors import FercliError, UsageError
+from fercli.files import readable
 
 
 @pytest.mark.parametrize(
@@ -31,6 +33,15 @@ def test_a_table_gives_its_column_path(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("id,name\n1,z.jpg\n")
     with pytest.raises(FercliError, match="has no column path"):
         read_list(tmp_path / "r.csv")
+
+
+def test_promise_18_names_that_are_not_utf_8_are_found_by_earlier_results(tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.jpg"))
+    odd.touch()
+    (tmp_path / r"tea\xe9.jpg").touch()
+    listing = tmp_path / "r.csv"
+    listing.write_text(f"path\n{readable(odd)}\n{tmp_path}/tea\\xe9.jpg\n{tmp_path}/gone\\xe9.jpg\n")
+    assert read_list(listing) == [odd, tmp_path / r"tea\xe9.jpg", tmp_path / r"gone\xe9.jpg"]
 
 
 def test_no_list_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
