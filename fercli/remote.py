@@ -58,12 +58,13 @@ def place(text: str) -> Path:
 
 def local(text: str) -> Path:
     """Return the path of this machine that a text stands for; UsageError for any other, as from `place`."""
-    if isinstance(path := place(text), RemotePath):
+    scheme, separator, _ = text.partition("://")
+    if separator and scheme in SCHEMES:
         raise UsageError(
             f"{text} is not on this machine; only classify reads and writes in object stores, and summary reads there. Give a path "
             "on this machine."
         )
-    return path
+    return place(text)
 
 
 class RemotePath(PosixPath):
