@@ -257,7 +257,7 @@ def classify(
 ) -> "Run":
     """Return a run that, as it is iterated, finds and labels every face in `inputs`: an `Outcome` for each photo or video frame.
 
-    Inputs are photos, videos and folders of them, then what the list `from_file` names, then files that are `listed`. A file
+    Inputs are photos, videos and folders of them, then files that are `listed`, then what the list `from_file` names. A file
     from those two that does not exist is rejected; a missing input raises UsageError. Videos are sampled every `every` seconds; 0
     takes every frame. An outcome has the file's `path`, its `status` (`ok`, `no_face` or `rejected`), and its `faces` from left
     to right. Each face has a `box` in pixels of the upright picture, a `label`, its `confidence`, 0 to 1, and the `probabilities`
@@ -302,7 +302,7 @@ def classify(
         workers=pool if engine == Engine.ray else None,
         address=ray_address,
         update=update,
-        listed=[*_names_in(from_file), *map(_place, listed)],
+        listed=[*map(_place, listed), *_names_in(from_file)],
     )
 
 

@@ -173,17 +173,16 @@ def move(path: Path, target: Path) -> None:
 
 def remove(path: Path) -> None:
     """Delete a file of ours, if it is there."""
-    with contextlib.suppress(FileNotFoundError):
-        _unlink(path)
-
-
-def _unlink(path: Path) -> None:
-    path.unlink() if isinstance(path, RemotePath) else os.unlink(path)
+    if isinstance(path, RemotePath):
+        path.unlink(missing_ok=True)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
 
 
 def remove_with_folders(path: Path, top: Path) -> None:
     """Delete a file of ours, and the folders above it, below `top`, that are empty then; OSError if it cannot be deleted."""
-    _unlink(path)
+    path.unlink() if isinstance(path, RemotePath) else os.unlink(path)
     with contextlib.suppress(OSError):
         for folder in path.parents[: len(path.relative_to(top).parts) - 1]:
             os.rmdir(folder)
@@ -221,11 +220,23 @@ class _Aside:
             raise cannot_write(self.path, error) from error
         try:
             refuse_existing(self.path, overwrite=self._overwrite, inputs=inputs)
+            with contextlib.suppress(OSError):
+                self._keep_private()
             yield
         finally:
             with contextlib.suppress(OSError), contextlib.closing(self._handle):  # what a full disk left there has been reported
                 if _is_at(self._handle, self._temporary):  # not put in place; and while locked, or it may be another run's
                     os.unlink(self._temporary)
+
+    def _keep_private(self) -> None:
+        """Let those read the new file who may read the one that it replaces, and nobody else."""
+        status = self.path.stat()
+        mode = stat.S_IMODE(status.st_mode)
+        try:
+            os.chown(self._temporary, -1, status.st_gid)
+        except (OSError, AttributeError):  # not ours to give, or Windows
+            mode &= ~stat.S_IRWXG
+        os.chmod(self._temporary, mode)
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[BinaryIO]:
@@ -237,8 +248,6 @@ class _Aside:
         if not _is_at(self._handle, self._temporary):  # or something else would be put there
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self._temporary))
         if self._overwrite:
-            with contextlib.suppress(OSError):  # who may read the old file may read the new one, and nobody else
-                os.chmod(self._temporary, stat.S_IMODE(self.path.stat().st_mode))
             undo = self._way_back() if reversibly else self._undo
             os.replace(self._temporary, self.path)
         else:

@@ -12,7 +12,7 @@ import os
 import sqlite3
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,12 @@ class Journal:
             paths = self._database.execute("SELECT DISTINCT path FROM picture") if known > self._asked_for else ()
             gone = sum(not kept._holds(path) and kind_of(place(os.fsdecode(path))) is Kind.MISSING for (path,) in paths)
         return gone, int(known) - self._asked_for - gone
+
+    def knows_under(self, folders: Sequence[Path], kept: "Journal") -> bool:
+        """Whether it knows files in one of the folders that are not `kept` in the journal of the new run."""
+        with self._lock:
+            paths = [path for (path,) in self._database.execute("SELECT DISTINCT path FROM picture") if not kept._holds(path)]
+        return any(place(os.fsdecode(path)).is_relative_to(folder) for path in paths for folder in folders)
 
     def _holds(self, path: bytes) -> bool:
         with self._lock:

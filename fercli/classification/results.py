@@ -48,16 +48,15 @@ def read_results(path: Path, columns: Sequence[str] = COLUMNS_NEEDED, advice: st
 
 
 def once(rows: Iterable[Row]) -> Iterator[Row]:
-    """Yield the rows; FercliError if those of a photo, or of a frame, have the same face twice, as after joining tables."""
-    path, seen = None, set[object]()
+    """Yield the rows; FercliError if a picture's rows have the same face twice, as after joining and sorting tables."""
+    picture, faces = None, set[str]()
     for number, row in enumerate(rows, start=1):
-        if row["path"] != path:
-            path = row["path"]
-            seen.clear()
-        which = tuple(str(row.get(name)) for name in ("time", "frame", "face"))
-        if which in seen:
-            raise FercliError(f"Row {number} repeats an earlier row of {readable(path or '')}; keep one of them.")
-        seen.add(which)
+        if row.get("face") not in {None, ""} and "frame" in row:  # without that column, frames cannot be told apart
+            if picture != (picture := (row["path"], row.get("time"), row["frame"])):
+                faces.clear()
+            if str(row["face"]) in faces:
+                raise FercliError(f"Row {number} repeats an earlier row of {readable(row['path'] or '')}; keep one of them.")
+            faces.add(str(row["face"]))
         yield row
 
 
@@ -153,10 +152,10 @@ def _excel(path: Path) -> Iterator[Row]:
             for sheet in book.worksheets:
                 rows = sheet.values
                 header = next(rows, ())
-                _refuse_twice([name for name in header if name is not None])
                 first = first or header
                 if header != first:  # a sheet of the user's own; results go on in a second one after a million rows
                     continue
+                _refuse_twice(header)
                 for cells in rows:
                     if any(cell is not None for cell in cells):
                         yield {name: _plain(cell) for name, cell in zip_longest(header, cells) if name is not None}
@@ -165,14 +164,12 @@ def _excel(path: Path) -> Iterator[Row]:
 
 
 def _plain(cell: Any) -> Any:
-    """Return a cell without the escapes, such as _x0041_, that Excel's files have for some characters."""
-    from openpyxl.utils.escape import unescape
-
-    return unescape(cell) if isinstance(cell, str) else cell
+    """Return a cell without the escape of an underscore, which openpyxl leaves where Excel has not saved the file anew."""
+    return cell.replace("_x005F_", "_") if isinstance(cell, str) else cell
 
 
 def _refuse_twice(header: Sequence[Any]) -> None:
-    if twice := [name for name in dict.fromkeys(header) if header.count(name) > 1]:
+    if twice := [name for name in COLUMNS if header.count(name) > 1]:
         raise ValueError(f"its column {twice[0]} is there twice")
 
 

@@ -127,7 +127,8 @@ class Run:
             report = Report(self.min_confidence, every=self.job.options.every)
         with contextlib.ExitStack() as stack:
             journal = stack.enter_context(self._journal(settings))
-            earlier = stack.enter_context(self._earlier(settings, journal))
+            before = stack.enter_context(self._before(settings, journal))
+            earlier = before if self.update else None
             places = self._hold_folders(stack)
             outputs = stack.enter_context(together())
             page = self.report and outputs.claim(self.report, overwrite=self._may_replace, inputs=self.inputs)
@@ -154,15 +155,15 @@ class Run:
                     )
             if earlier and journal and self._replacing:
                 self.gone, self.unnamed = earlier.dropped(journal)
-                if self.unnamed and self.walk.unreadable:
-                    raise FercliError(
-                        f"{first_unreadable(self.walk)}, so that what was found there would be dropped from the results. They stay "
-                        "as they were; make it readable, and run the same command again."
-                    )
+            if before and journal and before.knows_under([folder for folder, _ in self.walk.unreadable], journal):
+                raise FercliError(
+                    f"{first_unreadable(self.walk)}, so its photos would be dropped from the results. Make it readable and run the "
+                    "same command again; or, if it is to go, add --overwrite in place of --update or --resume."
+                )
             if journal:
                 made = [_whole(path) for path in (self.report, self.annotate) if path]
-                before = earlier.pictured if earlier else []
-                self.outdated = [name for name in before if name not in made and kind_of(place(name)) is not Kind.MISSING]
+                pictured = earlier.pictured if earlier else []
+                self.outdated = [name for name in pictured if name not in made and kind_of(place(name)) is not Kind.MISSING]
                 journal.results, journal.pictured = self._local_file, [*made, *self.outdated]
             if self.strict and self.walk.unreadable:
                 raise FercliError(f"{first_unreadable(self.walk)} and --strict allows no reject; {self._unpublished}.")
@@ -192,7 +193,7 @@ class Run:
         )
 
     @contextlib.contextmanager
-    def _earlier(self, settings: dict[str, Any], journal: Journal | None) -> Iterator[Journal | None]:
+    def _before(self, settings: dict[str, Any], journal: Journal | None) -> Iterator[Journal | None]:
         """Open the journal of the run that wrote what is to be replaced, and see that nobody else has changed that."""
         if not (self.output and journal and (self.update or self.resume) and not self.overwrite):
             yield None
@@ -202,7 +203,7 @@ class Run:
         with open_finished(finished_path(self.output.path), settings, written) as found:
             if isinstance(found, str) and self.update and self._replacing:
                 self.redone = found
-            yield None if isinstance(found, str) or not self.update else found
+            yield None if isinstance(found, str) else found
 
     def _hold_folders(self, stack: contextlib.ExitStack) -> "Places | None":
         """Hold the folders among the outputs, and check them again: another run may have come first; return where copies go."""

@@ -261,8 +261,8 @@ def _column(name: str) -> Part:
 
 
 def _known(part: Part) -> Part:
-    """Return the part, with None for an empty name: rows of nobody knows whom are no unit."""
-    return lambda row: part(row) or None
+    """Return the part, with None for a name that is missing, in words of R and pandas, too: such rows are no unit."""
+    return lambda row: None if (name := part(row)) in {"", "NA", "nan"} else name
 
 
 def _of_video(part: Part) -> Part:

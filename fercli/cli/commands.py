@@ -82,12 +82,17 @@ def _make_plain(parameter: Any) -> None:
     def process(context: Any, value: Any) -> Any:
         missing = value is None and parameter.nargs == 1 and not (parameter.required or parameter.multiple or parameter.callback)
         taken = None if missing else convert(context, value)
-        for text, path in zip(value, taken, strict=True) if isinstance(taken, list) else [(value, taken)]:
-            if type(path) is type(Path()) and isinstance(text, str):  # of a URI, that would be a path that nobody means
-                local(text)
-        return taken
+        if isinstance(taken, list):
+            return [_on_this_machine(text, path) for text, path in zip(value, taken, strict=True)]
+        return _on_this_machine(value, taken)
 
     parameter.process_value = process
+
+
+def _on_this_machine(given: Any, taken: Any) -> Any:
+    """Return what was taken for a parameter; of a URI that was taken for a path, which nobody means, the place instead."""
+    uri = type(taken) is type(Path()) and isinstance(given, str) and "://" in given
+    return local(given) if uri else taken
 
 
 def order_of(context: typer.Context) -> list[str]:

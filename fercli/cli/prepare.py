@@ -144,7 +144,7 @@ def _report(result: "Preparation", output: Path, seconds: float) -> None:
         if name != "train" and any(counts) and not all(counts)
     ]
     if unmeasured:
-        console.say(f"note: there is no {listed(unmeasured, 'or')}, so that labels of that kind are not measured")
+        console.say(f"note: there is no {listed(unmeasured, 'or')}, so accuracy on these is not measured")
     if result.large:
         console.warn(
             f"warning: images of more than {CROP_SIDE} pixels a side, each taken whole: {len(result.large):,}, such as "
@@ -176,12 +176,12 @@ def _say_findings(result: "Preparation") -> None:
         console.say(f"training images with their mirror images: {len(dataset.train):,}")
     if result.drawn:
         console.say(_drawn(result.drawn))
-    if result.unknown and result.drawn and result.drawn.by == "person":
-        console.say(f"images of unknown persons, each taken for a person of its own: {result.unknown:,}")
+    if result.persons:
+        console.say(f"persons: {result.persons:,}; images of unknown ones: {result.unknown:,}")
     if result.shared:
         console.warn(
-            f"warning: persons with images in several splits: {result.shared:,}; accuracy on other people is lower than "
-            "such a set shows"
+            f"warning: persons with images in several splits: {result.shared:,}; accuracy on new people will be lower "
+            "than on this set"
         )
     if result.left_out:
         counted = ", ".join(f"{count:,} of {console.safe(name)}" for name, count in sorted(result.left_out.items()))

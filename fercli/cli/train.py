@@ -201,7 +201,7 @@ def train(
     from fercli.models.calibration import FEWEST
 
     if len(plan.dataset.validation) < FEWEST:
-        console.say(f"note: confidence is not calibrated, which takes at least {FEWEST} validation images")
+        console.say(f"note: confidence is not calibrated: that takes at least {FEWEST} validation images")
     weights = shlex.quote(str(plan.folder))
     console.say(
         f"Best: epoch {trainer.best.epoch}, validation accuracy {trainer.best.val_accuracy:.2%} ({console.name(plan.folder)})"

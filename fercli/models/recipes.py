@@ -1,6 +1,6 @@
 """How networks are trained, as data."""
 
-import sys
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
 from numbers import Integral, Real
@@ -22,8 +22,8 @@ class ClassWeights(StrEnum):
     balanced = "balanced"
 
 
-RANGES: dict[str, tuple[float, float | None]] = {  # the least and the greatest value; None: no limit
-    **{"epochs": (1, None), "batch_size": (2, None), "learning_rate": (1e-8, None), "l2": (0, None), "seed": (0, 2**32 - 1)},
+RANGES: dict[str, tuple[Any, Any]] = {  # the least and the greatest value; None: no limit
+    **{"epochs": (1, 10**6), "batch_size": (2, 10**6), "learning_rate": (1e-8, None), "l2": (0, None), "seed": (0, 2**32 - 1)},
     **{"momentum": (0, 1), "warmup_epochs": (0, None), "label_smoothing": (0, 1), "average": (0, 1)},
     **{"votes": (0, 1), "teacher_share": (0, 1), "augmentation_strength": (0, 1), "erasing": (0, 1)},
 }
@@ -203,9 +203,9 @@ def _refuse_odd(options: dict[str, Any]) -> None:
     for name in options.keys() & RANGES.keys():
         value, (low, high) = options[name], RANGES[name]
         kind = Integral if name in whole else Real  # NumPy's numbers, too
-        if value is not None and not (
-            isinstance(value, kind) and low <= float(value) <= (sys.float_info.max if high is None else high)
-        ):
+        number = isinstance(value, kind) and not isinstance(value, bool)
+        fits = number and low <= value and (value < math.inf if high is None else value <= high)
+        if value is not None and not fits:
             bounds = f"of at least {low:g}" if high is None else f"from {low:g} to {high:.10g}"
             raise UsageError(f"{name} cannot be {value!r}; give {'a whole number' if name in whole else 'a number'} {bounds}.")
 

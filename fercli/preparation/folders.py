@@ -122,7 +122,8 @@ def _persons(names: Sequence[str], meanings: Sequence[_Meaning], pattern: str | 
         raise UsageError(f"--person {pattern} is not a regular expression ({error}); write one such as '^S[0-9]+'.") from error
     if not any(found):
         raise UsageError(
-            f"--person {pattern} matches no file name, such as {PurePath(names[0]).name if names else ''}; write another."
+            f"--person {pattern} matches no file name, such as {PurePath(names[0]).name if names else ''}; write another. "
+            "Folders are not searched: those that are named after persons need no --person."
         )
     # Groups, if there are any, say which part of the match is the person, as in `summary --unit`.
     return [" ".join(filter(None, match.groups())) or match.group() if match else "" for match in found]

@@ -63,7 +63,8 @@ class Preparation:
 
     `counts` are images by split and label, without flips; `dropped` is how many leaked training images were dropped; `left_out`
     counts the rows of classes left out, by their texts; `large` names the images over `CROP_SIDE`, which may be whole photos. Where
-    persons are known, `unknown` counts the images whose person is not, and `shared` the persons with images in several splits.
+    persons are known, `persons` counts them, `unknown` the images whose person is not, `shared` the persons with images in several
+    splits.
     """
 
     dataset: Dataset
@@ -74,6 +75,7 @@ class Preparation:
     drawn: Drawn | None = None
     left_out: dict[str, int] = field(default_factory=dict)
     large: list[str] = field(default_factory=list)
+    persons: int = 0
     unknown: int = 0
     shared: int = 0
 
@@ -118,7 +120,7 @@ def prepare(
         faces.votes = votes_of(faces, ferplus)
     drawn = _draw(faces, split, validation_share, seed)
     _refuse_missing_splits(faces, source)
-    unknown, shared = _persons(faces)
+    persons = _persons(faces)
     faces, duplicates, leaked, dropped = _find_duplicates(faces, drop_leaked=drop_leaked)
     splits = {name: _split(faces, leaked, name) for name in SPLITS}
     counts = {name: np.bincount(split.labels, minlength=len(LABELS)).tolist() for name, split in splits.items()}
@@ -145,9 +147,7 @@ def prepare(
         "versions": {"fercli": __version__} | {package: version(package) for package in ("numpy", "scikit-image", "pillow")},
     }
     dataset = Dataset(**splits, mean=mean, meta=meta)
-    return Preparation(
-        dataset, counts, faces.rejected, duplicates, dropped, drawn, dict(faces.left_out), faces.large, unknown, shared
-    )
+    return Preparation(dataset, counts, faces.rejected, duplicates, dropped, drawn, dict(faces.left_out), faces.large, *persons)
 
 
 def _refuse_rejects(faces: Faces, source: Path, *, strict: bool) -> None:
@@ -178,11 +178,11 @@ def _draw(faces: Faces, split: Mapping[str, float] | None, validation_share: flo
     return Drawn(dict(split), "train" if len(split) < len(SPLITS) else "all", seed, by)
 
 
-def _persons(faces: Faces) -> tuple[int, int]:
-    """Return how many images are of unknown persons, if others are known, and how many persons have images in several splits."""
+def _persons(faces: Faces) -> tuple[int, int, int]:
+    """Return `persons`, `unknown` and `shared` of a `Preparation`."""
     known = faces.persons != ""
     splits_of = Counter(person for person, _ in set(zip(faces.persons[known].tolist(), faces.splits[known].tolist(), strict=True)))
-    return int((~known).sum()) if known.any() else 0, sum(count > 1 for count in splits_of.values())
+    return len(splits_of), int((~known).sum()) if known.any() else 0, sum(count > 1 for count in splits_of.values())
 
 
 def _refuse_missing_splits(faces: Faces, source: Path) -> None:

@@ -55,9 +55,13 @@ def stored_history(stored: dict[str, Any], now: dict[str, Any], recipe: Recipe, 
     path = folder / CHECKPOINT
     if stored.get("model") != now["model"]:
         was = stored.get("model")
-        raise IntegrityError(f"{path} is of a run of {was}, not {now['model']}; add --model {was}, or name another --out.")
+        raise IntegrityError(
+            f"{path} is from a run of {was}, not {now['model']}; add --model {was}, or start again with --overwrite."
+        )
     if stored.get("dataset") != now["dataset"]:
-        raise IntegrityError(f"{path} is of a run on another data set; name the one of that run with --data, or another --out.")
+        raise IntegrityError(
+            f"{path} is from a run on another data set; name that one with --data, or start again with --overwrite."
+        )
     if stored.get("votes") != now["votes"]:
         raise IntegrityError(f"{path} was trained with different FER+ votes; prepare the data set with the same FER+ file.")
     before = asdict(known_recipe(stored, path))

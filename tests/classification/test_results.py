@@ -131,6 +131,18 @@ def test_empty_cells_as_r_writes_them_are_empty(tmp_path: Path) -> None:
     ]
 
 
+def test_columns_of_no_name_and_of_the_user_s_own_may_be_there_twice(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text("path,label,site,site,,\na.jpg,happy,x,y,,\n")
+    (row,) = read_results(tmp_path / "r.csv", ["path"])
+    assert (row["path"], row["label"]) == ("a.jpg", "happy")
+    book = openpyxl.Workbook()
+    book.active.append(["path", "label"])
+    book.active.append(["a.jpg", "happy"])
+    book.create_sheet("notes").append(["label", "label"])
+    book.save(tmp_path / "r.xlsx")
+    assert [row["path"] for row in read_results(tmp_path / "r.xlsx", ["path"])] == ["a.jpg"]
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".xlsx"])
 def test_a_column_that_is_there_twice_is_refused(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"r{suffix}"
@@ -152,12 +164,23 @@ def test_a_row_that_is_repeated_is_refused() -> None:
         list(once([*rows[:3], rows[1], *rows[3:]]))
 
 
+def test_what_only_looks_like_a_repeated_row_is_none() -> None:
+    frame = {"path": "v.mp4", "time": 3.4, "frame": 34, "face": None}
+    broken = [frame | {"status": "no_face"}, frame | {"status": "rejected"}]  # a video that ends where no face is
+    frames = [{"path": "v.mp4", "face": 1}] * 2  # without the column that tells them apart
+    for rows in (broken, frames):
+        assert list(once(rows)) == rows
+
+
 def test_names_come_back_from_excel_as_they_were(tmp_path: Path) -> None:
     (row, *_) = table()
     data = io.BytesIO()
     writer = ExcelWriter(data)
-    for name in ("_x0041_.jpg", "a\rb.jpg"):
+    for name in ("_x0041_.jpg", "b.jpg"):
         writer.write(row | {"path": name})
     writer.close()
     (tmp_path / "r.xlsx").write_bytes(data.getvalue())
-    assert [row["path"] for row in read_results(tmp_path / "r.xlsx")] == ["_x0041_.jpg", "a\rb.jpg"]
+    assert [row["path"] for row in read_results(tmp_path / "r.xlsx")] == ["_x0041_.jpg", "b.jpg"]
+    book = openpyxl.load_workbook(tmp_path / "r.xlsx")  # as Excel saves it, with the texts apart
+    book.save(tmp_path / "r.xlsx")
+    assert [row["path"] for row in read_results(tmp_path / "r.xlsx")] == ["_x0041_.jpg", "b.jpg"]

@@ -137,9 +137,11 @@ def test_promise_17_an_update_drops_nothing_for_a_folder_that_cannot_be_listed(
         patch.setattr("fercli.photos.walk.os.listdir", listdir)
         with pytest.raises(
             FercliError,
-            match=r"locked cannot be read \(Permission denied\), so that what was found there would be dropped",
+            match=r"locked cannot be read \(Permission denied\), so its photos would be dropped",
         ):
             list(Run([photos], JOB, output, update=True))
+        with pytest.raises(FercliError, match="locked cannot be read"):
+            list(Run([photos], JOB, output, resume=True))
     assert output.path.read_bytes() == before
     run = Run([photos], JOB, output, update=True)
     assert len(list(run)) == run.kept == 5

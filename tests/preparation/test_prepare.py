@@ -197,7 +197,7 @@ def test_persons_in_several_splits_and_images_of_nobody_are_counted(tmp_path: Pa
     ]
     path.write_text("\n".join(["emotion,pixels,Usage,person", *rows]) + "\n")
     result = prepare(path, hog=False)
-    assert (result.unknown, result.shared) == (36, 1)
+    assert (result.persons, result.unknown, result.shared) == (2, 36, 1)
     assert (prepare(path, hog=False, split={"train": 0.8, "validation": 0.1, "test": 0.1})).shared == 0
 
 

@@ -26,7 +26,7 @@ def test_what_a_training_would_refuse_is_refused_before_keras_loads(data: Path, 
             Plan("deep", data, run, **options)
     with pytest.raises(UsageError, match="drop --erasing"):
         Plan("deep-hog", data, erasing=0.5)
-    with pytest.raises(IntegrityError, match="is of a run of"):
+    with pytest.raises(IntegrityError, match="is from a run of"):
         Plan("shallow", data, run, resume=True)
     train, validation, test = (replace(dataset.split(name), votes=None) for name in SPLITS)
     without = replace(dataset, train=train, validation=validation, test=test)

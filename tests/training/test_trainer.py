@@ -215,7 +215,7 @@ def test_folders_and_recipes_that_do_not_fit(run: tuple[Path, list[Epoch], list[
     with pytest.raises(IntegrityError, match="not deep; add --model"):
         Trainer(replace(MODEL, name="deep"), RECIPE, dataset, folder, resume=True)
     other = replace(dataset, meta=dataset.meta | {"digest": "0"})
-    with pytest.raises(IntegrityError, match="another data set; name the one of that run with --data"):
+    with pytest.raises(IntegrityError, match="another data set; name that one with --data"):
         Trainer(MODEL, RECIPE, other, folder, resume=True)
 
 
