@@ -182,7 +182,10 @@ def remove(path: Path) -> None:
 
 def remove_with_folders(path: Path, top: Path) -> None:
     """Delete a file of ours, and the folders above it, below `top`, that are empty then; OSError if it cannot be deleted."""
-    path.unlink() if isinstance(path, RemotePath) else os.unlink(path)
+    if isinstance(path, RemotePath):
+        path.unlink()
+    else:
+        os.unlink(path)
     with contextlib.suppress(OSError):
         for folder in path.parents[: len(path.relative_to(top).parts) - 1]:
             os.rmdir(folder)

@@ -155,7 +155,8 @@ class Run:
                     )
             if earlier and journal and self._replacing:
                 self.gone, self.unnamed = earlier.dropped(journal)
-            if before and journal and before.knows_under([folder for folder, _ in self.walk.unreadable], journal):
+            unreadable = [folder for folder, _ in self.walk.unreadable]
+            if unreadable and before and journal and self._replacing and before.knows_under(unreadable, journal):
                 raise FercliError(
                     f"{first_unreadable(self.walk)}, so its photos would be dropped from the results. Make it readable and run the "
                     "same command again; or, if it is to go, add --overwrite in place of --update or --resume."
