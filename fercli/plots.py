@@ -77,7 +77,7 @@ def plot_curves(histories: Mapping[str, Sequence[Epoch]]) -> bytes:
     loss.set_ylim(*_without_diverged(histories.values()))
     for axes in (loss, accuracy):
         axes.grid(alpha=0.3)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     several = all(len(history) > 2 for history in histories.values())
     for name, line, mark in (("training", "--", "x"), ("validation", "-", "o")):
         accuracy.plot([], [], f"k{line}", marker="" if several else mark, label=name)
@@ -159,7 +159,9 @@ def plot_reliability(title: str, bins: Sequence[tuple[float, float, float]]) -> 
     points = ([100 * value for value in values] for values in zip(*bins, strict=True))
     confidence, accuracy, shares = points
     axes.plot(confidence, accuracy, color="C0")
-    axes.scatter(confidence, accuracy, [10 + 10 * share for share in shares], color="C0", label="measured (area: share of images)")
+    axes.scatter(
+        confidence, accuracy, [10 + 10 * share for share in shares], clip_on=False, label="measured (area: share of images)"
+    )
     axes.set(xlabel="confidence (%)", ylabel="accuracy (%)", xlim=(0, 100), ylim=(0, 100), title=title, aspect="equal")
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left")

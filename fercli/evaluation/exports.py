@@ -88,7 +88,7 @@ def figures_of(
     for item in published:  # each is of a network that was measured
         networks[item.network][item.title] = [share / 100 for share in item.per_class]
     others = [item.title for item in published]
-    title = f"Accuracy per class, {results[0].split}{'; hatched: as published' * bool(others)}"
+    title = f"Accuracy per class, {results[0].split}{'; hatched or dotted: as published' * bool(others)}"
     files["per-class.png"] = plot_per_class(title, list(networks.values()), LABELS, published=others)
     histories = {labeller.title: read_lines(Epoch, labeller.history) for labeller in labellers if labeller.history}
     histories = {title: history for title, history in histories.items() if _is_curve(history)}
