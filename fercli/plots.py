@@ -159,9 +159,8 @@ def plot_reliability(title: str, bins: Sequence[tuple[float, float, float]]) -> 
     points = ([100 * value for value in values] for values in zip(*bins, strict=True))
     confidence, accuracy, shares = points
     axes.plot(confidence, accuracy, color="C0")
-    axes.scatter(
-        confidence, accuracy, [10 + 10 * share for share in shares], clip_on=False, label="measured (area: share of images)"
-    )
+    areas = [10 + 10 * share for share in shares]
+    axes.scatter(confidence, accuracy, areas, color="C0", clip_on=False, label="measured (area: share of images)")
     axes.set(xlabel="confidence (%)", ylabel="accuracy (%)", xlim=(0, 100), ylim=(0, 100), title=title, aspect="equal")
     axes.grid(alpha=0.3)
     axes.legend(loc="upper left")

@@ -38,8 +38,8 @@ class Group:
     """The figures of one group of rows, in which a unit, such as a photo, is one draw, however many faces it has.
 
     `photos` counts videos, too; `status` counts photos without a face and rejects, and of videos each frame without a face; `units`
-    counts those that have faces. `shares` of labels and `means` of probabilities are the means
-    over units of the means over the faces in each, from 0 to 1 in the order of `LABELS`; both are empty without faces.
+    counts those that have faces. `shares` of labels and `means` of probabilities are the means over units of the means over the
+    faces in each, from 0 to 1 in the order of `LABELS`; both are empty without faces.
     """
 
     names: Key
