@@ -76,7 +76,7 @@ def refuse_other_endings(path: Path, endings: Sequence[str], hint: str = "") -> 
 
 
 def refuse_existing(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ()) -> None:
-    """Raise UsageError unless `path` can be written: if it exists without `overwrite`, is not a file, or is one of the inputs."""
+    """Raise UsageError unless `path` can be written: if it exists without `overwrite`, is one of the inputs, or is not a file."""
     kind = kind_of(path)
     _refuse_missing_bucket(path)
     if kind is Kind.FOLDER:
@@ -87,6 +87,8 @@ def refuse_existing(path: Path, *, overwrite: bool, inputs: Iterable[Path] = ())
         raise already_there(path)
     if kind is Kind.FILE and any(kind_of(item) is Kind.FILE and path.samefile(item) for item in inputs):
         raise UsageError(f"{path} is also an input; name another file to write.")
+    if path.is_symlink():  # it would be replaced, and what it leads to stay as it was
+        raise UsageError(f"{path} is a link; name the file that it leads to, or delete the link.")
 
 
 def refuse_filled(folder: Path, *, overwrite: bool, fault: str = _FILLED) -> None:

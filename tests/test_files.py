@@ -28,6 +28,8 @@ def test_promise_20_existing_files_need_overwrite(tmp_path: Path) -> None:
     (tmp_path / "y").symlink_to("nowhere")
     with pytest.raises(UsageError, match="--overwrite"):
         refuse_existing(tmp_path / "y", overwrite=False)
+    with pytest.raises(UsageError, match="is a link; name the file that it leads to"):
+        refuse_existing(tmp_path / "y", overwrite=True)
 
 
 def test_missing_inputs_are_usage_errors_and_links_to_nowhere_are_not(tmp_path: Path) -> None:
