@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -135,6 +136,11 @@ def already_there(path: Path) -> UsageError:
 def readable(path: Path | str) -> str:
     r"""Return the path as valid Unicode: bytes that are not UTF-8 become `\xff`, so that any text file can hold it."""
     return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def from_readable(text: str) -> bytes:
+    r"""Return a path whose `readable` form is the text; one that really holds the characters `\xff` has the same form."""
+    return re.sub(rb"\\x([89a-f][0-9a-f])", lambda found: bytes.fromhex(found[1].decode()), os.fsencode(text))
 
 
 def folded(name: str) -> str:

@@ -85,7 +85,7 @@ def prepare(
     `overwrite` is not set; FercliError for a source that cannot be used, for any reject if `strict`, and for more than 1 % of
     rejects.
     """
-    source, output, ferplus = _local(source), _local(output), _local(ferplus) if ferplus else None
+    source, output, ferplus = local(source), local(output), local(ferplus) if ferplus else None
     refuse_missing([source], "give FER2013's CSV, an archive that holds it, or a folder of images")
     if ferplus:
         refuse_missing([ferplus], "give FER+'s fer2013new.csv")
@@ -165,10 +165,10 @@ def train(
 
     plan = Plan(
         model,
-        _local(data),
-        _local(out) if out else None,
-        start=[_local(item) for item in _several(start)],
-        teachers=[_local(item) for item in _several(teacher)],
+        local(data),
+        local(out) if out else None,
+        start=[local(item) for item in _several(start)],
+        teachers=[local(item) for item in _several(teacher)],
         resume=resume,
         overwrite=overwrite,
         epochs=epochs,
@@ -220,9 +220,9 @@ def evaluate(
     def refuse(_: str, error: FercliError) -> None:
         raise error
 
-    dataset = read_dataset(_local(data), splits=[split])
+    dataset = read_dataset(local(data), splits=[split])
     names = [model] if isinstance(model, str) else model or ()
-    labellers = candidates([*names, *(_local(item) for item in _several(weights or ()))], refuse)
+    labellers = candidates([*names, *(local(item) for item in _several(weights or ()))], refuse)
     return [measure(as_asked(labeller, tta=tta, even=even), dataset, split, shifts=shifts) for labeller in labellers]
 
 
@@ -289,11 +289,11 @@ def classify(
         raise UsageError("--ray-address, --workers, --worker-cpus and --worker-gpus need --engine ray; add it, or drop them.")
     options = Options(largest, min_face, on_no_face == OnNoFace.whole, max_pixels, every)
     return Run(
-        [_place(item) for item in _several(inputs)],
-        Job(model, _local(weights) if weights else None, tta, _even(prior), detector, options),
+        [place(item) for item in _several(inputs)],
+        Job(model, local(weights) if weights else None, tta, _even(prior), detector, options),
         output if output is None or isinstance(output, Output) else Output.parse(str(output)),
-        annotate=_place(annotate) if annotate else None,
-        report=_place(report) if report else None,
+        annotate=place(annotate) if annotate else None,
+        report=place(report) if report else None,
         min_confidence=min_confidence,
         skip_no_face=on_no_face == OnNoFace.skip,
         strict=strict,
@@ -302,7 +302,7 @@ def classify(
         workers=pool if engine == Engine.ray else None,
         address=ray_address,
         update=update,
-        listed=[*map(_place, listed), *_names_in(from_file)],
+        listed=[*map(place, listed), *_names_in(from_file)],
     )
 
 
@@ -318,7 +318,7 @@ def summary(results: Place, by: str | Iterable[str] = "folder", unit: str | None
     from fercli.classification.results import read_results
     from fercli.classification.summary import summarise
 
-    return summarise(read_results(_place(results)), [by] if isinstance(by, str) else list(by), unit)
+    return summarise(read_results(place(results)), [by] if isinstance(by, str) else list(by), unit)
 
 
 def _names_in(listing: Place | None) -> list[Path]:
@@ -326,15 +326,7 @@ def _names_in(listing: Place | None) -> list[Path]:
         return []
     from fercli.classification.lists import read_list
 
-    return read_list(_local(listing))
-
-
-def _local(where: Place) -> Path:
-    return local(where) if isinstance(where, str) else where
-
-
-def _place(where: Place) -> Path:
-    return place(where) if isinstance(where, str) else where
+    return read_list(local(listing))
 
 
 def _several(where: Place | Iterable[Place]) -> Iterable[Place]:

@@ -26,12 +26,14 @@ _RETRY_SECONDS = 30
 _DEFAULT = "default"  # Hadoop's word for the file system that its own settings name
 
 
-def place(text: str) -> Path:
+def place(text: str | Path) -> Path:
     """Return the path that a text stands for: a `RemotePath` for a URI of one of `SCHEMES`, a path of this machine otherwise.
 
-    `file://` URIs are paths of this machine. Raises UsageError for other URIs, for one without a bucket's name or with a password,
-    and for a remote one if pyarrow is not installed.
+    A path stands for itself, and so does what a `file://` URI names. Raises UsageError for other URIs, for one without a bucket's
+    name or with a password, and for a remote one if pyarrow is not installed.
     """
+    if isinstance(text, Path):
+        return text
     if not (uri := re.match(r"([A-Za-z][\w+.-]*)://([^/]*)", text)):
         return Path(text)
     scheme, host = uri.groups()
@@ -56,10 +58,9 @@ def place(text: str) -> Path:
     return RemotePath(text)
 
 
-def local(text: str) -> Path:
+def local(text: str | Path) -> Path:
     """Return the path of this machine that a text stands for; UsageError for any other, as from `place`."""
-    scheme, separator, _ = text.partition("://")
-    if separator and scheme in SCHEMES:
+    if isinstance(text, str) and text.startswith(tuple(f"{scheme}://" for scheme in SCHEMES)):
         raise UsageError(
             f"{text} is not on this machine; only classify reads and writes in object stores, and summary reads there. Give a path "
             "on this machine."

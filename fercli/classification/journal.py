@@ -118,15 +118,19 @@ class Journal:
         """
         with self._lock:
             (known,) = self._database.execute("SELECT COUNT(DISTINCT path) FROM picture").fetchone()
-            paths = self._database.execute("SELECT DISTINCT path FROM picture") if known > self._asked_for else ()
-            gone = sum(not kept._holds(path) and kind_of(place(os.fsdecode(path))) is Kind.MISSING for (path,) in paths)
+            lost = self._lacking_in(kept) if known > self._asked_for else ()
+            gone = sum(kind_of(path) is Kind.MISSING for path in lost)
         return gone, int(known) - self._asked_for - gone
 
     def knows_under(self, folders: Sequence[Path], kept: "Journal") -> bool:
         """Whether it knows files in one of the folders that are not `kept` in the journal of the new run."""
         with self._lock:
-            paths = [path for (path,) in self._database.execute("SELECT DISTINCT path FROM picture") if not kept._holds(path)]
-        return any(place(os.fsdecode(path)).is_relative_to(folder) for path in paths for folder in folders)
+            return any(path.is_relative_to(folder) for path in self._lacking_in(kept) for folder in folders)
+
+    def _lacking_in(self, kept: "Journal") -> Iterator[Path]:
+        for (path,) in self._database.execute("SELECT DISTINCT path FROM picture"):
+            if not kept._holds(path):
+                yield place(os.fsdecode(path))
 
     def _holds(self, path: bytes) -> bool:
         with self._lock:

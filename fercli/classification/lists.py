@@ -1,14 +1,13 @@
 """Lists of photos: the names that `find`, a file or the results of an earlier run give."""
 
 import os
-import re
 import sys
 from pathlib import Path
 from typing import IO
 
 from fercli.classification.results import READERS, read_results
 from fercli.errors import FercliError, UsageError
-from fercli.files import refuse_missing
+from fercli.files import from_readable, refuse_missing
 from fercli.remote import place
 
 _MOST = 1 << 30  # bytes of a list: ten million names
@@ -37,8 +36,7 @@ def read_list(path: Path | None) -> list[Path]:
 
 def _as_it_was(name: str) -> bytes:
     r"""Return the name of a file as it was before `readable`, if that is there and no file that is really called `caf\xe9.jpg`."""
-    shown = os.fsencode(name)
-    bare = re.sub(rb"\\x([89a-f][0-9a-f])", lambda found: bytes.fromhex(found[1].decode()), shown)
+    shown, bare = os.fsencode(name), from_readable(name)
     return bare if bare != shown and not os.path.lexists(shown) and os.path.lexists(bare) else shown
 
 

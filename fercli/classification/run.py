@@ -120,11 +120,12 @@ class Run:
         if self.complete:
             return
         settings = self.job.settings(self.labeller)
-        self.walk, counts, report = self.new_walk(), Counts(self.min_confidence), None
+        self.walk, report = self.new_walk(), None
         if self.report:
             from fercli.classification.report import Report  # loads Pillow
 
             report = Report(self.min_confidence, every=self.job.options.every)
+        counts = report or Counts(self.min_confidence)
         with contextlib.ExitStack() as stack:
             journal = stack.enter_context(self._journal(settings))
             before = stack.enter_context(self._before(settings, journal))
@@ -144,8 +145,6 @@ class Run:
                 if writer:
                     self._write(outcome, writer)
                 counts.add(outcome)
-                if report:
-                    report.add(outcome)
                 yield outcome
                 if outcome.reject and self.strict:
                     go_on = "" if self.output and self.output.stream else ", and go on with --resume"

@@ -187,7 +187,7 @@ class ExcelWriter:
             return
         try:
             with self._in_temporary_files():
-                self._book.close()
+                self._assemble()
             with self._path.open("rb") as whole:
                 while chunk := whole.read(1 << 20):
                     self._handle.write(chunk)
@@ -196,16 +196,21 @@ class ExcelWriter:
 
     @contextlib.contextmanager
     def _in_temporary_files(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise FercliError(
+                f"The workbook cannot be put together in {tempfile.gettempdir()} ({error.strerror or error}); free some space "
+                "there, or set TMPDIR to another folder."
+            ) from error
+
+    def _assemble(self) -> None:
         from xlsxwriter.exceptions import FileCreateError
 
         try:
-            yield
-        except (OSError, FileCreateError) as error:  # the latter wraps the former
-            reason = error.args[0] if isinstance(error, FileCreateError) else error
-            raise FercliError(
-                f"The workbook cannot be put together in {tempfile.gettempdir()} ({getattr(reason, 'strerror', None) or reason}); "
-                "free some space there, or set TMPDIR to another folder."
-            ) from error
+            self._book.close()
+        except FileCreateError as error:  # wraps the OSError, such as of a full disk
+            raise error.args[0] from error
 
     def discard(self) -> None:
         """Remove the temporary files, without taking the time to assemble the workbook."""

@@ -109,8 +109,8 @@ def evaluate(
     """Label all images of the split called `name` and measure the result; with `shifts`, also after each change of the images.
 
     `on_images` receives the number of images labelled since its last call. The speed, in images a second, excludes a first batch
-    to warm up. Which images leaked is known only if the network has seen no other data set;
-    otherwise `leaked` and `leak_free_accuracy` are None.
+    to warm up. Which images leaked is known only if the network has seen no other data set; otherwise `leaked` and
+    `leak_free_accuracy` are None.
     """
     split = dataset.split(name)
     trained_here = labeller.trained_on == {dataset.meta.get("digest")}
