@@ -101,6 +101,14 @@ def train(
             help="Weight the votes so that each class has as large a share of them as of the labels.",
         ),
     ] = None,
+    votes_by_agreement: Annotated[
+        bool | None,
+        typer.Option(
+            "--votes-by-agreement/--no-votes-by-agreement",
+            show_default=False,
+            help="Give the votes a larger share where most people agree on an expression that the labels usually call the same.",
+        ),
+    ] = None,
     class_weights: Annotated[
         ClassWeights | None,
         _target_option(help="Weight the images so that all classes count alike in the loss."),
@@ -164,6 +172,7 @@ def train(
         seed=seed,
         votes=votes,
         balanced_votes=balanced_votes,
+        votes_by_agreement=votes_by_agreement,
         class_weights=class_weights and class_weights.value,
         teacher_share=teacher_share,
         augmentation_strength=augmentation_strength,

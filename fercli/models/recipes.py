@@ -89,7 +89,8 @@ class Recipe:
     over the others; with the schedule `constant` it stays as it is. `l2` weights the squared kernels.
 
     The target of an image is its label, of which a share `votes` gives way to the votes of the crowd (FER+, Barsoum et al. 2016).
-    With `balanced_votes`, the votes for each class are weighted so that they are as many as its labels. Of the result a share
+    With `balanced_votes`, the votes for each class are weighted so that they are as many as its labels. With `votes_by_agreement`,
+    the share is larger where most people agree on an expression that the labels usually call the same. Of the result a share
     `teacher_share` gives way to the answers of other networks (Hinton et al. 2015), and of that a share `label_smoothing` to all
     classes alike. With `class_weights` set to `balanced`, all classes count alike in the loss, however many images they have.
 
@@ -110,6 +111,7 @@ class Recipe:
     label_smoothing: float = 0.0
     votes: float = 0.0
     balanced_votes: bool = False
+    votes_by_agreement: bool = False
     class_weights: str = ""
     teacher_share: float = 0.0
     average: float = 0.0
@@ -125,6 +127,7 @@ _TERMS = {  # for people, where a field's name says too little
     "seed": "random seed",
     "votes": "soft labels: share of the crowd's votes (FER+)",
     "balanced_votes": "crowd's votes weighted by class",
+    "votes_by_agreement": "larger share of votes where labels and crowd mostly agree",
     "teacher_share": "knowledge distillation: share of the teacher's predictions",
     "average": "moving average of the weights: momentum",
     "flip": "horizontal flip",
@@ -145,7 +148,7 @@ def settings(recipe: Recipe) -> dict[str, str]:
     values = asdict(recipe)
     if recipe.optimizer == "adam":
         values["momentum"] = 0.0
-    if not recipe.votes:
+    if not (recipe.votes or recipe.votes_by_agreement):
         values["balanced_votes"] = False
     augmentation = values.pop("augmentation") or {}
     found = {_TERMS.get(name, name.replace("_", " ")): value for name, value in values.items() if value or name == "seed"}
@@ -182,7 +185,7 @@ def known_recipe(metadata: dict[str, Any], where: object) -> Recipe:
 
 OPTIONS = (  # of `train`, besides those of the augmentation
     *("epochs", "batch_size", "learning_rate", "l2", "seed", "precision"),
-    *("votes", "balanced_votes", "class_weights", "teacher_share"),
+    *("votes", "balanced_votes", "votes_by_agreement", "class_weights", "teacher_share"),
 )
 
 

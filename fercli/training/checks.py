@@ -12,7 +12,7 @@ from fercli.models.recipes import Recipe
 from fercli.models.registry import Model
 from fercli.models.weights import Weights, read_weights
 from fercli.training.run import read_to_resume, refuse_other_run, stored_history
-from fercli.training.targets import targets
+from fercli.training.targets import targets_of
 from fercli.training.teachers import check_teachers
 
 
@@ -33,7 +33,7 @@ def checked(
     if not (resume or overwrite):
         refuse_other_run(folder)
     checkpoint = read_to_resume(folder) if resume else None
-    targets(dataset.train, recipe.votes)  # refuses a data set without votes
+    targets_of(dataset.train, recipe)  # refuses a data set without votes
     if checkpoint:
         stored_history(checkpoint.metadata, origin(model, recipe, dataset), recipe, folder)
         return checkpoint

@@ -26,7 +26,7 @@ from fercli.training.batches import Batches
 from fercli.training.checks import checked, origin
 from fercli.training.devices import Devices
 from fercli.training.run import best_of, holds_run, refuse_other_run, stored_history, write_report
-from fercli.training.targets import balanced_weights, class_mix, mixed, targets
+from fercli.training.targets import balanced_weights, class_mix, mixed, targets, targets_of
 from fercli.training.teachers import answers, credits_of
 from fercli.training.trainee import Trainee
 from fercli.version import __version__
@@ -101,7 +101,7 @@ class Trainer:
         checkpoint = checked(model, recipe, dataset, folder, resume=resume, overwrite=overwrite, start=start, teachers=teachers)
         self._replaces = resume or overwrite
         self._images = dataset.originals if recipe.augmentation else dataset.train
-        self._targets = targets(self._images, recipe.votes, balanced=recipe.balanced_votes)
+        self._targets = targets_of(self._images, recipe)
         self._weights = balanced_weights(self._images.labels) if recipe.class_weights else None
         self._answers: NDArray[np.float32] | None = None
         if checkpoint:

@@ -19,7 +19,7 @@ from fercli.models.inference import CLASS_MIX
 from fercli.models.networks.conversion import converted
 from fercli.models.recipes import known_recipe
 from fercli.models.weights import write_weights
-from fercli.training.targets import class_mix, mixed, targets
+from fercli.training.targets import class_mix, mixed, targets_of
 from fercli.training.trainer import ANSWERS
 
 
@@ -28,7 +28,7 @@ def mix_told_by(metadata: dict[str, Any], weights: Path, data: Path) -> list[flo
     dataset, recipe = read_dataset(data), known_recipe(metadata, weights)
     if metadata["dataset"] != dataset.meta["digest"]:
         raise SystemExit(f"{weights} was trained on another data set than {data}.")
-    wanted = targets(dataset.originals, recipe.votes, balanced=recipe.balanced_votes)
+    wanted = targets_of(dataset.originals, recipe)
     if recipe.teacher_share:
         wanted = mixed(wanted, read_checkpoint(weights.parent / CHECKPOINT).tensors[ANSWERS], recipe.teacher_share)
     return class_mix(wanted, recipe.label_smoothing)

@@ -160,6 +160,12 @@ def test_balanced_votes_can_be_asked_for(fercli: Run, folder: Path) -> None:
     assert "weighted by class" not in fercli(*options, "--no-balanced-votes", "--out", "plain").talk
 
 
+@pytest.mark.usefixtures("untrained")
+def test_votes_by_agreement_can_be_asked_for(fercli: Run, folder: Path) -> None:
+    options = ["train", "--model", "shallow-hog", "--epochs", "1", "--batch-size", "16", "--votes", "0.4", "--votes-by-agreement"]
+    assert "where labels and crowd mostly agree = yes" in " ".join(fercli(*options).talk.split())
+
+
 def test_class_weights_can_be_asked_for(fercli: Run, folder: Path, csv_file: Path) -> None:
     kept = [line for number, line in enumerate(csv_file.read_text().splitlines()) if number % 2 or not line.startswith("3,")]
     Path("rare.csv").write_text("\n".join(kept) + "\n")

@@ -80,6 +80,25 @@ def test_balance_leaves_an_image_without_votes_its_label_and_moves_the_mix() -> 
     assert abs(balanced[:, 6].mean() - 1 / 7) < 0.5 * abs(plain[:, 6].mean() - 1 / 7)
 
 
+def test_votes_by_agreement_outvote_a_label_that_is_likely_a_slip() -> None:
+    """Clear votes for happy have the labels' consent in nine of ten images, those for neutral in one of two."""
+    votes = np.zeros((14, 10), np.uint8)
+    votes[:10, 3] = 8
+    votes[10:12, 6] = 8
+    votes[12, [3, 4, 6]] = 3, 3, 3  # nobody's clear view
+    labels = np.array([*[3] * 9, 4, 6, 4, 4, 4], np.uint8)  # nobody voted on the last image
+    split = Split(*(np.zeros(14, np.uint8),) * 4, votes=votes)  # type: ignore[arg-type]
+    split = replace(split, labels=labels)
+    wanted = targets(split, 0.2, by_agreement=True)
+    assert np.allclose(wanted[9, [3, 4]], [0.8, 0.2])  # nine agree, one does not: 0.9 - 0.1
+    assert np.allclose(wanted[11, [4, 6]], [0.8, 0.2])  # as many agree as do not, so the share is that of all images
+    assert np.allclose(wanted[12, [3, 4, 6]], [0.2 / 3, 0.8 + 0.2 / 3, 0.2 / 3])
+    assert wanted[13].tolist() == np.eye(7)[4].tolist()
+    assert np.allclose(targets(split, 0.9, by_agreement=True), targets(split, 0.9))
+    assert np.allclose(targets(split, by_agreement=True)[9, [3, 4]], [0.8, 0.2])
+    assert wanted.dtype == np.float32
+
+
 def test_mixed_gives_the_second_its_share() -> None:
     first, second = np.eye(7, dtype=np.float32)[:2], np.full((2, 7), 1 / 7, np.float32)
     assert np.allclose(mixed(first, second, 0.7)[0], [0.4, *[0.1] * 6])
@@ -87,5 +106,7 @@ def test_mixed_gives_the_second_its_share() -> None:
 
 
 def test_a_data_set_without_votes_says_how_to_get_them(split: Split) -> None:
-    with pytest.raises(UsageError, match="--ferplus"):
+    with pytest.raises(UsageError, match=r"--ferplus .* --votes 0\."):
         targets(replace(split, votes=None), 0.4)
+    with pytest.raises(UsageError, match="--votes 0 --no-votes-by-agreement"):
+        targets(replace(split, votes=None), by_agreement=True)
