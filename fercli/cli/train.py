@@ -103,9 +103,8 @@ def train(
     ] = None,
     votes_by_agreement: Annotated[
         bool | None,
-        typer.Option(
-            "--votes-by-agreement/--no-votes-by-agreement",
-            show_default=False,
+        _target_option(
+            "--votes-by-agreement",
             help="Give the votes a larger share where most people agree on an expression that the labels usually call the same.",
         ),
     ] = None,

@@ -22,7 +22,7 @@ def targets(split: Split, votes: float = 0.0, *, balanced: bool = False, by_agre
     if split.votes is None:
         raise UsageError(
             "The recipe uses the crowd's votes (FER+), and the data set has none; prepare it again with "
-            f"--ferplus fer2013new.csv, or train without them: --votes 0{' --no-votes-by-agreement' if by_agreement else ''}."
+            f"--ferplus fer2013new.csv, or train without them: --votes 0{' and no --votes-by-agreement' if by_agreement else ''}."
         )
     counts = split.votes[:, : len(LABELS)].astype(np.float32)
     crowd = _shares(counts, own)

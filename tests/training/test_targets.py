@@ -108,5 +108,5 @@ def test_mixed_gives_the_second_its_share() -> None:
 def test_a_data_set_without_votes_says_how_to_get_them(split: Split) -> None:
     with pytest.raises(UsageError, match=r"--ferplus .* --votes 0\."):
         targets(replace(split, votes=None), 0.4)
-    with pytest.raises(UsageError, match="--votes 0 --no-votes-by-agreement"):
+    with pytest.raises(UsageError, match="--votes 0 and no --votes-by-agreement"):
         targets(replace(split, votes=None), by_agreement=True)
