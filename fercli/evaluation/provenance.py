@@ -124,7 +124,7 @@ def _again(model: Model, runs: Sequence[Run], data: str) -> list[str]:
         return [f"No command reproduces these weights, because {told}.", ""]
     if any(run.get("dataset") != runs[-1]["dataset"] for run in runs):
         return ["No command reproduces these weights, because they started from weights trained on a different data set.", ""]
-    ferplus = " --ferplus fer2013new.csv" if any(run["recipe"].get("votes") for run in runs) else ""
+    ferplus = " --ferplus fer2013new.csv" if any(recipe_from(run["recipe"]).uses_votes for run in runs) else ""
     prepared = f"`fercli prepare fer2013.csv{ferplus}`" if data == FER2013 else "preparing the same data set as `DATA.npz`"
     folders = SHIPPED | {run["sha256"]: f"runs/{model.name}-{number}" for number, run in enumerate(runs[:-1], 1)}
     files = folders | {run["sha256"]: f"{folders[run['sha256']]}/{run['file']}" for run in runs[:-1] if "file" in run}

@@ -117,6 +117,11 @@ class Recipe:
     average: float = 0.0
     augmentation: Augmentation | None = None
 
+    @property
+    def uses_votes(self) -> bool:
+        """Whether the targets depend on the crowd's votes."""
+        return bool(self.votes) or self.votes_by_agreement
+
     def momentum_of_average(self, steps: int) -> float:
         """Return `average`, or less for a run of so few `steps` in all that the average would never leave its start."""
         return min(self.average, steps / (steps + 10))
@@ -148,7 +153,7 @@ def settings(recipe: Recipe) -> dict[str, str]:
     values = asdict(recipe)
     if recipe.optimizer == "adam":
         values["momentum"] = 0.0
-    if not (recipe.votes or recipe.votes_by_agreement):
+    if not recipe.uses_votes:
         values["balanced_votes"] = False
     augmentation = values.pop("augmentation") or {}
     found = {_TERMS.get(name, name.replace("_", " ")): value for name, value in values.items() if value or name == "seed"}

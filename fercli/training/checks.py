@@ -45,7 +45,7 @@ def checked(
 
 def origin(model: Model, recipe: Recipe, dataset: Dataset) -> dict[str, str | None]:
     """Return what a run must have in common with the one that it resumes, besides the recipe, as stored with its weights."""
-    votes = dataset.meta["sha256"]["train_votes"] if recipe.votes else None
+    votes = dataset.meta["sha256"]["train_votes"] if recipe.uses_votes else None
     return {"model": model.name, "dataset": dataset.meta["digest"], "votes": votes}
 
 

@@ -124,6 +124,8 @@ def test_the_votes_of_any_run_need_their_file() -> None:
     metadata["recipe"] = asdict(with_options(COMPACT.recipe, votes=0.0))
     assert "--ferplus fer2013new.csv" in told(metadata)
     assert "--ferplus" not in told(METADATA)
+    recipe = with_options(MODELS["deep"].recipe, votes_by_agreement=True)
+    assert "--ferplus fer2013new.csv" in told(METADATA | {"recipe": asdict(recipe)})
 
 
 def test_a_run_of_another_data_set_or_with_what_has_changed_promises_no_command() -> None:

@@ -1,10 +1,14 @@
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fercli.dataset import SPLITS, Dataset, write_dataset
 from fercli.errors import IntegrityError, UsageError
+from fercli.models.recipes import with_options
+from fercli.models.registry import MODELS
+from fercli.training.checks import origin
 from fercli.training.plan import Plan
 from tests.training.test_plan import write_run
 
@@ -33,3 +37,18 @@ def test_what_a_training_would_refuse_is_refused_before_keras_loads(data: Path, 
     write_dataset(without, tmp_path / "plain.npz")
     with pytest.raises(UsageError, match="--votes 0"):
         Plan("compact", tmp_path / "plain.npz")
+
+
+@pytest.mark.parametrize(
+    ("options", "used"),
+    [
+        ({"votes": 0.4}, True),
+        ({"votes": 0.0}, False),
+        ({"votes": 0.0, "votes_by_agreement": True}, True),
+    ],
+)
+def test_a_run_remembers_the_votes_that_it_used(dataset: Dataset, options: dict[str, Any], used: bool) -> None:
+    """So that another file of votes is noticed when it is resumed."""
+    model = MODELS["compact"]
+    votes = origin(model, with_options(model.recipe, **options), dataset)["votes"]
+    assert votes == (dataset.meta["sha256"]["train_votes"] if used else None)
