@@ -46,9 +46,9 @@ def model_card(
 
     `evaluations` are of the same weights, or of an ensemble, one a split, on the data set called `data`; `augmented` the same with
     test-time augmentation, or none; `metadata` is stored with the weights; `figures` maps captions to files. Of the `choices` those
-    of the same layers are quoted, of the `repetitions` those of the same model and number of epochs, of the `portraits` those that
-    this model labelled. `trained_on_data` says whether the weights were trained on this data set. `own_weights` names the file or
-    run of weights that are not shipped.
+    of the same layers and recipe are quoted, of the `repetitions` those of the same model and number of epochs, of the `portraits`
+    those that this model labelled. `trained_on_data` says whether the weights were trained on this data set. `own_weights` names
+    the file or run of weights that are not shipped.
     """
     entry = find_entry(evaluations[0].model)
     trained_on = data if trained_on_data else ""

@@ -186,7 +186,8 @@ def _repetitions(model: Model, recipe: Recipe, repetitions: Sequence[Repetition]
 
 
 def _choices(model: Model, choices: Sequence[Choice]) -> list[str]:
-    tried = [item for item in choices if MODELS[item.model].network == model.network]
+    alike = {name for name, other in MODELS.items() if (other.network, other.recipe) == (model.network, model.recipe)}
+    tried = [item for item in choices if item.model in alike]
     tried = [item for item in tried if item.epochs >= _SHORT_RUN or item.setting.startswith("start=")]
     if not tried:
         return []

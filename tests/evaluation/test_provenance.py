@@ -65,6 +65,17 @@ def test_whole_schedules_that_were_tried_are_told_and_short_ones_left_out() -> N
     assert "tried" not in told(METADATA, choices=choices[2:])
 
 
+def test_what_was_tried_for_another_recipe_of_the_same_network_is_left_out() -> None:
+    choices = [Choice("compact", "erasing=0", 30, 0.6, 0.65)]
+    texts = {}
+    for name in ("compact", "compact-labels"):
+        model = MODELS[name]
+        given = {"model": name, "recipe": asdict(model.recipe), "input": model.input, "dropout": model.network.dropout}
+        texts[name] = told(METADATA | given, choices=choices)
+    assert "| erasing=0 | 30 | 60.00 % | 65.00 % |" in texts["compact"]
+    assert "tried" not in texts["compact-labels"]
+
+
 def test_another_recipe_promises_no_command() -> None:
     recipe = asdict(DEEP.recipe) | {"optimizer": "rmsprop"}
     text = told(METADATA | {"recipe": recipe, "dropout": [0.9] * 6})
