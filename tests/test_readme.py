@@ -20,7 +20,9 @@ from fercli.cli import app
 from fercli.errors import EXIT_CODES, REJECT_CODES
 from fercli.labels import ORDERS
 from fercli.models.inference import Labeller, shipped_weights
+from fercli.models.recipes import recipe_from
 from fercli.models.registry import MODELS, weights_path
+from fercli.models.weights import read_weights
 from tests.conftest import Ran
 from tests.promises import promises_of
 
@@ -56,6 +58,14 @@ def test_models() -> None:
         (line,) = [line for line in README.splitlines() if line.startswith(f"| {model.name} |")]
         assert f"{model.parameters:,}" in line if model.parameters else "shipped" not in line
         assert ("shipped" in line) == bool(model.sha256)
+
+
+def test_one_command_trains_the_baseline_again() -> None:
+    assert "a single run, `fercli train --model compact-labels`" in README
+    told = read_weights(weights_path("compact-labels")).metadata
+    assert recipe_from(told["recipe"]) == MODELS["compact-labels"].recipe
+    assert not told["start"]
+    assert not told["teachers"]
 
 
 def test_commands() -> None:
