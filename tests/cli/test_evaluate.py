@@ -12,7 +12,7 @@ from fercli.evaluation.shifts import SHIFTS
 from fercli.labels import LABELS
 from fercli.models.networks import build
 from fercli.models.networks.graphs import save_network
-from fercli.models.registry import ENSEMBLES, MODELS
+from fercli.models.registry import MODELS
 from fercli.plots import NotDrawn
 from tests.conftest import Ran
 from tests.fakes import FakeLabeller
@@ -117,8 +117,8 @@ def test_an_ensemble_has_a_card(fercli: Run, data: Path, tmp_path: Path) -> None
     ran = fercli("evaluate", "--data", data, "--model", "ensemble", "--card", tmp_path / "cards")
     assert ran.code == 0
     card = (tmp_path / "cards" / "ensemble-card.md").read_text()
-    assert "the weighted mean of those of [compact](compact-card.md) (" in card
-    assert all(f"[{name}]({name}-card.md) ({share})" in card for name, share in ENSEMBLES["ensemble"].percentages.items())
+    compacts = "[compact](compact-card.md) (60 %), [compact-labels](compact-labels-card.md) (20 %)"
+    assert f"the weighted mean of those of {compacts} and [deep-hog](deep-hog-card.md) (20 %)" in card
     assert "fercli classify ./photos -o results.csv --model ensemble" in card
     assert "How it was trained" not in card
     assert not (tmp_path / "cards" / "ensemble-history.csv").exists()
@@ -127,7 +127,7 @@ def test_an_ensemble_has_a_card(fercli: Run, data: Path, tmp_path: Path) -> None
 def test_a_card_is_of_one_model(fercli: Run, data: Path, tmp_path: Path) -> None:
     ran = fercli("evaluate", "--data", data, "--card", tmp_path / "cards")
     assert ran.code == 2
-    assert f"a single model, but {len(MODELS)} are evaluated; name one with --model or --weights" in ran.talk
+    assert "a single model, but 6 are evaluated; name one with --model or --weights" in ran.talk
 
 
 @pytest.mark.usefixtures("fake_shipped")
