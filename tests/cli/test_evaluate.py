@@ -117,8 +117,9 @@ def test_an_ensemble_has_a_card(fercli: Run, data: Path, tmp_path: Path) -> None
     ran = fercli("evaluate", "--data", data, "--model", "ensemble", "--card", tmp_path / "cards")
     assert ran.code == 0
     card = (tmp_path / "cards" / "ensemble-card.md").read_text()
-    compacts = "[compact](compact-card.md) (60 %), [compact-labels](compact-labels-card.md) (20 %)"
-    assert f"the weighted mean of those of {compacts} and [deep-hog](deep-hog-card.md) (20 %)" in card
+    first = "[compact](compact-card.md) (55 %), [compact-labels](compact-labels-card.md) (15 %)"
+    last = "[compact-labels-2](compact-labels-2-card.md) (15 %) and [deep-hog](deep-hog-card.md) (15 %)"
+    assert f"the weighted mean of those of {first}, {last}" in card
     assert "fercli classify ./photos -o results.csv --model ensemble" in card
     assert "How it was trained" not in card
     assert not (tmp_path / "cards" / "ensemble-history.csv").exists()
@@ -127,7 +128,7 @@ def test_an_ensemble_has_a_card(fercli: Run, data: Path, tmp_path: Path) -> None
 def test_a_card_is_of_one_model(fercli: Run, data: Path, tmp_path: Path) -> None:
     ran = fercli("evaluate", "--data", data, "--card", tmp_path / "cards")
     assert ran.code == 2
-    assert "a single model, but 6 are evaluated; name one with --model or --weights" in ran.talk
+    assert "a single model, but 7 are evaluated; name one with --model or --weights" in ran.talk
 
 
 @pytest.mark.usefixtures("fake_shipped")

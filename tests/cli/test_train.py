@@ -200,8 +200,8 @@ def test_a_stop_names_what_was_typed_and_what_there_is(fercli: Run, folder: Path
 
 def test_networks_that_cannot_be_trained_are_not_offered(fercli: Run) -> None:
     for option, told in (
-        (["--model", "vgg"], "choose one of shallow, shallow-hog, deep, deep-hog, compact, compact-labels."),
-        (["--model", "ensemble"], "name one of compact, compact-labels, deep-hog"),
+        (["--model", "vgg"], "choose one of shallow, shallow-hog, deep, deep-hog, compact, compact-labels, compact-labels-2."),
+        (["--model", "ensemble"], "name one of compact, compact-labels, compact-labels-2, deep-hog"),
         (["--model", "compact", "--hog"], "compact takes no HOG features; leave --hog out"),
         (["--model", "deep", "--hog"], "give --model deep-hog"),
     ):
